@@ -1,0 +1,81 @@
+/*
+ * How a schedule's queue is spoken to in Redis: the names of its keys and the
+ * commands that call the queue's own functions (services/queue/redis/queue.lua).
+ *
+ * The queue service owns these keys. The reservation service asks and tells
+ * it two things, through two functions: is this token's place ACTIVE
+ * (queue1_check, reads only), and this place is used up (queue1_use). Both
+ * build their commands here, so that nobody else knows a key's name.
+ */
+#ifndef CT_QUEUE_STORE_H
+#define CT_QUEUE_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hiredis/hiredis.h>
+
+#include "ct/ids.h"
+#include "ct/queue_token.h"
+
+/*
+ * The keys of a schedule, all under one hash tag, so that Redis Cluster holds
+ * them together. Every function takes all of them, in this order.
+ */
+#define CT_QUEUE_KEYS		8
+#define CT_QUEUE_ARGS_MAX	(3 + CT_QUEUE_KEYS + 20)
+
+/* Two of the keys, for the queue service's own reads (glance.c): where they are in that order. */
+#define CT_QUEUE_KEY_WAITING	1
+#define CT_QUEUE_KEY_HEARD	2
+#define CT_QUEUE_KEY_TEXT	64
+
+/* Writes the name of a schedule's key and a NUL; returns the length. */
+size_t	 ct_queue_key(const struct ct_uuid *schedule, int key, char text_r[CT_QUEUE_KEY_TEXT]);
+
+/* One Redis command, arguments and bytes in one place. Big (2 KiB), no allocation. */
+struct ct_queue_command {
+	int		 argc;
+	const char	*argv[CT_QUEUE_ARGS_MAX];
+	size_t		 lens[CT_QUEUE_ARGS_MAX];
+	size_t		 used;
+	char		 bytes[1536];
+};
+
+enum ct_queue_state {
+	CT_QUEUE_UNKNOWN,	/* no answer, or an error: the store cannot be asked now */
+	CT_QUEUE_WAITING,
+	CT_QUEUE_ACTIVE,
+	CT_QUEUE_USED,
+	CT_QUEUE_EXPIRED
+};
+
+/* "FCALL function 8 keys..." for `schedule`; arguments follow by the calls below, at most 20. */
+void	 ct_queue_command_init(struct ct_queue_command *command, const char *function,
+	     const struct ct_uuid *schedule);
+void	 ct_queue_command_bytes(struct ct_queue_command *command, const void *data, size_t len);
+void	 ct_queue_command_text(struct ct_queue_command *command, const char *text);
+void	 ct_queue_command_number(struct ct_queue_command *command, int64_t number);
+
+/* The three arguments that name a place: user (16 bytes), seq, epoch. */
+void	 ct_queue_command_place(struct ct_queue_command *command, const struct ct_queue_token *token);
+
+/*
+ * queue1_check: the state of the token's place, without changing anything.
+ * Send it with ct_redis_call(redis, command.argc, command.argv, command.lens, ...)
+ * and read the answer with ct_queue_store_state.
+ */
+void	 ct_queue_store_check(const struct ct_queue_token *token, struct ct_queue_command *command_r);
+
+/*
+ * queue1_use: the token's place is used up, for ever. To be sent after the
+ * hold is committed, and again when a hold was refused with QUEUE_TOKEN_USED:
+ * it may be repeated, and after a store loss it may be the first the store
+ * hears of that place. Answers USED.
+ */
+void	 ct_queue_store_use(const struct ct_queue_token *token, struct ct_queue_command *command_r);
+
+/* What queue1_check or queue1_use answered; `reply` may be NULL or an error. */
+enum ct_queue_state	 ct_queue_store_state(const redisReply *reply);
+
+#endif

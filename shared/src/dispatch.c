@@ -1,0 +1,233 @@
+/*
+ * The edge to Kore: its request becomes an exchange, and a reply goes out on
+ * its connection.
+ *
+ * The reply is written here and not by http_response(), which formats some ten
+ * header lines one by one with printf: the status poll is answered so often
+ * that this shows.
+ *
+ * A handler that replies later leaves the request asleep in Kore. Its reply is
+ * queued on the connection at once and the request woken, so that Kore calls
+ * ct_dispatch once more, in the same turn of its loop, to flush and free it.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <kore/kore.h>
+#include <kore/http.h>
+
+#include "dispatch.h"
+#include "exchange.h"
+
+/* What hdlr_extra points to once the reply has been queued. */
+static char	answered;
+
+static bool	closing;
+
+void
+ct_dispatch_close_connections(void)
+{
+	closing = true;
+}
+
+/* The client has gone. The exchange lives on until its handler replies; its strings are in Kore's buffer. */
+static void
+detach(struct http_request *req)
+{
+	struct ct_exchange	*exchange = req->hdlr_extra;
+
+	exchange->http = NULL;
+	exchange->kept = req->headers;
+	req->headers = NULL;
+}
+
+static enum ct_method
+method_of(const struct http_request *req)
+{
+	switch (req->method) {
+	case HTTP_METHOD_GET:
+	case HTTP_METHOD_HEAD:
+		return (CT_GET);
+	case HTTP_METHOD_POST:
+		return (CT_POST);
+	case HTTP_METHOD_PUT:
+		return (CT_PUT);
+	case HTTP_METHOD_PATCH:
+		return (CT_PATCH);
+	case HTTP_METHOD_DELETE:
+		return (CT_DELETE);
+	default:
+		return (CT_METHODS);
+	}
+}
+
+static bool
+has_body(const struct http_request *req)
+{
+	return (req->method == HTTP_METHOD_POST || req->method == HTTP_METHOD_PUT ||
+	    req->method == HTTP_METHOD_PATCH);
+}
+
+static void
+read_headers(struct ct_exchange *exchange, struct http_request *req)
+{
+	const struct http_header	*header;
+	enum ct_known_header		 known;
+	unsigned			 lengths = 0;
+
+	TAILQ_FOREACH(header, &req->req_headers, list) {
+		known = ct_known_header(header->header);
+		switch (known) {
+		case CT_HEADER_CONNECTION:
+			if (strcasecmp(header->value, "close") == 0)
+				req->owner->flags |= CONN_CLOSE_EMPTY;
+			break;
+		case CT_HEADER_CONTENT_LENGTH:
+			/* Kore leaves the body of such a request to be read as the next one. */
+			if (++lengths > 1 || (!has_body(req) && strcmp(header->value, "0") != 0))
+				exchange->misframed = true;
+			break;
+		case CT_HEADER_TRANSFER_ENCODING:
+			exchange->misframed = true;
+			break;
+		case CT_HEADER_OTHER:
+			break;
+		default:
+			if (exchange->headers[known] != NULL)
+				exchange->header_repeated = true;
+			exchange->headers[known] = header->value;
+		}
+	}
+}
+
+static struct ct_exchange *
+receive(struct http_request *req)
+{
+	struct ct_exchange	*exchange = ct_exchange_new();
+
+	exchange->http = req;
+	exchange->method = method_of(req);
+	exchange->path = req->path;
+	exchange->query = req->query_string;
+	if (req->http_body != NULL) {
+		exchange->body = (const char *)req->http_body->data;
+		exchange->body_length = req->http_body_length;
+	}
+	read_headers(exchange, req);
+	if (exchange->misframed || closing || (req->flags & HTTP_VERSION_1_0) != 0)
+		req->owner->flags |= CONN_CLOSE_EMPTY;
+
+	/* hdlr_extra is ours: Kore must not free it. */
+	req->flags |= HTTP_REQUEST_RETAIN_EXTRA;
+	req->hdlr_extra = exchange;
+	req->onfree = detach;
+	return (exchange);
+}
+
+int
+ct_dispatch(struct http_request *req)
+{
+	if (req->hdlr_extra == NULL) {
+		/*
+		 * A request sent after one with a body, before its answer: Kore
+		 * reads it at once, and the two answers could change places.
+		 */
+		if (TAILQ_FIRST(&req->owner->http_requests) != req)
+			return (KORE_RESULT_ERROR);
+		ct_serve(receive(req));
+	}
+	if (req->hdlr_extra != &answered) {
+		http_request_sleep(req);
+		return (KORE_RESULT_RETRY);
+	}
+
+	if ((req->owner->flags & CONN_CLOSE_EMPTY) == 0) {
+		http_start_recv(req->owner);
+		/* An idle connection may wait this long for its next request, not only http_header_timeout. */
+		req->owner->http_timeout = (u_int64_t)http_keepalive_time * 1000;
+	}
+	return (KORE_RESULT_OK);
+}
+
+/* Kore has sent it all, or has no use for it any more. */
+static int
+release_shared(struct netbuf *nb)
+{
+	ct_shared_drop(nb->extra);
+	return (KORE_RESULT_OK);
+}
+
+static void
+write_shared(struct connection *c, struct ct_shared *shared)
+{
+	struct netbuf	*nb;
+
+	net_send_stream(c, shared->data, shared->length, release_shared, &nb);
+	nb->extra = shared;
+	shared->refs++;
+}
+
+static void
+write_reply(struct http_request *req, int status, const struct ct_buf *head, const char *body, size_t length,
+    struct ct_shared *shared)
+{
+	static struct ct_buf	out;
+	struct connection	*c = req->owner;
+
+	if (out.ceiling == 0)
+		ct_buf_init(&out, 64 * 1024);
+	out.length = 0;
+	ct_buf_append(&out, "HTTP/1.1 ", 9);
+	ct_buf_number(&out, status);
+	ct_buf_append(&out, " ", 1);
+	ct_buf_puts(&out, http_status_text(status));
+	ct_buf_append(&out, "\r\n", 2);
+	ct_buf_append(&out, head->data, head->length);
+	if (status != 204 && status != 304) {
+		ct_buf_append(&out, "content-length: ", 16);
+		ct_buf_number(&out, (int64_t)length);
+		ct_buf_append(&out, "\r\n", 2);
+	}
+	ct_buf_puts(&out, (c->flags & CONN_CLOSE_EMPTY) != 0 ? "connection: close\r\n\r\n" :
+	    "connection: keep-alive\r\n\r\n");
+
+	net_send_queue(c, out.data, out.length);
+	if (length > 0 && req->method != HTTP_METHOD_HEAD) {
+		if (shared != NULL)
+			write_shared(c, shared);
+		else
+			net_send_queue(c, body, length);
+	}
+	req->status = (u_int16_t)status;
+}
+
+void
+ct_edge_send(struct ct_exchange *exchange, int status, const struct ct_buf *head, const char *body,
+    size_t body_length)
+{
+	struct http_request	*req = exchange->http;
+
+	if (req != NULL) {
+		/* Without an owner its connection was closed in this very turn. */
+		if (req->owner != NULL)
+			write_reply(req, status, head, body, body_length, exchange->shared);
+		req->hdlr_extra = &answered;
+		req->onfree = NULL;
+		http_request_wakeup(req);
+	}
+	kore_free(exchange->kept);
+}
+
+const char *
+ct_edge_header(struct ct_exchange *exchange, const char *name)
+{
+	const char	*value;
+
+	if (exchange->http == NULL || http_request_header(exchange->http, name, &value) != KORE_RESULT_OK)
+		return (NULL);
+	return (value);
+}

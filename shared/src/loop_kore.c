@@ -1,0 +1,203 @@
+/*
+ * loop.h on Kore's event loop. Kore calls whatever begins with a struct
+ * kore_event; its epoll set is private to it, so everything goes through
+ * kore_platform_event_schedule (add or change) and kore_platform_disable_read
+ * (which removes, whatever its name says).
+ *
+ * One turn of Kore's worker is: epoll events, timers, curl, HTTP requests. A
+ * request woken by any callback here is therefore answered in the same turn.
+ */
+#include <sys/epoll.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <kore/kore.h>
+
+#include "ct/loop.h"
+
+struct ct_watch {
+	struct kore_event	 evt;		/* first: Kore casts what it was given */
+	int			 fd;
+	int			 events;
+	bool			 registered;	/* in the epoll set */
+	ct_watch_cb		 cb;		/* NULL: unwatched, waits to be freed */
+	void			*arg;
+};
+
+struct deferred {
+	void			 (*cb)(void *);
+	void			*arg;
+	STAILQ_ENTRY(deferred)	 list;
+};
+
+struct tick {
+	void			 (*cb)(void *);
+	void			*arg;
+};
+
+static STAILQ_HEAD(, deferred)	deferred = STAILQ_HEAD_INITIALIZER(deferred);
+static bool			timer_set;
+
+/*
+ * Kore ORs what is ready into evt.flags and never clears it. An error without
+ * EPOLLIN or EPOLLOUT must still reach the client, whose next read finds it.
+ */
+static void
+watch_handle(void *udata, int error)
+{
+	struct ct_watch	*watch = udata;
+	int		 events = 0;
+
+	if (watch->evt.flags & KORE_EVENT_READ)
+		events |= CT_READ;
+	if (watch->evt.flags & KORE_EVENT_WRITE)
+		events |= CT_WRITE;
+	if (error)
+		events = CT_READ | CT_WRITE;
+	watch->evt.flags = 0;
+
+	if (watch->cb != NULL && events != 0)
+		watch->cb(watch->arg, events);
+}
+
+/* epoll reports errors and hang-ups even for no events, for ever: so "nothing" means "not in the set". */
+static void
+watch_apply(struct ct_watch *watch)
+{
+	int	type = 0;
+
+	if (watch->events & CT_READ)
+		type |= EPOLLIN | EPOLLRDHUP;
+	if (watch->events & CT_WRITE)
+		type |= EPOLLOUT;
+
+	if (type != 0) {
+		kore_platform_event_schedule(watch->fd, type, 0, watch);
+		watch->registered = true;
+		return;
+	}
+
+	/*
+	 * A descriptor that its library has closed has left the epoll set on
+	 * its own, and removing it again would be fatal to the worker.
+	 */
+	if (watch->registered && fcntl(watch->fd, F_GETFD) != -1)
+		kore_platform_disable_read(watch->fd);
+	watch->registered = false;
+}
+
+struct ct_watch *
+ct_loop_watch(int fd, int events, ct_watch_cb cb, void *arg)
+{
+	struct ct_watch	*watch;
+
+	watch = kore_calloc(1, sizeof(*watch));
+	watch->evt.handle = watch_handle;
+	watch->fd = fd;
+	watch->events = events;
+	watch->cb = cb;
+	watch->arg = arg;
+	if (events != 0)
+		watch_apply(watch);
+	return (watch);
+}
+
+void
+ct_loop_watch_set(struct ct_watch *watch, int events)
+{
+	if (watch->events == events)
+		return;
+	watch->events = events;
+	watch_apply(watch);
+}
+
+static void
+watch_free(void *arg)
+{
+	kore_free(arg);
+}
+
+/* Events fetched together with the one being handled may still name the watch: freed by the next timers. */
+void
+ct_loop_unwatch(struct ct_watch **watchp)
+{
+	struct ct_watch	*watch = *watchp;
+
+	if (watch == NULL)
+		return;
+	*watchp = NULL;
+	watch->events = 0;
+	watch->cb = NULL;
+	watch_apply(watch);
+	ct_loop_defer(watch_free, watch);
+}
+
+uint64_t
+ct_loop_now_ms(void)
+{
+	struct timespec	now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return ((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+}
+
+static void
+tick_run(void *arg, u_int64_t now)
+{
+	struct tick	*tick = arg;
+
+	(void)now;
+	tick->cb(tick->arg);
+}
+
+void
+ct_loop_every(uint64_t interval_ms, void (*cb)(void *arg), void *arg)
+{
+	struct tick	*tick;
+
+	tick = kore_calloc(1, sizeof(*tick));
+	tick->cb = cb;
+	tick->arg = arg;
+	(void)kore_timer_add(tick_run, interval_ms, tick, 0);
+}
+
+/* Runs what was deferred before now; what these defer in turn gets a timer of its own. */
+static void
+deferred_run(void *arg, u_int64_t now)
+{
+	STAILQ_HEAD(, deferred)	 batch = STAILQ_HEAD_INITIALIZER(batch);
+	struct deferred		*item;
+
+	(void)arg;
+	(void)now;
+	timer_set = false;
+	STAILQ_CONCAT(&batch, &deferred);
+
+	while ((item = STAILQ_FIRST(&batch)) != NULL) {
+		STAILQ_REMOVE_HEAD(&batch, list);
+		item->cb(item->arg);
+		kore_free(item);
+	}
+}
+
+void
+ct_loop_defer(void (*cb)(void *arg), void *arg)
+{
+	struct deferred	*item;
+
+	item = kore_calloc(1, sizeof(*item));
+	item->cb = cb;
+	item->arg = arg;
+	STAILQ_INSERT_TAIL(&deferred, item, list);
+
+	/* Kore's timers are a sorted list: one for all that is deferred. */
+	if (!timer_set) {
+		timer_set = true;
+		(void)kore_timer_add(deferred_run, 0, NULL, KORE_TIMER_ONESHOT);
+	}
+}

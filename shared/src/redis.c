@@ -1,0 +1,487 @@
+/*
+ * The Redis client: hiredis' asynchronous context on the event loop.
+ *
+ * DOWN -> CONNECTING -> READY, and back to DOWN from anywhere. Connecting ends
+ * with the answer to a PING (after AUTH where there is a password), so that a
+ * server which is still loading its data counts as down. Replies come in the
+ * order of the commands: the oldest one's deadline decides for all.
+ *
+ * What hiredis 0.14 wants observed: the context frees itself on an error,
+ * having first answered all its commands with NULL; commands given to it
+ * meanwhile fail; the one thing always called before it is gone is the
+ * `cleanup` hook, also where the disconnect callback is not.
+ */
+#include <sys/queue.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+
+#include "ct/config.h"
+#include "ct/log.h"
+#include "ct/loop.h"
+#include "ct/metrics.h"
+#include "ct/redis.h"
+#include "ct/resolve.h"
+
+#define TICK_MS		50
+#define BACKOFF_MIN_MS	100
+#define BACKOFF_MAX_MS	2000
+#define PENDING_MAX	20000
+#define ARGS_MAX	64
+
+struct redis_call {
+	TAILQ_ENTRY(redis_call)	 list;
+	ct_redis_cb		 cb;
+	void			*arg;
+	uint64_t		 sent_ms;
+	unsigned		 answers;	/* that are still to come */
+};
+
+TAILQ_HEAD(redis_calls, redis_call);
+
+enum redis_state { REDIS_DOWN, REDIS_CONNECTING, REDIS_READY };
+
+struct ct_redis {
+	enum redis_state	 state;
+	redisAsyncContext	*context;
+	struct ct_watch		*watch;
+	int			 events;
+	uint64_t		 deadline_ms;	/* of CONNECTING */
+	uint64_t		 retry_ms;
+	unsigned		 backoff_ms;
+	bool			 outage_logged;
+	bool			 closing;
+	bool			 turn_set;
+	struct redis_calls	 sent;		/* oldest first */
+	struct redis_calls	 refused;	/* told in the next turn */
+	unsigned		 pending;
+	void			(*on_connect)(struct ct_redis *, void *);
+	void			*on_connect_arg;
+};
+
+static struct {
+	const char	*host;
+	char		 address[CT_ADDRESS_TEXT];
+	int		 port;
+	const char	*password_file;
+	const char	*password;	/* NULL: none */
+	size_t		 password_length;
+	uint64_t	 timeout_ms;
+} settings;
+
+static struct {
+	struct ct_metric	*calls;
+	struct ct_metric	*unanswered;
+	struct ct_metric	*connected;
+	struct ct_metric	*pending;
+	struct ct_metric	*seconds;
+} metrics;
+
+/* The loop's ticks live as long as the worker and the client may not: they look here. */
+static struct ct_redis	*instance;
+static bool		 ticking;
+
+void
+ct_redis_configure(void)
+{
+	settings.host = ct_config_text("REDIS_HOST", "127.0.0.1");
+	settings.port = (int)ct_config_number("REDIS_PORT", 1, 65535, 6379);
+	settings.timeout_ms = (uint64_t)ct_config_number("REDIS_TIMEOUT_MS", 10, 60000, 1000);
+	if (!ct_resolve(settings.host, settings.address))
+		ct_config_fail("REDIS_HOST", "it has no address");
+	settings.password_file = ct_config_text("REDIS_PASSWORD_FILE", "");
+	settings.password = NULL;
+	if (*settings.password_file != '\0')
+		settings.password = ct_config_secret_file("REDIS_PASSWORD_FILE", 1,
+		    &settings.password_length);
+
+	metrics.calls = ct_metric_counter("redis_calls_total", "", "Commands given to Redis");
+	metrics.unanswered = ct_metric_counter("redis_unanswered_total", "",
+	    "Commands that got no answer");
+	metrics.connected = ct_metric_gauge("redis_connections", "", "Usable connections");
+	metrics.pending = ct_metric_gauge("redis_calls_pending", "", "Commands not yet answered");
+	metrics.seconds = ct_metric_histogram("redis_call_seconds", "", "From command to answer");
+}
+
+static void
+set_state(struct ct_redis *redis, enum redis_state state)
+{
+	if (redis->state == state)
+		return;
+	redis->state = state;
+	ct_metric_set(metrics.connected, state == REDIS_READY);
+	if (state == REDIS_READY) {
+		redis->backoff_ms = BACKOFF_MIN_MS;
+		if (redis->outage_logged)
+			ct_log(CT_LOG_INFO, NULL, "redis: connected again");
+		redis->outage_logged = false;
+	} else if (state == REDIS_DOWN) {
+		redis->retry_ms = ct_loop_now_ms() + redis->backoff_ms / 2 +
+		    (unsigned)random() % (redis->backoff_ms / 2 + 1);
+		redis->backoff_ms *= 2;
+		if (redis->backoff_ms > BACKOFF_MAX_MS)
+			redis->backoff_ms = BACKOFF_MAX_MS;
+	}
+}
+
+/* Says once an outage why there is no connection. */
+static void
+log_outage(struct ct_redis *redis, const char *why)
+{
+	if (redis->outage_logged || redis->closing)
+		return;
+	redis->outage_logged = true;
+	ct_log(CT_LOG_WARNING, NULL, "redis: no connection: %s", why);
+}
+
+/* One answer of the call; the last one ends it. */
+static void
+call_answer(struct ct_redis *redis, struct redis_call *call, const redisReply *reply)
+{
+	if (--call->answers > 0) {
+		call->cb(reply, call->arg);
+		return;
+	}
+	redis->pending--;
+	ct_metric_set(metrics.pending, redis->pending);
+	if (reply == NULL)
+		ct_metric_add(metrics.unanswered, 1);
+	else
+		ct_metric_observe(metrics.seconds,
+		    (double)(ct_loop_now_ms() - call->sent_ms) / 1000.0);
+	call->cb(reply, call->arg);
+	free(call);
+}
+
+/* From here on hiredis' context is none of ours; unanswered commands are told by it, with NULL. */
+static void
+drop(struct ct_redis *redis, const char *why)
+{
+	redisAsyncContext	*context = redis->context;
+
+	log_outage(redis, why);
+	ct_loop_unwatch(&redis->watch);
+	redis->context = NULL;
+	set_state(redis, REDIS_DOWN);
+	redisAsyncFree(context);
+}
+
+/* A server that answers so cannot be used now: loading its data, or a replica after a failover. */
+static bool
+cannot_serve(const redisReply *reply)
+{
+	return (reply->type == REDIS_REPLY_ERROR && (strncmp(reply->str, "LOADING ", 8) == 0 ||
+	    strncmp(reply->str, "READONLY ", 9) == 0));
+}
+
+static void
+on_reply(redisAsyncContext *context, void *data, void *arg)
+{
+	struct ct_redis		*redis = context->data;
+	const redisReply	*reply = data;
+	struct redis_call	*call = arg;
+	bool			 unusable;
+
+	if (call->answers == 1)
+		TAILQ_REMOVE(&redis->sent, call, list);
+	unusable = reply != NULL && cannot_serve(reply);
+	call_answer(redis, call, reply);
+	if (unusable && redis->context == context)
+		drop(redis, "the server cannot serve now");
+}
+
+/* The answers to AUTH and PING. */
+static void
+on_greeting(redisAsyncContext *context, void *data, void *arg)
+{
+	struct ct_redis		*redis = context->data;
+	const redisReply	*reply = data;
+
+	if (reply == NULL || redis->context != context)
+		return;
+	if (reply->type == REDIS_REPLY_ERROR) {
+		drop(redis, reply->str);
+		return;
+	}
+	if (arg == NULL)
+		return;		/* AUTH's; PING's follows */
+	set_state(redis, REDIS_READY);
+	if (redis->on_connect != NULL)
+		redis->on_connect(redis, redis->on_connect_arg);
+}
+
+/* hiredis' hooks. */
+
+static void
+hook_set(struct ct_redis *redis, int events)
+{
+	if (redis->watch == NULL || redis->events == events)
+		return;
+	redis->events = events;
+	ct_loop_watch_set(redis->watch, events);
+}
+
+static void
+hook_add_read(void *arg)
+{
+	struct ct_redis	*redis = arg;
+
+	hook_set(redis, redis->events | CT_READ);
+}
+
+static void
+hook_del_read(void *arg)
+{
+	struct ct_redis	*redis = arg;
+
+	hook_set(redis, redis->events & ~CT_READ);
+}
+
+static void
+hook_add_write(void *arg)
+{
+	struct ct_redis	*redis = arg;
+
+	hook_set(redis, redis->events | CT_WRITE);
+}
+
+static void
+hook_del_write(void *arg)
+{
+	struct ct_redis	*redis = arg;
+
+	hook_set(redis, redis->events & ~CT_WRITE);
+}
+
+/* The context is about to be freed. If drop() began it, this has nothing left to do. */
+static void
+hook_cleanup(void *arg)
+{
+	struct ct_redis		*redis = arg;
+	redisAsyncContext	*context = redis->context;
+
+	if (context == NULL)
+		return;
+	log_outage(redis, context->c.errstr[0] != '\0' ? context->c.errstr : "lost");
+	ct_loop_unwatch(&redis->watch);
+	redis->context = NULL;
+	set_state(redis, REDIS_DOWN);
+}
+
+static void
+on_event(void *arg, int events)
+{
+	struct ct_redis		*redis = arg;
+	redisAsyncContext	*context = redis->context;
+
+	if (events & CT_READ)
+		redisAsyncHandleRead(context);
+	/* Reading may have found the end; a new context is only ever made by the tick. */
+	if ((events & CT_WRITE) && redis->context == context)
+		redisAsyncHandleWrite(context);
+}
+
+static void
+connect_start(struct ct_redis *redis)
+{
+	redisAsyncContext	*context;
+	const char		*auth[2] = { "AUTH", settings.password };
+	size_t			 lens[2] = { 4, settings.password_length };
+
+	context = redisAsyncConnect(settings.address, settings.port);
+	if (context == NULL)
+		abort();
+	set_state(redis, REDIS_CONNECTING);
+	if (context->err != 0) {
+		log_outage(redis, context->errstr);
+		set_state(redis, REDIS_DOWN);
+		redisAsyncFree(context);
+		return;
+	}
+	(void)redisEnableKeepAlive(&context->c);
+	context->data = redis;
+	context->ev.data = redis;
+	context->ev.addRead = hook_add_read;
+	context->ev.delRead = hook_del_read;
+	context->ev.addWrite = hook_add_write;
+	context->ev.delWrite = hook_del_write;
+	context->ev.cleanup = hook_cleanup;
+	redis->context = context;
+	redis->events = CT_WRITE;
+	redis->watch = ct_loop_watch(context->c.fd, redis->events, on_event, redis);
+	redis->deadline_ms = ct_loop_now_ms() + settings.timeout_ms;
+
+	if (settings.password != NULL)
+		(void)redisAsyncCommandArgv(context, on_greeting, NULL, 2, auth, lens);
+	(void)redisAsyncCommand(context, on_greeting, redis, "PING");
+}
+
+static void
+tick(void *arg)
+{
+	struct ct_redis		*redis = instance;
+	struct redis_call	*oldest;
+	uint64_t		 now = ct_loop_now_ms();
+
+	(void)arg;
+	if (redis == NULL)
+		return;
+	switch (redis->state) {
+	case REDIS_DOWN:
+		if (now >= redis->retry_ms)
+			connect_start(redis);
+		break;
+	case REDIS_CONNECTING:
+		if (now >= redis->deadline_ms)
+			drop(redis, "cannot connect in time");
+		break;
+	case REDIS_READY:
+		oldest = TAILQ_FIRST(&redis->sent);
+		if (oldest != NULL && now - oldest->sent_ms >= settings.timeout_ms)
+			drop(redis, "no answer in time");
+		break;
+	}
+}
+
+static void
+tell_refused(struct ct_redis *redis)
+{
+	struct redis_calls	 refused = TAILQ_HEAD_INITIALIZER(refused);
+	struct redis_call	*call;
+
+	TAILQ_CONCAT(&refused, &redis->refused, list);
+	while ((call = TAILQ_FIRST(&refused)) != NULL) {
+		TAILQ_REMOVE(&refused, call, list);
+		while (call->answers > 1)
+			call_answer(redis, call, NULL);
+		call_answer(redis, call, NULL);
+	}
+}
+
+static void
+turn(void *arg)
+{
+	(void)arg;
+	if (instance == NULL)
+		return;
+	instance->turn_set = false;
+	tell_refused(instance);
+}
+
+struct ct_redis *
+ct_redis_init(void (*on_connect)(struct ct_redis *, void *), void *arg)
+{
+	struct ct_redis	*redis;
+
+	redis = calloc(1, sizeof(*redis));
+	if (redis == NULL)
+		abort();
+	redis->backoff_ms = BACKOFF_MIN_MS;
+	redis->on_connect = on_connect;
+	redis->on_connect_arg = arg;
+	TAILQ_INIT(&redis->sent);
+	TAILQ_INIT(&redis->refused);
+	instance = redis;
+	connect_start(redis);
+	if (!ticking)
+		ct_loop_every(TICK_MS, tick, NULL);
+	ticking = true;
+	return (redis);
+}
+
+void
+ct_redis_deinit(struct ct_redis **redisp)
+{
+	struct ct_redis	*redis = *redisp;
+
+	if (redis == NULL)
+		return;
+	redis->closing = true;
+	if (redis->context != NULL)
+		drop(redis, "closing");
+	while (!TAILQ_EMPTY(&redis->refused))
+		tell_refused(redis);
+	instance = NULL;
+	free(redis);
+	*redisp = NULL;
+}
+
+bool
+ct_redis_ready(const struct ct_redis *redis)
+{
+	return (redis->state == REDIS_READY);
+}
+
+unsigned
+ct_redis_pending(const struct ct_redis *redis)
+{
+	return (redis->pending);
+}
+
+static struct redis_call *
+call_new(struct ct_redis *redis, unsigned answers, ct_redis_cb cb, void *arg)
+{
+	struct redis_call	*call;
+
+	call = calloc(1, sizeof(*call));
+	if (call == NULL)
+		abort();
+	call->cb = cb;
+	call->arg = arg;
+	call->answers = answers;
+	call->sent_ms = ct_loop_now_ms();
+	redis->pending++;
+	ct_metric_add(metrics.calls, 1);
+	ct_metric_set(metrics.pending, redis->pending);
+	return (call);
+}
+
+static void
+call_refuse(struct ct_redis *redis, struct redis_call *call)
+{
+	TAILQ_INSERT_TAIL(&redis->refused, call, list);
+	if (!redis->turn_set) {
+		redis->turn_set = true;
+		ct_loop_defer(turn, NULL);
+	}
+}
+
+void
+ct_redis_call(struct ct_redis *redis, int argc, const char *const *argv, const size_t *lens,
+    ct_redis_cb cb, void *arg)
+{
+	struct redis_call	*call = call_new(redis, 1, cb, arg);
+	const char		*args[ARGS_MAX];
+
+	if (argc < 1 || argc > ARGS_MAX)
+		abort();
+	memcpy(args, argv, (size_t)argc * sizeof(*args));
+	if (redis->state == REDIS_READY && redis->pending <= PENDING_MAX &&
+	    redisAsyncCommandArgv(redis->context, on_reply, call, argc, args, lens) == REDIS_OK)
+		TAILQ_INSERT_TAIL(&redis->sent, call, list);
+	else
+		call_refuse(redis, call);
+}
+
+void
+ct_redis_send(struct ct_redis *redis, unsigned count, const char *const *commands, const size_t *lens,
+    ct_redis_cb cb, void *arg)
+{
+	struct redis_call	*call = call_new(redis, count, cb, arg);
+	unsigned		 i;
+
+	if (redis->state != REDIS_READY || redis->pending > PENDING_MAX ||
+	    redisAsyncFormattedCommand(redis->context, on_reply, call, commands[0], lens[0]) != REDIS_OK) {
+		call_refuse(redis, call);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&redis->sent, call, list);
+	/* The first one was taken, so the context takes the others: it refuses only once it is being closed. */
+	for (i = 1; i < count; i++) {
+		if (redisAsyncFormattedCommand(redis->context, on_reply, call, commands[i], lens[i]) != REDIS_OK)
+			abort();
+	}
+}
