@@ -1,0 +1,75 @@
+-- payment.begin_card(user, reservation, amount, payment_key, idempotency_key,
+-- request_hash, timeout_ms, request_id): the first half of a card payment. Once
+-- this has committed, and not before, the provider may be asked to confirm;
+-- what it says goes to payment.settle_card. timeout_ms is how long that may take.
+--   BEGUN                     {paymentId}: PENDING is on record, ask the provider
+--   ACCEPTED                  the Payment, PENDING: this key began it, and its outcome
+--                             is not known yet; it will be looked at soon
+--   IDEMPOTENCY_KEY_IN_USE    the first request with this key is asking right now
+--   PAYMENT_IN_PROGRESS       another payment of the reservation is open
+--   INVALID_REQUEST           the amount is below 1
+-- and what platform.idempotency_begin and reservation.claim_for_card refuse:
+-- nothing on record. The claim makes sure that the hold outlives the call.
+--
+-- Locks the user, the reservation with its seats.
+CREATE OR REPLACE FUNCTION payment.begin_card(
+	p_user			uuid,
+	p_reservation		uuid,
+	p_amount		bigint,
+	p_payment_key		text,
+	p_idempotency_key	text,
+	p_request_hash		text,
+	p_timeout_ms		int,
+	p_request_id		text)
+RETURNS platform.reply
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
+AS $$
+DECLARE
+	v_reply		platform.reply;
+	v_payment	payment.payments;
+	v_now		timestamptz;
+	v_lease		timestamptz;
+BEGIN
+	IF p_amount IS NULL OR p_amount < 1 THEN
+		RETURN platform.refuse('INVALID_REQUEST',
+		    '{"errors":[{"field":"amount","reason":"must be at least 1"}]}', p_request_id);
+	END IF;
+
+	v_reply := platform.idempotency_begin(p_user, 'payments.pay', p_idempotency_key, p_request_hash);
+	IF v_reply.outcome IS NOT NULL THEN
+		RETURN v_reply;
+	END IF;
+	v_reply := payment.resume_card(p_user, p_idempotency_key, p_request_hash, p_request_id);
+	IF v_reply.outcome IS NOT NULL THEN
+		RETURN v_reply;
+	END IF;
+
+	v_reply := reservation.claim_for_card(p_user, p_reservation, p_amount,
+	    payment.needed_ms(p_timeout_ms), payment.wanted_ms(p_timeout_ms));
+	IF v_reply.outcome <> 'OK' THEN
+		RETURN platform.idempotency_end(p_user, 'payments.pay', p_idempotency_key, p_request_hash,
+		    platform.refuse(v_reply.outcome, v_reply.body, p_request_id));
+	END IF;
+	-- The claim holds the reservation's row: nobody starts a payment of it from here on.
+	IF EXISTS (SELECT FROM payment.payments p WHERE p.reservation_id = p_reservation AND p.status <> 'FAILED') THEN
+		RETURN platform.refuse('PAYMENT_IN_PROGRESS', NULL, p_request_id);
+	END IF;
+
+	v_now := clock_timestamp();
+	v_lease := v_now + make_interval(secs => p_timeout_ms / 1000.0 + 5);
+	v_payment.payment_id := platform.uuid_v7();
+	v_payment.reservation_id := p_reservation;
+	v_payment.user_id := p_user;
+	v_payment.method := 'CARD';
+	v_payment.amount := p_amount;
+	v_payment.status := 'PENDING';
+	v_payment.created_at := v_now;
+	PERFORM payment.record(v_payment);
+	INSERT INTO payment.cards (payment_id, payment_key, idempotency_key, request_hash, request_id,
+	    asked_at, sent_at, due_at, leased_until)
+	VALUES (v_payment.payment_id, p_payment_key, p_idempotency_key, p_request_hash, p_request_id,
+	    v_now, v_now, v_lease, v_lease);
+	RETURN platform.refuse('BEGUN', concat('{"paymentId":"', v_payment.payment_id, '"}'), p_request_id);
+END
+$$;
+GRANT EXECUTE ON FUNCTION payment.begin_card(uuid, uuid, bigint, text, text, text, int, text) TO payment_service;

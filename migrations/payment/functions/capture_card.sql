@@ -1,0 +1,34 @@
+-- payment.capture_card(payment, card): the provider has captured a PENDING payment's
+-- money. CREATED with the Payment, APPROVED and its reservation CONFIRMED, if the
+-- seats are still the reservation's, however late it is. Else what
+-- reservation.confirm refuses, {paymentId}: the payment is REFUND_PENDING, and the
+-- money goes back. Kept under the payment's key. The caller has locked the user.
+CREATE OR REPLACE FUNCTION payment.capture_card(p_payment payment.payments, p_card payment.cards)
+RETURNS platform.reply
+LANGUAGE plpgsql VOLATILE SET search_path = ''
+AS $$
+DECLARE
+	v_now		timestamptz := clock_timestamp();
+	v_confirm	platform.reply := reservation.confirm(p_payment.reservation_id, p_payment.payment_id);
+	v_ours		boolean := v_confirm.outcome = 'OK';
+	v_payment	payment.payments;
+	v_reply		platform.reply;
+BEGIN
+	UPDATE payment.payments p
+	SET status = CASE WHEN v_ours THEN 'APPROVED' ELSE 'REFUND_PENDING' END, approved_at = v_now
+	WHERE p.payment_id = p_payment.payment_id AND p.status = 'PENDING'
+	RETURNING p.* INTO STRICT v_payment;
+	UPDATE payment.cards c
+	SET due_at = CASE WHEN v_ours THEN NULL ELSE v_now END, leased_until = NULL, tries = 0,
+	    asked_at = CASE WHEN v_ours THEN c.asked_at ELSE v_now END
+	WHERE c.payment_id = p_payment.payment_id;
+
+	IF v_ours THEN
+		v_reply := platform.created(payment.payment_json(v_payment)::text, p_card.request_id);
+	ELSE
+		v_reply := platform.refuse(v_confirm.outcome,
+		    (SELECT row_to_json(r)::text FROM (SELECT p_payment.payment_id AS "paymentId") r), p_card.request_id);
+	END IF;
+	RETURN platform.idempotency_end(p_payment.user_id, 'payments.pay', p_card.idempotency_key, p_card.request_hash, v_reply);
+END
+$$;

@@ -1,0 +1,47 @@
+-- payment.confirm_again(user, payment, timeout_ms): for the resolver, which has
+-- just been told that the provider knows of no money captured for a PENDING
+-- payment. May the confirm be sent again, with the same key?
+--   BEGUN        yes; what comes back goes to payment.settle_card
+--   NO_CONTENT   no: settled meanwhile, or the hold is over and a confirm may still
+--                be on its way: look again later
+-- and RESERVATION_EXPIRED or RESERVATION_CANCELLED {paymentId} if the hold is over
+-- and the last confirm is so long ago that it is not to arrive any more: the
+-- payment has FAILED. Should it have been captured after all, the resolver, which
+-- goes on looking for a while, voids it.
+CREATE OR REPLACE FUNCTION payment.confirm_again(p_user uuid, p_payment uuid, p_timeout_ms int)
+RETURNS platform.reply
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
+AS $$
+DECLARE
+	v_payment	payment.payments;
+	v_claim		platform.reply;
+	v_now		timestamptz;
+	v_certain_at	timestamptz;
+BEGIN
+	PERFORM platform.lock_user(p_user);
+	SELECT p.* INTO v_payment FROM payment.payments p
+	WHERE p.payment_id = p_payment AND p.user_id = p_user AND p.status = 'PENDING';
+	IF NOT FOUND THEN
+		RETURN ROW('NO_CONTENT', NULL, NULL, false, NULL)::platform.reply;
+	END IF;
+
+	v_claim := reservation.claim_for_card(p_user, v_payment.reservation_id, v_payment.amount,
+	    payment.needed_ms(p_timeout_ms), payment.wanted_ms(p_timeout_ms));
+	v_now := clock_timestamp();
+	IF v_claim.outcome = 'OK' THEN
+		UPDATE payment.cards c
+		SET sent_at = v_now, leased_until = v_now + make_interval(secs => p_timeout_ms / 1000.0 + 5)
+		WHERE c.payment_id = p_payment;
+		RETURN ROW('BEGUN', NULL, NULL, false, NULL)::platform.reply;
+	END IF;
+
+	SELECT c.sent_at + make_interval(secs => 3 * p_timeout_ms / 1000.0) INTO STRICT v_certain_at
+	FROM payment.cards c WHERE c.payment_id = p_payment;
+	IF v_now < v_certain_at THEN
+		UPDATE payment.cards c SET leased_until = NULL, due_at = v_certain_at WHERE c.payment_id = p_payment;
+		RETURN ROW('NO_CONTENT', NULL, NULL, false, NULL)::platform.reply;
+	END IF;
+	RETURN payment.fail_card(p_payment, v_claim.outcome, NULL, v_now + interval '1 minute');
+END
+$$;
+GRANT EXECUTE ON FUNCTION payment.confirm_again(uuid, uuid, int) TO payment_service;

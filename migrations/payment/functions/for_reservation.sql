@@ -1,0 +1,29 @@
+-- payment.for_reservation(reservation): for reservation. {paymentId, status,
+-- method, amount} of the payment that counts: the one that has not failed, else
+-- the last that failed; NULL if there was none.
+CREATE OR REPLACE FUNCTION payment.for_reservation(p_reservation uuid) RETURNS json
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
+AS $$
+DECLARE
+	v_payment	payment.payments;
+BEGIN
+	-- Two questions, each with its own partial index; the first is nearly always enough.
+	SELECT p.* INTO v_payment FROM payment.payments p
+	WHERE p.reservation_id = p_reservation AND p.status <> 'FAILED';
+	IF NOT FOUND THEN
+		SELECT p.* INTO v_payment FROM payment.payments p
+		WHERE p.reservation_id = p_reservation AND p.status = 'FAILED'
+		ORDER BY p.payment_id DESC LIMIT 1;
+		IF NOT FOUND THEN
+			RETURN NULL;
+		END IF;
+	END IF;
+	RETURN (
+		SELECT row_to_json(r) FROM (
+			SELECT v_payment.payment_id AS "paymentId",
+			       v_payment.status AS "status",
+			       v_payment.method AS "method",
+			       v_payment.amount AS "amount") r);
+END
+$$;
+GRANT EXECUTE ON FUNCTION payment.for_reservation(uuid) TO reservation_owner;

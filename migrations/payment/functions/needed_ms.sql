@@ -1,0 +1,7 @@
+-- payment.needed_ms(timeout_ms): how long a hold must still live for a confirm to be
+-- sent: the provider's whole timeout, and a second to write its answer down.
+CREATE OR REPLACE FUNCTION payment.needed_ms(p_timeout_ms int) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+	SELECT p_timeout_ms + 1000
+$$;

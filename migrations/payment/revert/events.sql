@@ -1,0 +1,5 @@
+BEGIN;
+
+DROP FUNCTION payment.emit() CASCADE;
+
+COMMIT;

@@ -1,0 +1,8 @@
+-- platform.created(body [, request_id]): the reply of a call that made something (201).
+CREATE OR REPLACE FUNCTION platform.created(p_body text, p_request_id text DEFAULT NULL)
+RETURNS platform.reply
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+	SELECT ROW('CREATED', p_body, NULL, false, p_request_id)::platform.reply
+$$;
+GRANT EXECUTE ON FUNCTION platform.created(text, text) TO reservation_owner, payment_owner, point_owner;

@@ -1,0 +1,31 @@
+-- platform.idempotency_end(user, operation, key, request_hash, reply): the last
+-- thing an idempotent function calls: `RETURN platform.idempotency_end(...)`.
+-- Keeps the reply if it is definite, and returns it.
+--
+-- Definite are 2xx, 402, 404, 409 and 410. Not kept: what is wrong with the
+-- request itself (400, 403, 422), and what is only so for now.
+CREATE OR REPLACE FUNCTION platform.idempotency_end(
+	p_user		uuid,
+	p_operation	text,
+	p_key		text,
+	p_request_hash	text,
+	p_reply		platform.reply)
+RETURNS platform.reply
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
+AS $$
+BEGIN
+	IF p_key IS NOT NULL AND p_reply.outcome NOT IN (
+	    'INVALID_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN',
+	    'QUEUE_TOKEN_REQUIRED', 'QUEUE_TOKEN_NOT_ACTIVE', 'QUEUE_TOKEN_MISMATCH',
+	    'IDEMPOTENCY_KEY_REQUIRED', 'IDEMPOTENCY_KEY_REUSED', 'IDEMPOTENCY_KEY_IN_USE',
+	    'PAYMENT_IN_PROGRESS',
+	    'QUEUE_FULL', 'TOO_MANY_REQUESTS', 'INTERNAL_ERROR', 'SERVICE_UNAVAILABLE', 'OUTCOME_UNKNOWN') THEN
+		-- Should two get here in spite of the lock, the primary key lets one commit.
+		INSERT INTO platform.idempotency (user_id, operation, key, request_hash, outcome, body, request_id)
+		VALUES (p_user, p_operation, p_key, p_request_hash, p_reply.outcome, p_reply.body, p_reply.request_id);
+	END IF;
+	RETURN p_reply;
+END
+$$;
+GRANT EXECUTE ON FUNCTION platform.idempotency_end(uuid, text, text, text, platform.reply)
+	TO reservation_owner, payment_owner, point_owner;

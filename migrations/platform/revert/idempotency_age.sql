@@ -1,0 +1,5 @@
+BEGIN;
+
+DROP INDEX platform.idempotency_by_age;
+
+COMMIT;

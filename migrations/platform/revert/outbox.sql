@@ -1,0 +1,5 @@
+BEGIN;
+
+DROP TABLE platform.outbox, platform.events, platform.relay CASCADE;
+
+COMMIT;

@@ -1,0 +1,5 @@
+BEGIN;
+
+DROP FUNCTION point.emit() CASCADE;
+
+COMMIT;

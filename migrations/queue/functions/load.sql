@@ -1,0 +1,18 @@
+-- queue.load(schedule): OK with what is remembered of the queue {epoch, last,
+-- admittedTo, ended, revision, updatedBy, updatedAtMs, mode, maxActive, admit,
+-- maxWaiting, ttl}; zeros, '' and nulls of a queue that never began.
+CREATE OR REPLACE FUNCTION queue.load(p_schedule uuid)
+RETURNS platform.reply
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
+AS $$
+BEGIN
+	RETURN platform.ok((SELECT row_to_json(r)::text FROM (
+		SELECT coalesce(q.epoch, 0) AS "epoch", coalesce(q.last_seq, 0) AS "last",
+		       coalesce(q.admitted_to, 0) AS "admittedTo", coalesce(q.ended, 0) AS "ended",
+		       coalesce(q.revision, 0) AS "revision", coalesce(q.updated_by, '') AS "updatedBy",
+		       coalesce(q.updated_at_ms, 0) AS "updatedAtMs", q.mode AS "mode",
+		       q.max_active AS "maxActive", q.admit AS "admit", q.max_waiting AS "maxWaiting", q.ttl AS "ttl"
+		FROM (VALUES (p_schedule)) s (schedule_id) LEFT JOIN queue.queues q USING (schedule_id)) r));
+END
+$$;
+GRANT EXECUTE ON FUNCTION queue.load(uuid) TO queue_service;

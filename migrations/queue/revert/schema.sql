@@ -1,0 +1,6 @@
+BEGIN;
+
+-- What is left in it are functions.
+DROP SCHEMA queue CASCADE;
+
+COMMIT;

@@ -1,0 +1,53 @@
+-- reservation.cancel(user, reservation, request_id): OK with the Reservation,
+-- CANCELLED, again and again. A HOLD frees its seats; a CONFIRMED one is refunded
+-- in full too, in this transaction (payment.refund). RESERVATION_NOT_FOUND (also
+-- somebody else's), RESERVATION_EXPIRED, CANCELLATION_CLOSED (confirmed, and the
+-- concert has begun).
+--
+-- Locks: the user, the reservation, its seats, then what payment.refund locks (the wallet).
+CREATE OR REPLACE FUNCTION reservation.cancel(p_user uuid, p_reservation uuid, p_request_id text)
+RETURNS platform.reply
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
+AS $$
+DECLARE
+	v_reservation	reservation.reservations;
+	v_all_ours	boolean;
+	v_now		timestamptz;
+	v_refund	platform.reply;
+BEGIN
+	PERFORM platform.lock_user(p_user);
+
+	SELECT * INTO v_reservation FROM reservation.reservations r
+	WHERE r.reservation_id = p_reservation AND r.user_id = p_user
+	FOR UPDATE;
+	IF NOT FOUND THEN
+		RETURN platform.refuse('RESERVATION_NOT_FOUND', NULL, p_request_id);
+	END IF;
+
+	IF v_reservation.status <> 'CANCELLED' THEN
+		v_all_ours := reservation.lock_own_seats(p_reservation);
+		-- After the locks: no wait brings a dead hold back.
+		v_now := clock_timestamp();
+
+		IF NOT v_all_ours OR v_reservation.status = 'EXPIRED' OR
+		    v_reservation.status = 'HOLD' AND v_reservation.hold_expires_at <= v_now THEN
+			RETURN platform.refuse('RESERVATION_EXPIRED', NULL, p_request_id);
+		END IF;
+		IF v_reservation.status = 'CONFIRMED' THEN
+			PERFORM FROM reservation.schedules s
+			WHERE s.schedule_id = v_reservation.schedule_id AND s.start_at <= v_now;
+			IF FOUND THEN
+				RETURN platform.refuse('CANCELLATION_CLOSED', NULL, p_request_id);
+			END IF;
+			v_refund := payment.refund(p_reservation, p_request_id);
+			IF v_refund.outcome <> 'OK' THEN
+				RETURN v_refund;
+			END IF;
+		END IF;
+		v_reservation := reservation.release(p_reservation, v_now);
+	END IF;
+
+	RETURN platform.ok(reservation.reservation_json(v_reservation, v_now)::text, p_request_id);
+END
+$$;
+GRANT EXECUTE ON FUNCTION reservation.cancel(uuid, uuid, text) TO reservation_service;

@@ -1,0 +1,42 @@
+-- reservation.confirm(reservation, payment): the payment went through: CONFIRMED,
+-- and the seats are SOLD_OUT. OK; also if this very payment has confirmed it
+-- already. Else nothing is changed: RESERVATION_NOT_FOUND,
+-- RESERVATION_ALREADY_PAID (by another payment), RESERVATION_CANCELLED, or
+-- RESERVATION_EXPIRED if it was swept or a seat is no longer its own (its epoch has
+-- moved on).
+--
+-- Does not look at the clock: claim_for_payment did, and what was claimed in time
+-- may be confirmed as long as the seats are still there.
+CREATE OR REPLACE FUNCTION reservation.confirm(p_reservation uuid, p_payment uuid)
+RETURNS platform.reply
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
+AS $$
+DECLARE
+	v_reservation	reservation.reservations;
+BEGIN
+	SELECT * INTO v_reservation FROM reservation.reservations r WHERE r.reservation_id = p_reservation FOR UPDATE;
+	IF NOT FOUND THEN
+		RETURN platform.refuse('RESERVATION_NOT_FOUND');
+	ELSIF v_reservation.status = 'CONFIRMED' AND v_reservation.payment_id = p_payment THEN
+		RETURN platform.ok(NULL);
+	ELSIF v_reservation.status = 'CONFIRMED' THEN
+		RETURN platform.refuse('RESERVATION_ALREADY_PAID');
+	ELSIF v_reservation.status = 'CANCELLED' THEN
+		RETURN platform.refuse('RESERVATION_CANCELLED');
+	ELSIF v_reservation.status = 'EXPIRED' OR NOT reservation.lock_own_seats(p_reservation) THEN
+		RETURN platform.refuse('RESERVATION_EXPIRED');
+	END IF;
+
+	UPDATE reservation.reservations r
+	SET status = 'CONFIRMED', payment_id = p_payment, confirmed_at = clock_timestamp()
+	WHERE r.reservation_id = p_reservation;
+
+	UPDATE reservation.seats s
+	SET status = 'SOLD_OUT', hold_expires_at = NULL, changes = s.changes + 1, changed_xid = pg_current_xact_id()
+	FROM reservation.reservation_seats c
+	WHERE c.reservation_id = p_reservation
+	  AND s.seat_id = c.seat_id AND s.reservation_id = c.reservation_id AND s.hold_epoch = c.hold_epoch;
+	RETURN platform.ok(NULL);
+END
+$$;
+GRANT EXECUTE ON FUNCTION reservation.confirm(uuid, uuid) TO payment_owner;

@@ -1,0 +1,54 @@
+-- reservation.hold(user, schedule, seat_ids, grade, quantity, queue_seq,
+-- hold_ttl_seconds, idempotency_key, request_hash, refusal, request_id): holds
+-- those seats, or, if seat_ids is NULL, the best `quantity` of `grade`; all or none.
+--
+-- CREATED with the Reservation. `refusal`, if given, is what the queue says against
+-- the token (QUEUE_TOKEN_USED, QUEUE_TOKEN_EXPIRED, ...): returned unless the first
+-- answer to this key is stored. Then SCHEDULE_NOT_FOUND, SCHEDULE_NOT_ON_SALE,
+-- INVALID_REQUEST, SEAT_NOT_FOUND, SEAT_NOT_AVAILABLE {unavailableSeatIds},
+-- QUEUE_TOKEN_USED.
+--
+-- Waits only for other calls of the same user (platform.lock_user); seats are
+-- taken without waiting.
+CREATE OR REPLACE FUNCTION reservation.hold(
+	p_user			uuid,
+	p_schedule		uuid,
+	p_seat_ids		uuid[],
+	p_grade			text,
+	p_quantity		int,
+	p_queue_seq		bigint,
+	p_hold_ttl_seconds	int,
+	p_idempotency_key	text,
+	p_request_hash		text,
+	p_refusal		text,
+	p_request_id		text)
+RETURNS platform.reply
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
+AS $$
+DECLARE
+	v_reply	platform.reply;
+BEGIN
+	PERFORM platform.lock_user(p_user);
+
+	IF p_idempotency_key IS NOT NULL THEN
+		v_reply := platform.idempotency_begin(p_user, 'reservations.hold', p_idempotency_key, p_request_hash);
+		IF v_reply.outcome IS NOT NULL THEN
+			RETURN v_reply;
+		END IF;
+	END IF;
+
+	IF p_refusal IS NOT NULL THEN
+		v_reply := platform.refuse(p_refusal, NULL, p_request_id);
+	ELSE
+		v_reply := reservation.hold_seats(p_user, p_schedule, p_seat_ids, p_grade, p_quantity, p_queue_seq,
+		    p_hold_ttl_seconds, p_request_id);
+	END IF;
+
+	IF p_idempotency_key IS NULL THEN
+		RETURN v_reply;
+	END IF;
+	RETURN platform.idempotency_end(p_user, 'reservations.hold', p_idempotency_key, p_request_hash, v_reply);
+END
+$$;
+GRANT EXECUTE ON FUNCTION reservation.hold(uuid, uuid, uuid[], text, int, bigint, int, text, text, text, text)
+	TO reservation_service;

@@ -1,0 +1,75 @@
+-- reservation.hold_seats(user, schedule, seat_ids, grade, quantity, queue_seq, ttl,
+-- request_id): a hold, apart from idempotency and the token's own refusals. See
+-- reservation.hold.
+CREATE OR REPLACE FUNCTION reservation.hold_seats(
+	p_user		uuid,
+	p_schedule	uuid,
+	p_seat_ids	uuid[],
+	p_grade		text,
+	p_quantity	int,
+	p_queue_seq	bigint,
+	p_ttl_seconds	int,
+	p_request_id	text)
+RETURNS platform.reply
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	-- Taken once, at the start: nothing that happens meanwhile brings a seat nearer.
+	v_now		timestamptz := clock_timestamp();
+	v_schedule	reservation.schedules;
+	v_seats		uuid[];
+	v_there		int;
+	v_not_free	uuid[];
+	v_lock		record;
+BEGIN
+	SELECT * INTO v_schedule FROM reservation.schedules s WHERE s.schedule_id = p_schedule;
+	IF NOT FOUND THEN
+		RETURN platform.refuse('SCHEDULE_NOT_FOUND', NULL, p_request_id);
+	ELSIF v_schedule.status <> 'ON_SALE' OR v_schedule.sale_opens_at > v_now THEN
+		RETURN platform.refuse('SCHEDULE_NOT_ON_SALE', NULL, p_request_id);
+	END IF;
+
+	IF p_seat_ids IS NULL THEN
+		SELECT * INTO v_lock FROM reservation.lock_best_seats(p_schedule, p_grade, p_quantity, v_now);
+		IF v_lock.p_seats IS NULL THEN
+			RETURN platform.refuse('SEAT_NOT_AVAILABLE', '{"unavailableSeatIds":[]}', p_request_id);
+		END IF;
+		RETURN reservation.take_seats(p_user, p_schedule, v_schedule.concert_id, v_lock.p_seats, v_lock.p_total,
+		    p_queue_seq, p_ttl_seconds, v_now, p_request_id);
+	END IF;
+
+	-- A look without locks first: who comes too late must not stand in the way of others.
+	SELECT count(*), array_agg(s.seat_id) FILTER (WHERE NOT (s.status = 'AVAILABLE' OR s.status = 'HOLD' AND s.hold_expires_at <= v_now)),
+	       array_agg(s.seat_id ORDER BY s.seat_id)
+	INTO v_there, v_not_free, v_seats
+	FROM reservation.seats s WHERE s.seat_id = ANY (p_seat_ids) AND s.schedule_id = p_schedule;
+
+	IF v_there <> cardinality(p_seat_ids) THEN
+		IF (SELECT count(DISTINCT g.seat_id) FROM unnest(p_seat_ids) g (seat_id)) <> cardinality(p_seat_ids) THEN
+			RETURN platform.refuse('INVALID_REQUEST',
+			    '{"errors":[{"field":"seatIds","reason":"names a seat twice"}]}', p_request_id);
+		END IF;
+		RETURN platform.refuse('SEAT_NOT_FOUND', NULL, p_request_id);
+	END IF;
+
+	IF v_not_free IS NULL THEN
+		SELECT * INTO v_lock FROM reservation.lock_seats(p_schedule, v_seats, v_now);
+		IF v_lock.p_locked < v_there THEN
+			v_not_free := ARRAY[v_seats[v_lock.p_locked + 1]];
+		END IF;
+	END IF;
+	IF v_not_free IS NOT NULL THEN
+		RETURN platform.refuse('SEAT_NOT_AVAILABLE',
+		    (SELECT row_to_json(u)::text FROM (SELECT v_not_free AS "unavailableSeatIds") u), p_request_id);
+	END IF;
+
+	IF v_lock.p_run_out THEN
+		-- Whose hold it was is none of our business (his row may be locked);
+		-- the sweeper marks it EXPIRED.
+		UPDATE reservation.reservation_seats c SET live = false
+		WHERE c.schedule_id = p_schedule AND c.seat_id = ANY (v_seats) AND c.live;
+	END IF;
+	RETURN reservation.take_seats(p_user, p_schedule, v_schedule.concert_id, v_seats, v_lock.p_total,
+	    p_queue_seq, p_ttl_seconds, v_now, p_request_id);
+END
+$$;

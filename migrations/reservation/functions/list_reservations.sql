@@ -1,0 +1,32 @@
+-- reservation.list_reservations(user, status, limit, cursor): OK with {items,
+-- nextCursor}: the user's reservations, newest first; of one status, if given, as
+-- it is shown (a HOLD that has run out is EXPIRED). `cursor` is the id of the last
+-- one already seen.
+CREATE OR REPLACE FUNCTION reservation.list_reservations(p_user uuid, p_status text, p_limit int, p_cursor uuid)
+RETURNS platform.reply
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
+AS $$
+DECLARE
+	v_now	timestamptz := clock_timestamp();
+	v_body	text;
+BEGIN
+	WITH found AS (
+		-- One more than asked for: is there a next page?
+		SELECT r AS reservation, r.reservation_id, row_number() OVER (ORDER BY r.reservation_id DESC) AS n
+		FROM reservation.reservations r
+		WHERE r.user_id = p_user
+		  AND (p_cursor IS NULL OR r.reservation_id < p_cursor)
+		  AND (p_status IS NULL OR p_status = CASE
+			WHEN r.status = 'HOLD' AND r.hold_expires_at <= v_now THEN 'EXPIRED' ELSE r.status END)
+		ORDER BY r.reservation_id DESC LIMIT p_limit + 1)
+	SELECT row_to_json(page)::text INTO v_body FROM (
+		SELECT coalesce(json_agg(reservation.reservation_json(f.reservation, v_now) ORDER BY f.n)
+			FILTER (WHERE f.n <= p_limit), '[]') AS "items",
+		       CASE WHEN count(*) > p_limit THEN
+				platform.cursor((SELECT l.reservation_id FROM found l WHERE l.n = p_limit)) END AS "nextCursor"
+		FROM found f) page;
+
+	RETURN platform.ok(v_body);
+END
+$$;
+GRANT EXECUTE ON FUNCTION reservation.list_reservations(uuid, text, int, uuid) TO reservation_service;

@@ -1,0 +1,40 @@
+-- reservation.lock_seats(schedule, seats, now): locks those seats that are to be
+-- had, one after the other in the order given, and stops at the first that is
+-- not: sold, held, or locked by somebody who is about to. Returns how many it
+-- has locked; their price together; and whether among them is one whose hold
+-- has run out. Never waits.
+--
+-- Callers give the seats sorted by id. Because everybody goes the same way and
+-- stops, of all who want overlapping seats at once at least one gets all of
+-- his; taking what can be had and skipping the rest could leave everybody with
+-- a part and nobody with a ticket.
+CREATE OR REPLACE FUNCTION reservation.lock_seats(
+	p_schedule	uuid,
+	p_seats		uuid[],
+	p_now		timestamptz,
+	OUT p_locked	int,
+	OUT p_total	bigint,
+	OUT p_run_out	boolean)
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	v_seat		uuid;
+	v_price		bigint;
+	v_held		boolean;
+BEGIN
+	p_locked := 0;
+	p_total := 0;
+	p_run_out := false;
+	FOREACH v_seat IN ARRAY p_seats LOOP
+		SELECT s.price, s.status = 'HOLD' INTO v_price, v_held
+		FROM reservation.seats s
+		WHERE s.seat_id = v_seat AND s.schedule_id = p_schedule
+		  AND (s.status = 'AVAILABLE' OR s.status = 'HOLD' AND s.hold_expires_at <= p_now)
+		FOR UPDATE SKIP LOCKED;
+		EXIT WHEN NOT FOUND;
+		p_locked := p_locked + 1;
+		p_total := p_total + v_price;
+		p_run_out := p_run_out OR v_held;
+	END LOOP;
+END
+$$;

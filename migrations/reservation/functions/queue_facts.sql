@@ -1,0 +1,36 @@
+-- reservation.queue_facts(concert, schedule): what the queue needs to know of a
+-- schedule: OK with {concertId, status, saleOpensAtMs, drawSeed, seatsLeft};
+-- saleOpensAtMs is Unix time in milliseconds, 0 where the sale is open from the
+-- beginning; drawSeed is hex, null where nobody is drawn. `concert` may be NULL: any. SCHEDULE_NOT_FOUND if there is no such
+-- schedule or it is another concert's; CONCERT_NOT_FOUND if there is not even
+-- such a concert.
+CREATE OR REPLACE FUNCTION reservation.queue_facts(p_concert uuid, p_schedule uuid)
+RETURNS platform.reply
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
+AS $$
+DECLARE
+	v_body	text;
+BEGIN
+	SELECT row_to_json(f)::text INTO v_body FROM (
+		SELECT s.concert_id AS "concertId",
+		       s.status AS "status",
+		       coalesce(ceil(extract(epoch FROM s.sale_opens_at) * 1000), 0)::bigint AS "saleOpensAtMs",
+		       encode(s.draw_seed, 'hex') AS "drawSeed",
+		       (SELECT count(*) FROM reservation.seats a
+			WHERE a.schedule_id = s.schedule_id AND a.status = 'AVAILABLE') +
+		       (SELECT count(*) FROM reservation.seats h
+			WHERE h.schedule_id = s.schedule_id AND h.status = 'HOLD'
+			  AND h.hold_expires_at <= clock_timestamp()) AS "seatsLeft"
+		FROM reservation.schedules s
+		WHERE s.schedule_id = p_schedule AND (p_concert IS NULL OR s.concert_id = p_concert)) f;
+	IF v_body IS NOT NULL THEN
+		RETURN platform.ok(v_body);
+	END IF;
+	IF p_concert IS NOT NULL AND NOT EXISTS (
+		SELECT FROM reservation.concerts c WHERE c.concert_id = p_concert) THEN
+		RETURN platform.refuse('CONCERT_NOT_FOUND');
+	END IF;
+	RETURN platform.refuse('SCHEDULE_NOT_FOUND');
+END
+$$;
+GRANT EXECUTE ON FUNCTION reservation.queue_facts(uuid, uuid) TO queue_service;

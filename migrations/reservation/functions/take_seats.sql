@@ -1,0 +1,56 @@
+-- reservation.take_seats(user, schedule, concert, seats, total, queue_seq, ttl,
+-- now, request_id): makes the reservation of seats that the caller has locked and
+-- found to be had. CREATED with the Reservation, or QUEUE_TOKEN_USED: this place
+-- in the queue has had its hold.
+CREATE OR REPLACE FUNCTION reservation.take_seats(
+	p_user		uuid,
+	p_schedule	uuid,
+	p_concert	uuid,
+	p_seats		uuid[],
+	p_total		bigint,
+	p_queue_seq	bigint,
+	p_ttl_seconds	int,
+	p_now		timestamptz,
+	p_request_id	text)
+RETURNS platform.reply
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	v_made	reservation.reservations;
+	v_taken	int;
+	v_seats	json;
+BEGIN
+	-- Of two uses of one token the second waits here for the first one's end.
+	INSERT INTO reservation.reservations (reservation_id, user_id, schedule_id, queue_seq,
+	    total_amount, hold_ttl_seconds, hold_expires_at, created_at)
+	VALUES (platform.uuid_v7(), p_user, p_schedule, p_queue_seq,
+	    p_total, p_ttl_seconds, p_now + make_interval(secs => p_ttl_seconds), p_now)
+	ON CONFLICT ON CONSTRAINT queue_token_used_once DO NOTHING
+	RETURNING * INTO v_made;
+	IF NOT FOUND THEN
+		RETURN platform.refuse('QUEUE_TOKEN_USED', NULL, p_request_id);
+	END IF;
+
+	WITH taken AS (
+		UPDATE reservation.seats s
+		SET status = 'HOLD', reservation_id = v_made.reservation_id, hold_expires_at = v_made.hold_expires_at,
+		    hold_epoch = s.hold_epoch + 1, changes = s.changes + 1, changed_xid = pg_current_xact_id()
+		WHERE s.seat_id = ANY (p_seats) AND s.schedule_id = p_schedule
+		  AND (s.status = 'AVAILABLE' OR s.status = 'HOLD' AND s.hold_expires_at <= p_now)
+		RETURNING s.*),
+	claimed AS (
+		INSERT INTO reservation.reservation_seats (reservation_id, seat_id, schedule_id, hold_epoch)
+		SELECT t.reservation_id, t.seat_id, t.schedule_id, t.hold_epoch FROM taken t)
+	SELECT count(*), json_agg(row_to_json(o) ORDER BY t.section_no, t.row_no, t.number) INTO v_taken, v_seats
+	FROM taken t
+	CROSS JOIN LATERAL (SELECT t.seat_id AS "seatId", t.section AS "section", t.row_label AS "row",
+	    t.number AS "number", t.grade AS "grade", t.price AS "price") o;
+
+	IF v_taken <> cardinality(p_seats) THEN
+		-- Cannot be, they are locked; but then nothing of this may commit.
+		RAISE EXCEPTION 'only % of % locked seats of schedule % could be taken', v_taken, cardinality(p_seats), p_schedule;
+	END IF;
+	RETURN platform.created(
+	    reservation.reservation_object(v_made, p_concert, v_seats, NULL, NULL, p_now)::text, p_request_id);
+END
+$$;

@@ -1,0 +1,5 @@
+BEGIN;
+
+DROP FUNCTION reservation.emit(), reservation.emit_held() CASCADE;
+
+COMMIT;

@@ -1,0 +1,5 @@
+BEGIN;
+
+ALTER TABLE reservation.reservations DROP COLUMN hold_extended_at;
+
+COMMIT;

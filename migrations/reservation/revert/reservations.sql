@@ -1,0 +1,5 @@
+BEGIN;
+
+DROP TABLE reservation.reservation_seats, reservation.reservations CASCADE;
+
+COMMIT;

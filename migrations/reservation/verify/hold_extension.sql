@@ -1,0 +1,5 @@
+BEGIN;
+
+SELECT hold_extended_at FROM reservation.reservations WHERE false;
+
+ROLLBACK;
