@@ -1,0 +1,46 @@
+/* The payment service's handlers, one endpoint a file; routes are in service.c. */
+#ifndef PAYMENT_HANDLERS_H
+#define PAYMENT_HANDLERS_H
+
+#include <stdint.h>
+
+#include "ct/request.h"
+
+/* pay.c; pay_configure reads PAYMENT_MAX_ATTEMPTS in the parent. */
+extern char	pay_max_attempts[16];
+void	pay_configure(void);
+void	pay(struct ct_request *);
+
+/*
+ * pay_card.c: the card path of POST /payments, which has checked the request.
+ * Strings live as long as the request. pay_card_start: one a worker.
+ */
+struct card_order {
+	const char	*reservation;
+	int64_t		 amount;
+	const char	*payment_key;
+	const char	*request_hash;
+};
+void	pay_card_start(void);
+void	pay_card(struct ct_request *, const struct card_order *order);
+
+/* payments.c */
+void	payments_list(struct ct_request *);
+void	payments_get(struct ct_request *);
+
+/* webhook.c */
+void	webhook_toss(struct ct_request *);
+
+/*
+ * resolver.c: finds out what became of card payments and refunds whose outcome
+ * is not known, for all instances: whoever comes first does it. Runs twice a
+ * second in every worker; resolver_kick: and now, there may be news.
+ * resolver_observe: this payment or refund ("payment", "refund") has been
+ * uncertain for so long and now is not.
+ */
+void	resolver_configure(void);
+void	resolver_start(void);
+void	resolver_kick(void);
+void	resolver_observe(const char *what, double seconds);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * POST /payments: pays for a hold. With points, the payment, the reservation's
+ * confirmation and the ledger entry are one statement in one transaction. With
+ * a card it takes two, and the provider between them: pay_card.c.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ct/card.h"
+#include "ct/config.h"
+#include "ct/idempotency.h"
+#include "handlers.h"
+
+/* Well above any four seats; what is larger is a mistake, not a price. */
+#define AMOUNT_MAX	INT64_C(1000000000000)
+
+static const struct ct_pg_statement pay_by_points = {
+	.function = "payment.pay_by_points",
+	.args = "uuid, uuid, bigint, text, text, int, text",
+	.batch_max = 64,
+	.order_by = 0,
+	.write = true,
+};
+
+char	pay_max_attempts[16];
+
+void
+pay_configure(void)
+{
+	(void)snprintf(pay_max_attempts, sizeof(pay_max_attempts), "%ld",
+	    ct_config_number("PAYMENT_MAX_ATTEMPTS", 1, 100, 3));
+}
+
+/* The card's payment key, NULL if something is wrong with it, which is then noted. */
+static const char *
+read_card(struct ct_request *request)
+{
+	const cJSON	*card = cJSON_GetObjectItemCaseSensitive(request->body, "card");
+	const char	*payment_key;
+
+	if (!cJSON_IsObject(card)) {
+		ct_note_invalid(request, "card", "is required with method CARD");
+		return (NULL);
+	}
+	if (!ct_body_text(request, card, "paymentKey", 200, true, &payment_key))
+		return (NULL);
+	if (!ct_card_enabled())
+		ct_note_invalid(request, "method", "CARD is not accepted here; pay with POINT");
+	else if (!ct_card_key_valid(payment_key))
+		ct_note_invalid(request, "paymentKey", "must be what the card provider gave: letters, digits, _ and -");
+	return (payment_key);
+}
+
+void
+pay(struct ct_request *request)
+{
+	static const char *const	methods[] = { "POINT", "CARD", NULL };
+	static const char *const	hashed[] = { "reservationId", "amount", "method", "card", NULL };
+	const char			*reservation, *method = NULL, *payment_key = NULL;
+	int64_t				 amount = 0;
+	char				 hash[CT_REQUEST_HASH_TEXT];
+
+	(void)ct_body_uuid(request, request->body, "reservationId", true, &reservation);
+	(void)ct_body_number(request, request->body, "amount", 1, AMOUNT_MAX, true, &amount);
+	if (ct_body_choice(request, request->body, "method", methods, true, &method) &&
+	    strcmp(method, "CARD") == 0)
+		payment_key = read_card(request);
+	if (ct_invalid(request))
+		return;
+
+	ct_request_hash("payments.pay", request->body, hashed, hash);
+	if (payment_key != NULL) {
+		pay_card(request, &(const struct card_order){ reservation, amount, payment_key,
+		    ct_printf(request, "%s", hash) });
+		return;
+	}
+	ct_call_and_reply(request, &pay_by_points, (const char *const[]){
+	    request->user, reservation, ct_printf(request, "%" PRId64, amount),
+	    request->idempotency_key, hash, pay_max_attempts, request->id });
+}

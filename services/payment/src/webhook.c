@@ -1,0 +1,58 @@
+/*
+ * POST /payments/webhooks/toss: the card provider calls here when a payment
+ * changed. Whatever the body claims is not believed, and anybody may send it;
+ * all it can do is to have one of our own payments, if it names one by its id,
+ * looked up at the provider a little earlier than it would have been.
+ */
+#include <string.h>
+
+#include "ct/card.h"
+#include "ct/service.h"
+#include "handlers.h"
+
+static const struct ct_pg_statement heard_of = {
+	.function = "payment.heard_of",
+	.args = "uuid",
+	.batch_max = 1,
+	.order_by = -1,
+	.write = true,
+};
+
+static void
+noted(const struct ct_outcome *outcome, void *arg)
+{
+	struct ct_request	*request = arg;
+
+	/* Not noted: the provider is to try again, that is what its retries are for. */
+	if (outcome->error != CT_OK) {
+		ct_reply_error(request, outcome->error == CT_INTERNAL_ERROR ? CT_INTERNAL_ERROR : CT_SERVICE_UNAVAILABLE,
+		    NULL, NULL);
+		return;
+	}
+	resolver_kick();
+	ct_reply_empty(request, 200);
+}
+
+/* {"eventType": "PAYMENT_STATUS_CHANGED", "data": {"orderId": our payment's id, ...}} */
+void
+webhook_toss(struct ct_request *request)
+{
+	cJSON		*event;
+	const char	*order;
+	struct ct_uuid	 uuid;
+	char		 payment[CT_UUID_TEXT] = "";
+
+	if (request->raw_body != NULL && ct_card_enabled()) {
+		event = cJSON_ParseWithLength(request->raw_body, request->raw_body_length);
+		order = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(
+		    cJSON_GetObjectItemCaseSensitive(event, "data"), "orderId"));
+		if (order != NULL && ct_uuid_parse(order, &uuid))
+			ct_uuid_format(&uuid, payment);
+		cJSON_Delete(event);
+	}
+	if (payment[0] == '\0') {
+		ct_reply_empty(request, 200);
+		return;
+	}
+	ct_pg_call(ct_service_pg, &heard_of, (const char *const[]){ payment }, noted, request);
+}

@@ -1,0 +1,700 @@
+#!lua name=queue1
+--
+-- The queue of one schedule: who waits, in what order, who may choose seats now.
+-- Each function is one step that nothing can come between, takes its time from
+-- Redis' own clock and touches a bounded number of members.
+--
+-- A user has one place: WAITING -> ACTIVE -> USED, or it ends EXPIRED (the
+-- deadline passed, or nothing was heard of the waiter) or left. The place is
+-- named by its seq, microseconds that only ever grow: first come, first served.
+--
+-- KEYS, all of one schedule and under one hash tag, the same in every function
+-- (shared/src/queue_store.c names them):
+--   1 state    hash: epoch, last seq, what operators set, counters, admission clock
+--   2 waiting  sorted set: user (16 bytes) by seq
+--   3 heard    sorted set: waiting user by when it last asked
+--   4 active   sorted set: user by deadline
+--   5 places   hash: active user -> seq
+--   6 used     sorted set: user and seq (24 bytes) by when
+--   7 gone     sorted set: places older than this store that have ended, by when
+--   8 guesses  hash: one waiter in eight -> when it entered and what wait it was told
+--
+-- Store loss: `epoch` is when this store began to keep the queue. A queue that
+-- this store does not have is answered NEW: the service asks the database what
+-- it remembers (operators' settings, how far the line had come) and calls begin.
+-- A token of another epoch was given by a store that is no more, and its place is
+-- put back at its own seq. `gone` remembers which of those must not come back again.
+--
+-- The draw: where a schedule asks for it, whoever enters before the sale opens
+-- has a drawn seq, below `opens`, that the service works out from the user and
+-- the schedule's seed. All else is as in every queue: first by seq.
+--
+-- Names carry a version. Whoever changes KEYS, ARGV or an answer makes the next
+-- one, so that instances of before and after can run side by side.
+
+local STATE, WAITING, HEARD, ACTIVE, PLACES, USED, GONE, GUESSES = 1, 2, 3, 4, 5, 6, 7, 8
+
+local SECOND = 1000000
+local TOKEN_LIFE = 7 * 86400 * SECOND	-- an unknown place older than this is not looked into
+local GAP = 5 * SECOND			-- no tick for so long: the queue was not being served
+local MEASURE = 60 * SECOND		-- what the measured speed forgets over
+local EXPIRE_MAX, REAP_MAX, ADMIT_MAX, PRUNE_MAX = 500, 200, 1000, 100	-- members a call
+
+local function clock()
+	local t = redis.call('TIME')
+	return t[1] * SECOND + t[2]
+end
+
+-- Numbers as Redis shall keep them: Lua's own form would round 16 digits to 14.
+local function text(n)
+	return string.format('%.0f', n)
+end
+
+local function place_of(user, seq)
+	return user .. struct.pack('>I8', seq)
+end
+
+local function count(keys, field, n)
+	redis.call('HINCRBY', keys[STATE], field, n)
+end
+
+local function epoch_of(keys)	-- nil: this store has no queue of the schedule yet
+	return tonumber(redis.call('HGET', keys[STATE], 'epoch'))
+end
+
+-- Places below it may be held by tokens of an earlier store: all from before this
+-- one began, and drawn ones, which are the same in every store.
+local function old_before(epoch, draw)
+	return epoch and math.max(epoch, tonumber(draw) or 0)
+end
+
+local function old_before_of(keys)
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'draw')
+	return old_before(tonumber(s[1]), s[2]), tonumber(s[1])
+end
+
+-- ACTIVE deadlines go by the time in which the queue was served: when nothing
+-- ticked (the store or all of the service were away), all but GAP of that time is
+-- given back. `paused` is how much that has been, as of the last tick.
+-- Answers that time, and how far the clock is ahead of it.
+local function served(now, ticked, paused)
+	ticked = tonumber(ticked)
+	local time = now - (tonumber(paused) or 0)
+	if ticked and now - ticked > GAP then
+		time = time - (now - ticked - GAP)
+	end
+	return time, now - time
+end
+
+local function served_of(keys, now)
+	local s = redis.call('HMGET', keys[STATE], 'ticked', 'paused')
+	return served(now, s[1], s[2])
+end
+
+-- One waiter in eight, by the end of the user's id: its wait is compared with what it was told.
+local function is_sampled(user)
+	return string.byte(user, #user) % 8 == 0
+end
+
+-- Remembers for as long as a token can matter.
+local function remember(key, user, seq, now)
+	local added = redis.call('ZADD', key, 'NX', text(now), place_of(user, seq))
+	redis.call('EXPIRE', key, TOKEN_LIFE / SECOND)
+	return added == 1
+end
+
+-- A place has ended. If an earlier store gave it, its token would look like one to be put back.
+local function forget(keys, user, seq, before, now)
+	if not before or seq < before then
+		remember(keys[GONE], user, seq, now)
+	end
+end
+
+local function drop_waiting(keys, user)
+	redis.call('ZREM', keys[WAITING], user)
+	redis.call('ZREM', keys[HEARD], user)
+	if is_sampled(user) then
+		redis.call('HDEL', keys[GUESSES], user)
+	end
+end
+
+local function drop_active(keys, user)
+	redis.call('ZREM', keys[ACTIVE], user)
+	redis.call('HDEL', keys[PLACES], user)
+end
+
+local function expire_active(keys, user, seq, before, now)
+	drop_active(keys, user)
+	forget(keys, user, seq, before, now)
+	count(keys, 'expired', 1)
+end
+
+local function abandon(keys, user, seq, before, now)
+	drop_waiting(keys, user)
+	forget(keys, user, seq, before, now)
+	count(keys, 'abandoned', 1)
+end
+
+-- Being heard of is noted only when the note is an eighth of the patience old, so
+-- that polling costs no write; the waiter is given that eighth on top.
+local function patience_of(patience)
+	return patience * 9 / 8
+end
+
+-- True if nothing was heard of the waiter for too long, while it could have been heard.
+local function is_abandoned(keys, heard, patience, now)
+	if now - heard <= patience_of(patience) then
+		return false
+	end
+	local s = redis.call('HMGET', keys[STATE], 'ticked', 'since')
+	local ticked, since = tonumber(s[1]), tonumber(s[2])
+	return ticked and since and now - ticked <= GAP and now - since > patience_of(patience)
+end
+
+-- The heartbeat. False if it comes too late.
+local function hear(keys, user, patience, now)
+	local heard = tonumber(redis.call('ZSCORE', keys[HEARD], user)) or 0
+	if now - heard <= patience / 8 and heard <= now then
+		return true
+	end
+	if is_abandoned(keys, heard, patience, now) then
+		return false
+	end
+	redis.call('ZADD', keys[HEARD], text(now), user)
+	return true
+end
+
+-- Seconds until `position` is admitted, -1 if nobody can say.
+local function expected_wait(position, speed, opens, now)
+	speed, opens = tonumber(speed), tonumber(opens)
+	if not speed or speed <= 0 or not opens then
+		return -1
+	end
+	return math.ceil(position / speed + math.max(0, opens - now) / SECOND)
+end
+
+-- What operators set (mode, max_active, admit, max_waiting, ttl, in `s` from `from` on), or the service's
+-- settings where they have not: in `args` from `at` on, patience, settle, tick and the last four of those.
+local SETTINGS = 7
+local function settings(s, from, args, at)
+	return {
+		patience = tonumber(args[at]), settle = tonumber(args[at + 1]), tick = tonumber(args[at + 2]),
+		mode = s[from] or 'OPEN',
+		max_active = tonumber(s[from + 1] or args[at + 3]),
+		admit = tonumber(s[from + 2] or args[at + 4]),
+		max_waiting = tonumber(s[from + 3] or args[at + 5]),
+		ttl = tonumber(s[from + 4] or args[at + 6]),	-- seconds
+	}
+end
+
+-- People a second that leave the front of the line. Measured where there has
+-- been a line for two seconds; but every ACTIVE place comes free after its TTL,
+-- so it is never slower than that. Not measured yet: as set, while all fit in.
+local function speed_of(set, m, b, waiting, active)
+	if set.mode == 'PAUSED' or set.admit <= 0 or set.max_active <= 0 then
+		return 0
+	end
+	local least = math.min(set.admit, set.max_active / set.ttl)
+	if b >= 2 and m > 0 then
+		return math.min(set.admit, math.max(least, m / b))
+	end
+	return waiting <= set.max_active - active and set.admit or least
+end
+
+-- The answer of enter and status:
+-- state, seq, epoch, position, active until (ms), wait (s or -1), 1 if the place is new.
+local function answer(state, seq, epoch, position, deadline, wait, is_new)
+	return { state, seq, epoch or 0, position, math.floor((deadline or 0) / 1000), wait, is_new or 0 }
+end
+
+local function waiting_answer(keys, user, seq, epoch, speed, opens, draw, now)
+	if draw and now < tonumber(draw) then
+		-- Before the draw positions mean nothing: the worst is shown.
+		return answer('WAITING', seq, epoch, redis.call('ZCARD', keys[WAITING]), 0, -1)
+	end
+	local rank = redis.call('ZRANK', keys[WAITING], user)
+	return answer('WAITING', seq, epoch, rank + 1, 0, expected_wait(rank + 1, speed, opens, now))
+end
+
+-- begin: settle (us), then what the database remembers: the earlier store's epoch (0: there
+-- was none), its last seq, how far it had admitted, up to where all had had their turn
+-- (`ended`); the settings' revision, who, when (ms), mode, max_active, admit, max_waiting, ttl
+-- (each '' where operators had set none). Answers 1; 0 if the queue is there already.
+-- After a loss nobody is admitted for `settle`: until then people come back.
+local function begin(keys, args)
+	local now = clock()
+	if epoch_of(keys) then
+		return 0
+	end
+	local known, last = tonumber(args[2]), tonumber(args[3])
+	local epoch = math.max(now, known + 1, last + 1)
+	redis.call('HSET', keys[STATE], 'epoch', text(epoch), 'last', text(epoch - 1),
+	    'settle', text(known > 0 and now + tonumber(args[1]) or 0))
+	if known > 0 then
+		redis.call('HSET', keys[STATE], 'admitted_to', args[4], 'cand', args[5], 'ended', args[5],
+		    'lost_admitted', args[4], 'lost_ended', args[5])
+	end
+	if tonumber(args[6]) > 0 then
+		redis.call('HSET', keys[STATE], 'revision', args[6], 'updated_by', args[7], 'updated_at', args[8])
+		for i, field in ipairs({ 'mode', 'max_active', 'admit', 'max_waiting', 'ttl' }) do
+			if args[8 + i] ~= '' then
+				redis.call('HSET', keys[STATE], field, args[8 + i])
+			end
+		end
+	end
+	return 1
+end
+
+-- enter: user, sale opens (us, 0: it has), 0, settings, drawn seq ('': by arrival).
+-- Answers as above, or NEW, QUEUE_CLOSED or QUEUE_FULL as the state.
+local function enter(keys, args)
+	local user, opens, drawn = args[1], args[2], tonumber(args[4 + SETTINGS])
+	local now = clock()
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'last', 'opens', 'entered', 'speed',
+	    'mode', 'max_active', 'admit', 'max_waiting', 'ttl', 'draw', 'ticked', 'paused')
+	local epoch, last = tonumber(s[1]), tonumber(s[2])
+	if not epoch then
+		return answer('NEW', 0, 0, 0, 0, -1)
+	end
+	local set = settings(s, 6, args, 4)
+	local speed = s[5] or speed_of(set, 0, 0, 1, 0)		-- before the first tick
+	local before = old_before(epoch, s[11])
+
+	local seq = tonumber(redis.call('ZSCORE', keys[WAITING], user))
+	if seq then
+		if hear(keys, user, set.patience, now) then
+			return waiting_answer(keys, user, seq, epoch, speed, opens, s[11], now)
+		end
+		abandon(keys, user, seq, before, now)
+	end
+	seq = tonumber(redis.call('HGET', keys[PLACES], user))
+	if seq then
+		local deadline = tonumber(redis.call('ZSCORE', keys[ACTIVE], user))
+		local time, ahead = served(now, s[12], s[13])
+		if deadline > time then
+			return answer('ACTIVE', seq, epoch, 0, deadline + ahead, 0)
+		end
+		expire_active(keys, user, seq, before, now)
+	end
+
+	if set.mode == 'CLOSED' then
+		return answer('QUEUE_CLOSED', 0, epoch, 0, 0, -1)
+	end
+	local waiting = redis.call('ZCARD', keys[WAITING])
+	if waiting >= set.max_waiting then
+		return answer('QUEUE_FULL', 0, epoch, 0, 0, expected_wait(1, speed, opens, now))
+	end
+	local wait = -1
+	if drawn and now < tonumber(opens) then
+		seq = drawn
+		redis.call('HSET', keys[STATE], 'opens', opens, 'draw', opens, 'entered', text((s[4] or 0) + 1))
+	else
+		seq = math.max(last + 1, now)
+		redis.call('HSET', keys[STATE], 'last', text(seq), 'opens', opens, 'entered', text((s[4] or 0) + 1))
+		-- The latest seq of all is the last in line.
+		wait = expected_wait(waiting + 1, speed, opens, now)
+		if wait >= 0 and is_sampled(user) then
+			redis.call('HSET', keys[GUESSES], user, text(now) .. ' ' .. wait)
+		end
+	end
+	redis.call('ZADD', keys[WAITING], text(seq), user)
+	redis.call('ZADD', keys[HEARD], text(now), user)
+	return answer('WAITING', seq, epoch, waiting + 1, 0, wait, 1)
+end
+
+-- Of a place that an earlier store gave and this one does not know: may it come
+-- back? 'YES', 'NO' (its turn is over), or 'ASK': it may have been used, which the
+-- database knows. First come, first served, so `admitted_to` and `ended` tell.
+local function may_return(lost_admitted, lost_ended, seq)
+	if seq <= (tonumber(lost_ended) or 0) then
+		return 'NO'
+	end
+	return seq <= (tonumber(lost_admitted) or 0) and 'ASK' or 'YES'
+end
+
+-- A token of another epoch and a place that is not known here: puts it back.
+-- Answers as may_return.
+local function put_back(keys, user, seq, token_epoch, placed, unused, settle, draw, now)
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'last', 'settle', 'lost_admitted', 'lost_ended', 'cand', 'ended')
+	local epoch = tonumber(s[1])
+	if epoch == token_epoch or now - seq > TOKEN_LIFE
+	    or redis.call('ZSCORE', keys[GONE], place_of(user, seq)) then
+		return 'NO'
+	end
+	local may = may_return(s[4], s[5], seq)
+	if may == 'NO' or may == 'ASK' and not unused then
+		return may
+	end
+	if tonumber(s[3]) == 0 and now - epoch < settle then
+		-- The database did not remember that there was an earlier store.
+		redis.call('HSET', keys[STATE], 'settle', text(epoch + settle))
+	end
+	if placed and placed < epoch then
+		-- Two places from before: a user has one at a time, so the later one was the last that lived.
+		if seq < placed then
+			return 'NO'
+		end
+		forget(keys, user, placed, old_before(epoch, draw), now)
+	end
+	if draw ~= '' then
+		redis.call('HSET', keys[STATE], 'draw', draw)
+	end
+	-- A drawn place says nothing about who came last.
+	if seq > tonumber(s[2]) and seq >= (tonumber(draw) or 0) then
+		redis.call('HSET', keys[STATE], 'last', text(seq))
+	end
+	-- Nobody from here on has had a turn for certain.
+	for i, field in ipairs({ 'cand', 'ended' }) do
+		if seq <= (tonumber(s[5 + i]) or 0) then
+			redis.call('HSET', keys[STATE], field, text(seq - 1))
+		end
+	end
+	redis.call('ZADD', keys[WAITING], text(seq), user)
+	redis.call('ZADD', keys[HEARD], text(now), user)
+	count(keys, 'restored', 1)
+	return 'YES'
+end
+
+local function status_waiting(keys, user, seq, epoch, opens, now)
+	local s = redis.call('HMGET', keys[STATE], 'speed', 'opens', 'draw')
+	if opens ~= '' and opens ~= s[2] then
+		redis.call('HSET', keys[STATE], 'opens', opens)
+		s[2] = opens
+	end
+	return waiting_answer(keys, user, seq, epoch, s[1], s[2], s[3], now)
+end
+
+-- status: user, seq, epoch, sale opens (us, '' if the caller does not know), patience, settle,
+-- '1' if the database says that the place was not used, when the draw is (us, '': none).
+-- Answers as above; EXPIRED, NEW or ASK (ask the database, then again) may be the
+-- state. Asking is the heartbeat.
+local function status(keys, args)
+	local user, seq, epoch, opens = args[1], tonumber(args[2]), tonumber(args[3]), args[4]
+	local patience, settle = tonumber(args[5]), tonumber(args[6])
+	local now = clock()
+
+	local placed = tonumber(redis.call('ZSCORE', keys[WAITING], user))
+	if placed == seq then
+		if hear(keys, user, patience, now) then
+			return status_waiting(keys, user, seq, epoch, opens, now)
+		end
+		abandon(keys, user, seq, old_before_of(keys), now)
+		return answer('EXPIRED', seq, epoch, 0, 0, -1)
+	end
+	if redis.call('ZSCORE', keys[USED], place_of(user, seq)) then
+		return answer('USED', seq, epoch, 0, 0, 0)
+	end
+	local place = tonumber(redis.call('HGET', keys[PLACES], user))
+	if place then
+		local deadline = tonumber(redis.call('ZSCORE', keys[ACTIVE], user))
+		local time, ahead = served_of(keys, now)
+		if place == seq and deadline > time then
+			return answer('ACTIVE', seq, epoch, 0, deadline + ahead, 0)
+		end
+		if deadline <= time then
+			expire_active(keys, user, place, old_before_of(keys), now)
+		end
+		-- One place a user: while the active one lives, no other is put back.
+		if place == seq or deadline > time then
+			return answer('EXPIRED', seq, epoch, 0, 0, -1)
+		end
+	end
+	if not epoch_of(keys) then
+		return answer('NEW', seq, epoch, 0, 0, -1)
+	end
+	local back = put_back(keys, user, seq, epoch, placed, args[7] == '1', settle, args[8], now)
+	if back == 'YES' then
+		return status_waiting(keys, user, seq, epoch, opens, now)
+	end
+	return answer(back == 'ASK' and 'ASK' or 'EXPIRED', seq, epoch, 0, 0, -1)
+end
+
+-- leave: user, seq, epoch. Gives the place up, whichever it is; again and again.
+-- Answers 1 if there was one.
+local function leave(keys, args)
+	local user, seq, token_epoch = args[1], tonumber(args[2]), tonumber(args[3])
+	local now = clock()
+	local before, epoch = old_before_of(keys)
+
+	if tonumber(redis.call('ZSCORE', keys[WAITING], user)) == seq then
+		drop_waiting(keys, user)
+	elseif tonumber(redis.call('HGET', keys[PLACES], user)) == seq then
+		drop_active(keys, user)
+	else
+		if token_epoch ~= epoch then
+			forget(keys, user, seq, nil, now)
+		end
+		return 0
+	end
+	forget(keys, user, seq, before, now)
+	count(keys, 'left', 1)
+	return 1
+end
+
+-- check: user, seq, epoch. WAITING, ACTIVE, USED or EXPIRED; changes nothing.
+-- A place that status would put back is WAITING.
+local function check(keys, args)
+	local user, seq, epoch = args[1], tonumber(args[2]), tonumber(args[3])
+	local now = clock()
+
+	if tonumber(redis.call('HGET', keys[PLACES], user)) == seq then
+		local deadline = tonumber(redis.call('ZSCORE', keys[ACTIVE], user))
+		return deadline > served_of(keys, now) and 'ACTIVE' or 'EXPIRED'
+	end
+	if tonumber(redis.call('ZSCORE', keys[WAITING], user)) == seq then
+		return 'WAITING'
+	end
+	if redis.call('ZSCORE', keys[USED], place_of(user, seq)) then
+		return 'USED'
+	end
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'lost_admitted', 'lost_ended')
+	if tonumber(s[1]) ~= epoch and now - seq <= TOKEN_LIFE and may_return(s[2], s[3], seq) ~= 'NO'
+	    and not redis.call('ZSCORE', keys[GONE], place_of(user, seq)) then
+		return 'WAITING'
+	end
+	return 'EXPIRED'
+end
+
+-- use: user, seq, epoch. The hold is committed: whatever is known of the place
+-- here, it is used up now.
+local function use(keys, args)
+	local user, seq = args[1], tonumber(args[2])
+
+	if tonumber(redis.call('HGET', keys[PLACES], user)) == seq then
+		drop_active(keys, user)
+	elseif tonumber(redis.call('ZSCORE', keys[WAITING], user)) == seq then
+		drop_waiting(keys, user)
+	end
+	if remember(keys[USED], user, seq, clock()) then
+		count(keys, 'used', 1)
+	end
+	return 'USED'
+end
+
+local function prune(keys, now)
+	for _, key in ipairs({ keys[USED], keys[GONE] }) do
+		local old = redis.call('ZRANGEBYSCORE', key, '-inf', text(now - TOKEN_LIFE), 'LIMIT', 0, PRUNE_MAX)
+		local _ = #old > 0 and redis.call('ZREM', key, unpack(old))
+	end
+end
+
+local function expire_passed(keys, before, time, now)
+	local users = redis.call('ZRANGEBYSCORE', keys[ACTIVE], '-inf', text(time), 'LIMIT', 0, EXPIRE_MAX)
+	for _, user in ipairs(users) do
+		expire_active(keys, user, tonumber(redis.call('HGET', keys[PLACES], user)), before, now)
+	end
+	return #users
+end
+
+local function reap_silent(keys, before, since, patience, now)
+	local oldest = now - patience_of(patience)
+	if since >= oldest then
+		return 0
+	end
+	local users = redis.call('ZRANGEBYSCORE', keys[HEARD], '-inf', '(' .. text(oldest), 'LIMIT', 0, REAP_MAX)
+	for _, user in ipairs(users) do
+		abandon(keys, user, tonumber(redis.call('ZSCORE', keys[WAITING], user)), before, now)
+	end
+	return #users
+end
+
+-- The first n go from WAITING to ACTIVE. ZPOPMIN hands them over in order of seq. Answers how many, the
+-- last one's seq, and of those whose wait was noted, by turns: what they were told and what it was (ms).
+local function admit_first(keys, n, deadline, now)
+	local popped = redis.call('ZPOPMIN', keys[WAITING], n)
+	local active, places, users, sampled, waits = {}, {}, {}, {}, {}
+	for i = 1, #popped, 2 do
+		local user = popped[i]
+		users[#users + 1] = user
+		active[#active + 1] = text(deadline)
+		active[#active + 1] = user
+		places[#places + 1] = user
+		places[#places + 1] = text(tonumber(popped[i + 1]))
+		if is_sampled(user) then
+			sampled[#sampled + 1] = user
+		end
+	end
+	redis.call('ZREM', keys[HEARD], unpack(users))
+	redis.call('ZADD', keys[ACTIVE], unpack(active))
+	redis.call('HSET', keys[PLACES], unpack(places))
+	if #sampled > 0 then
+		for _, guess in ipairs(redis.call('HMGET', keys[GUESSES], unpack(sampled))) do
+			if guess then
+				local entered, told = guess:match('(%d+) (%d+)')
+				waits[#waits + 1] = tonumber(told) * 1000
+				waits[#waits + 1] = math.max(0, math.floor((now - tonumber(entered)) / 1000))
+			end
+		end
+		redis.call('HDEL', keys[GUESSES], unpack(sampled))
+	end
+	return #users, tonumber(popped[#popped]), waits
+end
+
+-- How far the line has come: nobody up to there waits.
+local function mark_of(keys, admitted_to)
+	local first = redis.call('ZRANGE', keys[WAITING], 0, 0, 'WITHSCORES')
+	return #first > 0 and math.min(admitted_to, tonumber(first[2]) - 1) or admitted_to
+end
+
+-- tick: settings. One round: deadlines, silent waiters, then admission under the
+-- cap and the rate. Anybody may call it at any time: `paid` is the time up to which
+-- admissions have been paid for (each costs 1/rate of time), so a hundred callers
+-- admit no more than one. At most one tick's time can be saved up, plus while there
+-- is a line the fraction that was too little for one more person.
+-- Answers waiting, active, admitted, expired, abandoned, epoch (0: no queue yet); last seq, admitted_to,
+-- ended (for the database); speed (a thousandth of a person a second), mode, and admit_first's waits.
+local function tick(keys, args)
+	local now = clock()
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'opens', 'settle', 'paid', 'busy', 'at',
+	    'm', 'b', 'ticked', 'since', 'speed', 'mode', 'max_active', 'admit', 'max_waiting', 'ttl',
+	    'paused', 'draw', 'last', 'admitted_to', 'ended', 'cand', 'until')
+	local epoch = tonumber(s[1])
+	if not epoch then
+		return { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'OPEN', {} }
+	end
+	local set = settings(s, 12, args, 1)
+	local busy, at = s[5] == '1', tonumber(s[6]) or 0
+	local ticked, since = tonumber(s[9]), tonumber(s[10])
+	local time, ahead = served(now, s[9], s[17])
+	local before = old_before(epoch, s[18])
+	local admitted_to, ended = tonumber(s[20]) or 0, tonumber(s[21]) or 0
+	local changes = {}
+	local function put(field, value)
+		changes[#changes + 1] = field
+		changes[#changes + 1] = value
+	end
+
+	if not ticked or now - ticked > GAP or now < ticked then
+		since = now
+		put('since', text(since))
+		put('paused', text(ahead))
+	end
+	if since == now or now - ticked >= SECOND then
+		put('ticked', text(now))
+		prune(keys, now)
+		-- All admitted up to `cand` have had their turn when the latest deadline of then has passed.
+		local until_time = tonumber(s[23]) or 0
+		if time > until_time then
+			local latest = redis.call('ZREVRANGE', keys[ACTIVE], 0, 0, 'WITHSCORES')
+			ended = tonumber(s[22]) or 0
+			put('ended', text(ended))
+			put('cand', text(mark_of(keys, admitted_to)))
+			put('until', text(math.max(time, tonumber(latest[2]) or 0)))
+		end
+	end
+
+	local expired = expire_passed(keys, before, time, now)
+	local abandoned = reap_silent(keys, before, since, set.patience, now)
+	local waiting = redis.call('ZCARD', keys[WAITING])
+	local active = redis.call('ZCOUNT', keys[ACTIVE], '(' .. text(time), '+inf')
+	local opens = tonumber(s[2])
+	-- `opens` not known (its store was lost): nobody, until somebody says it.
+	local open = set.mode ~= 'PAUSED' and set.admit > 0 and opens ~= nil and opens <= now
+	    and (tonumber(s[3]) or 0) <= now
+
+	local admitted, waits = 0, {}
+	if open and waiting > 0 then
+		local cost = SECOND / set.admit
+		local saved = busy and set.tick + cost or math.max(set.tick, cost)
+		-- Never ahead of the clock, unless the clock was set back.
+		local paid = math.min(now, math.max(tonumber(s[4]) or 0, now - saved))
+		local n = math.min(math.floor((now - paid) / cost), set.max_active - active, waiting, ADMIT_MAX)
+		if n > 0 then
+			local to
+			admitted, to, waits = admit_first(keys, n, time + set.ttl * SECOND, now)
+			put('paid', string.format('%.3f', paid + admitted * cost))
+			if to > admitted_to then
+				admitted_to = to
+				put('admitted_to', text(to))
+			end
+			count(keys, 'admitted', admitted)
+		end
+	end
+
+	local speed = s[11] or '0'
+	-- Between two ticks' times only what happened is worth a write.
+	if admitted > 0 or expired > 0 or now - at >= set.tick / 2 or now < at then
+		local m, b = tonumber(s[7]) or 0, tonumber(s[8]) or 0
+		if open and waiting > 0 then
+			local passed = busy and math.min(math.max(now - at, 0), GAP) or set.tick
+			local kept = math.exp(-passed / MEASURE)
+			m, b = m * kept + admitted, b * kept + passed / SECOND
+			put('m', string.format('%.6f', m))
+			put('b', string.format('%.6f', b))
+		end
+		local still = open and waiting > admitted
+		if still ~= busy then
+			put('busy', still and '1' or '0')
+		end
+		if still or busy or waiting > 0 then
+			put('at', text(now))
+		end
+		speed = string.format('%.4f', speed_of(set, m, b, waiting - admitted, active + admitted))
+		if speed ~= s[11] then
+			put('speed', speed)
+		end
+	end
+	if #changes > 0 then
+		redis.call('HSET', keys[STATE], unpack(changes))
+	end
+	return { waiting - admitted, active + admitted, admitted, expired, abandoned, epoch, tonumber(s[19]),
+	    admitted_to, ended, math.floor(tonumber(speed) * 1000), set.mode, waits }
+end
+
+-- control_get: settings. What operators see:
+-- mode (NEW: there is no queue yet), maxActive, admitPerSecond, maxWaiting, activeTtlSeconds,
+-- waiting, active, admitted, used, expired (at once, swept or not), updatedBy ('': nobody), updatedAt (ms);
+-- then for the database to remember: revision, and what is set of mode, max_active,
+-- admit, max_waiting and ttl ('': not).
+local function control_get(keys, args)
+	local now = clock()
+	local s = redis.call('HMGET', keys[STATE], 'mode', 'max_active', 'admit', 'max_waiting', 'ttl',
+	    'admitted', 'used', 'expired', 'abandoned', 'updated_by', 'updated_at', 'ticked', 'paused',
+	    'revision', 'epoch')
+	local set = settings(s, 1, args, 1)
+	local time = served(now, s[12], s[13])
+	local n = function(i) return tonumber(s[i]) or 0 end
+	return {
+		s[15] and set.mode or 'NEW', set.max_active, set.admit, set.max_waiting, set.ttl,
+		redis.call('ZCARD', keys[WAITING]),
+		redis.call('ZCOUNT', keys[ACTIVE], '(' .. text(time), '+inf'),
+		n(6), n(7),
+		n(8) + n(9) + redis.call('ZCOUNT', keys[ACTIVE], '-inf', text(time)),
+		s[10] or '', n(11),
+		n(14), s[1] or '', s[2] or '', s[3] or '', s[4] or '', s[5] or '',
+	}
+end
+
+-- control_set: settings, who, then field and value pairs of mode, max_active,
+-- admit, max_waiting, ttl (checked by the caller). Answers as control_get.
+local function control_set(keys, args)
+	if not epoch_of(keys) then
+		return control_get(keys, args)
+	end
+	redis.call('HSET', keys[STATE], 'updated_by', args[SETTINGS + 1], 'updated_at', text(clock() / 1000),
+	    unpack(args, SETTINGS + 2))
+	count(keys, 'revision', 1)
+	-- What was measured under other rules says nothing about these.
+	redis.call('HDEL', keys[STATE], 'm', 'b')
+	local set = settings(redis.call('HMGET', keys[STATE], 'mode', 'max_active', 'admit', 'max_waiting', 'ttl'), 1, args, 1)
+	local speed = speed_of(set, 0, 0, redis.call('ZCARD', keys[WAITING]), redis.call('ZCARD', keys[ACTIVE]))
+	redis.call('HSET', keys[STATE], 'speed', string.format('%.4f', speed))
+	return control_get(keys, args)
+end
+
+-- Only entering may be refused for want of memory: the others let people go on and out.
+local functions = {
+	{ 'begin', begin, {} },
+	{ 'enter', enter, {} },
+	{ 'status', status, { 'allow-oom' } },
+	{ 'leave', leave, { 'allow-oom' } },
+	{ 'check', check, { 'no-writes' } },
+	{ 'use', use, { 'allow-oom' } },
+	{ 'tick', tick, { 'allow-oom' } },
+	{ 'control_get', control_get, { 'no-writes' } },
+	{ 'control_set', control_set, { 'allow-oom' } },
+}
+for i = 1, #functions do	-- there is no ipairs yet
+	local f = functions[i]
+	redis.register_function({ function_name = 'queue1_' .. f[1], callback = f[2], flags = f[3] })
+end

@@ -1,0 +1,59 @@
+/* Places by lot. See draw.h. */
+#include "draw.h"
+
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#define DAY_US	(INT64_C(86400) * 1000000)
+
+static int
+digit(char c)
+{
+	static const char	digits[] = "0123456789abcdef";
+	const char		*at = c == '\0' ? NULL : strchr(digits, c);
+
+	return (at == NULL ? -1 : (int)(at - digits));
+}
+
+bool
+draw_read_seed(const char *hex, uint8_t seed_r[32])
+{
+	uint8_t	seed[32];
+
+	if (hex == NULL || strlen(hex) != 64)
+		return (false);
+	for (int i = 0; i < 32; i++) {
+		int	high = digit(hex[2 * i]), low = digit(hex[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return (false);
+		seed[i] = (uint8_t)(high << 4 | low);
+	}
+	memcpy(seed_r, seed, sizeof(seed));
+	return (true);
+}
+
+int64_t
+draw_place(const struct queue *queue, const struct ct_uuid *user)
+{
+	uint8_t		digest[EVP_MAX_MD_SIZE];
+	unsigned	length;
+	uint64_t	number = 0;
+
+	if (!queue->draw || queue->opens_ms == 0 || HMAC(EVP_sha256(), queue->draw_seed,
+	    sizeof(queue->draw_seed), user->bytes, sizeof(user->bytes), digest, &length) == NULL)
+		return (0);
+	for (int i = 0; i < 8; i++)
+		number = number << 8 | digest[i];
+	return (queue->opens_ms * 1000 - DAY_US + (int64_t)(number % (uint64_t)DAY_US));
+}
+
+int64_t
+draw_issued_ms(const struct queue *queue, uint64_t seq)
+{
+	int64_t	ms = (int64_t)(seq / 1000);
+
+	return (queue->draw && ms < queue->opens_ms ? queue->opens_ms : ms);
+}

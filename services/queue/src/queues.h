@@ -1,0 +1,74 @@
+/*
+ * What this worker knows of each schedule's queue: a bounded table. The facts
+ * about the schedule come from the database (facts.c), whether anybody is in
+ * the queue from the store (ticker.c).
+ */
+#ifndef QUEUE_QUEUES_H
+#define QUEUE_QUEUES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ct/ids.h"
+
+#define QUEUES_MAX	2048
+
+struct facts_wait;
+
+struct queue {
+	struct queue		*next;		/* of the same bucket */
+	struct ct_uuid		 schedule;
+	char			 schedule_text[CT_UUID_TEXT];
+	uint64_t		 used_ms;	/* when it was last looked up */
+
+	/* facts.c */
+	char			 concert[CT_UUID_TEXT];
+	bool			 on_sale;
+	int64_t			 opens_ms;	/* Unix time; 0: open from the beginning */
+	int64_t			 seats_left;
+	bool			 draw;		/* who comes before the opening is drawn */
+	uint8_t			 draw_seed[32];
+	uint64_t		 facts_ms;	/* when they were read; 0: never */
+	uint64_t		 asked_ms;
+	uint64_t		 window_ms;	/* the second in which asked_in_window were asked */
+	unsigned		 asked_in_window;
+	bool			 asking;
+	bool			 ask_failed;
+	struct facts_wait	*waiting;	/* oldest first */
+	struct facts_wait	*waiting_last;
+
+	/* ticker.c */
+	bool			 live;		/* somebody waits or is ACTIVE, as far as known */
+	bool			 ticking;	/* a tick is under way */
+	int64_t			 waits;		/* how many wait and are ACTIVE, as the last tick said */
+	int64_t			 active;
+	int64_t			 speed;		/* thousandths of a person a second leave the front of the line */
+	char			 mode[8];
+	uint64_t		 ticked_ms;	/* when that was; 0: never */
+
+	/* memory.c: what the database was last told */
+	struct progress {
+		int64_t		epoch, last, admitted_to, ended;
+	}			 saved;
+	uint64_t		 saved_ms;
+	bool			 saving;
+
+	/* glance.c */
+	uint64_t		 full_ms;	/* when a place was last asked for by the function */
+};
+
+/* The schedule's entry, or NULL if it has none. */
+struct queue	*queues_find(const struct ct_uuid *schedule);
+
+/*
+ * The schedule's entry, made if need be; the one longest not used makes room.
+ * NULL if all are busy, which takes QUEUES_MAX queues with people in them.
+ * Entries stay where they are; one that is live, asking or ticking is never
+ * given to another schedule.
+ */
+struct queue	*queues_get(const struct ct_uuid *schedule);
+
+/* Calls `each` for all live queues. */
+void		 queues_each_live(void (*each)(struct queue *));
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * Answers that many readers ask for at once, kept for a moment in this worker,
+ * so that under load reading does not cost PostgreSQL a call a request.
+ *
+ * How old an answer may be:
+ * - Few readers: not at all. Each key (a statement and its arguments) has a
+ *   budget of calls, 8 at once and 4 a second; while it lasts, every answer
+ *   comes from a call that began after the request came in.
+ * - Many readers: a copy answers. It is refreshed four times a second, by one
+ *   call at a time whoever asks, and never older than half a second when given
+ *   out: a change is visible within a second everywhere.
+ * - PostgreSQL is gone: the copy for that half a second, then 503. A seat map
+ *   that nobody can vouch for is worse than none.
+ * Only OK is kept; that something does not exist is asked anew.
+ *
+ * Copies are bounded in number and bytes; the one not asked for longest goes first.
+ */
+#ifndef RESERVATION_CACHE_H
+#define RESERVATION_CACHE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ct/pg.h"
+#include "ct/request.h"
+
+#define CACHE_ARGS_MAX	4
+
+/* A budget of calls; all zero is a full one. */
+struct cache_budget {
+	uint64_t	spent_until_ms;
+};
+
+/* True, and one call less, if there is one left. */
+bool	 cache_budget_take(struct cache_budget *budget);
+
+/* Parent: metrics. Worker: begins to forget what nobody asks for any more. */
+void	 cache_configure(void);
+void	 cache_start(void);
+
+/*
+ * Calls `stmt` with `args` or takes a copy, and replies with the outcome. If
+ * it has an ETag that If-None-Match names, the reply is 304.
+ *
+ * `stmt` takes up to CACHE_ARGS_MAX arguments. `etag_arg`: the index of the one
+ * that takes the ETag of the copy at hand, to be answered NOT_MODIFIED; -1: none.
+ */
+void	 cache_reply(struct ct_request *request, const struct ct_pg_statement *stmt, unsigned args_count,
+	     const char *const *args, int etag_arg);
+
+/* Told the body of every answer that came from the database for `stmt`; one for the worker. */
+void	 cache_watch(void (*seen)(const struct ct_pg_statement *stmt, const char *const *args, const char *body));
+
+#endif
