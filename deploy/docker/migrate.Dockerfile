@@ -1,0 +1,9 @@
+# The migration job: sqitch and migrations/. docker build -f deploy/docker/migrate.Dockerfile .
+FROM debian:bookworm-slim
+WORKDIR /app
+COPY deploy/local/install-packages deploy/local/packages deploy/local/
+RUN deploy/local/install-packages migrate
+COPY migrations migrations
+COPY deploy/docker/start-migrate .
+ENV SQITCH_FULLNAME=migrate SQITCH_EMAIL=migrate@localhost
+ENTRYPOINT ["/app/start-migrate"]

@@ -1,0 +1,33 @@
+/* The card provider's simulator: its settings, its start, and the calls that are not the provider's. */
+#include "ct/service.h"
+#include "simulator.h"
+
+static const struct ct_route routes[] = {
+	{ "POST", "/simulator/behaviours", CT_PUBLIC, CT_BODY, CT_OK, control_behaviours },
+	{ "POST", "/simulator/seed", CT_PUBLIC, CT_BODY, CT_OK, control_seed },
+	{ "GET", "/simulator/books", CT_PUBLIC, 0, CT_OK, control_books },
+	{ 0 }
+};
+
+static void
+configure(void)
+{
+	api_configure();
+	books_configure();
+	webhook_configure();
+}
+
+static void
+start(void)
+{
+	books_start();
+	webhook_start();
+	api_start();
+}
+
+const struct ct_service ct_service = {
+	.name = "toss",
+	.routes = routes,
+	.configure = configure,
+	.start = start,
+};
