@@ -1,0 +1,482 @@
+/*
+ * The PostgreSQL client against a real server, which is slow, refuses, ends
+ * connections and dies. What each call was told is held against what the
+ * tables say.
+ */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libpq-fe.h>
+
+#include "clients.h"
+#include "ct/log.h"
+#include "ct/loop.h"
+#include "ct/pg.h"
+#include "../unit/loop_poll.h"
+
+#define CALLS_MAX	4096
+
+static struct {
+	unsigned	 times;
+	enum ct_error	 error;
+	char		 outcome[32];
+	char		 body[256];
+	char		 etag[32];
+	char		 request_id[32];
+	bool		 has_body;
+	bool		 replayed;
+	size_t		 body_length;
+} answers[CALLS_MAX];
+static unsigned		 numbers[CALLS_MAX];
+static unsigned		 answered;
+static struct ct_pg	*pg;
+
+static const struct ct_pg_statement	echo = { "clients.echo", "uuid, uuid[], text, int, text", 64, 0, false, NULL };
+static const struct ct_pg_statement	enter = { "clients.enter", "text", 64, 0, true, NULL };
+static const struct ct_pg_statement	enter_alone = { "clients.enter", "text", 1, -1, true, NULL };
+static const struct ct_pg_statement	enter_slowly = { "clients.enter_slowly", "text, float8", 8, 0, true, NULL };
+static const struct ct_pg_statement	nap = { "clients.nap", "float8", 1, -1, false, NULL };
+static const struct ct_pg_statement	nap_write = { "clients.nap", "float8", 1, -1, true, NULL };
+static const struct ct_pg_statement	fail = { "clients.fail", "text, bigint", 8, -1, true, NULL };
+static const struct ct_pg_statement	lock_both = { "clients.lock_both", "int, int", 1, -1, true, NULL };
+static const struct ct_pg_statement	enter_pair = { "clients.enter_pair", "text", 8, 0, true, NULL };
+static const struct ct_pg_statement	no_arguments = { "clients.no_arguments", "", 8, -1, true, NULL };
+static const struct ct_pg_statement	no_outcome = { "clients.no_outcome", "text", 8, -1, true, NULL };
+static const struct ct_pg_statement	forget = { "clients.forget", "text", 1, -1, false, NULL };
+static const struct ct_pg_statement	end_me = { "clients.end_me", "text", 8, -1, true, NULL };
+static const struct ct_pg_statement	setting = { "clients.setting", "text", 1, -1, false, NULL };
+static const struct ct_pg_statement	missing = { "clients.missing", "text", 8, -1, true, NULL };
+
+static void
+keep(char *to, size_t size, const char *text)
+{
+	(void)snprintf(to, size, "%s", text != NULL ? text : "");
+}
+
+static void
+on_answer(const struct ct_outcome *outcome, void *arg)
+{
+	unsigned	n = *(unsigned *)arg;
+
+	answered++;
+	answers[n].times++;
+	answers[n].error = outcome->error;
+	keep(answers[n].outcome, sizeof(answers[n].outcome), outcome->outcome);
+	keep(answers[n].body, sizeof(answers[n].body), outcome->body);
+	keep(answers[n].etag, sizeof(answers[n].etag), outcome->etag);
+	keep(answers[n].request_id, sizeof(answers[n].request_id), outcome->request_id);
+	answers[n].has_body = outcome->body != NULL;
+	answers[n].body_length = outcome->body_length;
+	answers[n].replayed = outcome->replayed;
+}
+
+static void
+call(unsigned n, const struct ct_pg_statement *stmt, const char *const *args)
+{
+	numbers[n] = n;
+	ct_pg_call(pg, stmt, args, on_answer, &numbers[n]);
+}
+
+static void
+call1(unsigned n, const struct ct_pg_statement *stmt, const char *arg)
+{
+	call(n, stmt, (const char *const[]){ arg });
+}
+
+static void
+call2(unsigned n, const struct ct_pg_statement *stmt, const char *one, const char *two)
+{
+	call(n, stmt, (const char *const[]){ one, two });
+}
+
+static bool
+is_ready(void *arg)
+{
+	(void)arg;
+	return (ct_pg_ready(pg));
+}
+
+static bool
+have_answers(void *count)
+{
+	return (answered >= *(unsigned *)count);
+}
+
+static void
+wait_answers(unsigned count, uint64_t limit_ms)
+{
+	unsigned	i;
+
+	cr_assert(loop_poll_until(have_answers, &count, limit_ms), "%u of %u answers", answered, count);
+	for (i = 0; i < count; i++)
+		cr_assert_eq(answers[i].times, 1, "call %u answered %u times", i, answers[i].times);
+	cr_assert_eq(ct_pg_pending(pg), 0);
+}
+
+static void
+start(const char *pool, const char *timeout_ms, const char *queue_max)
+{
+	setenv("PG_POOL_SIZE", pool, 1);
+	setenv("PG_TIMEOUT_MS", timeout_ms, 1);
+	setenv("PG_QUEUE_MAX", queue_max, 1);
+	ct_log_init("test", CT_LOG_ERROR);
+	ct_pg_configure();
+	pg = ct_pg_init();
+	cr_assert(loop_poll_until(is_ready, NULL, 5000));
+	loop_poll_for(100);
+}
+
+/* One number from the server, by a connection of the test's own. */
+static long
+query(const char *sql)
+{
+	PGconn		*db = PQconnectdb(getenv("PG_CONNINFO"));
+	PGresult	*result = PQexec(db, sql);
+	long		 number;
+
+	cr_assert_eq(PQresultStatus(result), PGRES_TUPLES_OK, "%s", PQerrorMessage(db));
+	number = strtol(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+	PQfinish(db);
+	return (number);
+}
+
+static void
+empty(void)
+{
+	(void)query("TRUNCATE clients.entries; SELECT setval('clients.tries', 1, false)");
+}
+
+static void
+stop(void)
+{
+	ct_pg_deinit(&pg);
+	loop_poll_turn(0);
+}
+
+TestSuite(pg_server, .timeout = 60);
+
+Test(pg_server, arguments_arrive_as_they_were_given)
+{
+	const char	*id = "0191d5a0-0000-7000-8000-000000000001";
+
+	start("2", "5000", "100");
+	call(0, &echo, (const char *const[]){ id, "{0191d5a0-0000-7000-8000-000000000002}",
+	    "q'\"\\,{}\xed\x95\x9c", "7", "r-1" });
+	call(1, &echo, (const char *const[]){ id, "{}", "", NULL, NULL });
+	call(2, &echo, (const char *const[]){ NULL, NULL, NULL, "-1", "r-3" });
+	wait_answers(3, 2000);
+	cr_assert_eq(answers[0].error, CT_OK);
+	cr_assert_str_eq(answers[0].outcome, "OK");
+	cr_assert_str_eq(answers[0].body, "[\"0191d5a0-0000-7000-8000-000000000001\","
+	    " [\"0191d5a0-0000-7000-8000-000000000002\"], \"q'\\\"\\\\,{}\xed\x95\x9c\", 7]");
+	cr_assert_eq(answers[0].body_length, strlen(answers[0].body));
+	cr_assert(answers[0].replayed);
+	cr_assert_str_eq(answers[0].request_id, "r-1");
+	cr_assert_str_eq(answers[1].body, "[\"0191d5a0-0000-7000-8000-000000000001\", [], \"\", null]");
+	cr_assert(!answers[1].replayed);
+	cr_assert_str_eq(answers[2].body, "[null, null, null, -1]");
+	cr_assert_str_eq(answers[0].etag, answers[2].etag, "one transaction");
+	stop();
+}
+
+Test(pg_server, a_function_without_arguments_runs_once_for_each_call)
+{
+	unsigned	i;
+
+	empty();
+	start("2", "5000", "100");
+	for (i = 0; i < 5; i++)
+		call(i, &no_arguments, NULL);
+	wait_answers(5, 2000);
+	for (i = 0; i < 5; i++)
+		cr_assert_str_eq(answers[i].outcome, "NO_CONTENT");
+	cr_assert(!answers[0].has_body);
+	cr_assert_eq(query("SELECT last_value FROM clients.tries"), 5);
+	stop();
+}
+
+Test(pg_server, a_thousand_calls_are_few_transactions_and_each_runs_once)
+{
+	char		key[16];
+	unsigned	i;
+
+	empty();
+	start("4", "5000", "2000");
+	for (i = 0; i < 1000; i++) {
+		/* Equal arguments too: a function with effects runs for each. */
+		(void)snprintf(key, sizeof(key), "k%u", i % 500);
+		call1(i, &enter, key);
+	}
+	wait_answers(1000, 5000);
+	for (i = 0; i < 1000; i++) {
+		(void)snprintf(key, sizeof(key), "\"k%u\"", i % 500);
+		cr_assert_str_eq(answers[i].outcome, "CREATED");
+		cr_assert_str_eq(answers[i].body, key, "each call gets its own answer");
+	}
+	cr_assert_eq(query("SELECT count(*) FROM clients.entries"), 1000);
+	cr_assert_eq(query("SELECT count(DISTINCT xid) FROM clients.entries"), 16, "1,000 by 64");
+	cr_assert_eq(query("SELECT count(*) FROM (SELECT key < lag(key) OVER (PARTITION BY xid::text ORDER BY n)"
+	    " AS back FROM clients.entries) AS e WHERE back"), 0, "in lock order");
+	stop();
+}
+
+Test(pg_server, a_poisoned_row_fails_alone)
+{
+	unsigned	i;
+
+	empty();
+	start("2", "5000", "100");
+	for (i = 0; i < 10; i++)
+		call1(i, &enter, i == 4 ? "poison" : "good");
+	wait_answers(10, 5000);
+	for (i = 0; i < 10; i++) {
+		cr_assert_eq(answers[i].error, i == 4 ? CT_INTERNAL_ERROR : CT_OK);
+	}
+	cr_assert_eq(query("SELECT count(*) FROM clients.entries"), 9);
+	stop();
+}
+
+Test(pg_server, text_that_is_not_utf8_fails_alone)
+{
+	start("2", "5000", "100");
+	call1(0, &enter, "good");
+	call1(1, &enter, "b\xff" "d");
+	wait_answers(2, 5000);
+	cr_assert_eq(answers[0].error, CT_OK);
+	cr_assert_eq(answers[1].error, CT_INTERNAL_ERROR);
+	stop();
+}
+
+Test(pg_server, a_large_argument_passes)
+{
+	static char	large[3 * 1024 * 1024];
+
+	empty();
+	memset(large, 'x', sizeof(large) - 1);
+	start("2", "5000", "100");
+	call1(0, &enter_alone, large);
+	call1(1, &enter, large);
+	call1(2, &enter, large);
+	wait_answers(3, 10000);
+	cr_assert_eq(answers[0].error, CT_OK);
+	cr_assert_eq(answers[2].body_length, sizeof(large) + 1);
+	cr_assert_eq(query("SELECT count(DISTINCT xid) FROM clients.entries"), 3, "bytes of a batch are bounded");
+	stop();
+}
+
+Test(pg_server, a_lost_race_is_run_again)
+{
+	empty();
+	start("2", "5000", "100");
+	call2(0, &fail, "40001", "2");
+	wait_answers(1, 2000);
+	cr_assert_eq(answers[0].error, CT_OK);
+	cr_assert_eq(query("SELECT last_value FROM clients.tries"), 3);
+	stop();
+}
+
+Test(pg_server, a_deadlock_ends_well_for_both)
+{
+	start("2", "5000", "100");
+	call2(0, &lock_both, "1", "2");
+	call2(1, &lock_both, "2", "1");
+	wait_answers(2, 8000);
+	cr_assert_eq(answers[0].error, CT_OK);
+	cr_assert_eq(answers[1].error, CT_OK);
+	stop();
+}
+
+Test(pg_server, what_fails_at_commit_was_not_done_although_rows_came)
+{
+	start("2", "5000", "100");
+	call1(0, &enter_pair, "a");
+	call1(1, &enter_pair, "b");
+	call1(2, &enter_pair, "a");
+	wait_answers(3, 5000);
+	/* Each alone, side by side: either of the two may be the first. */
+	cr_assert_eq(answers[1].error, CT_OK);
+	cr_assert_eq(answers[0].error == CT_OK, answers[2].error == CT_INTERNAL_ERROR);
+	cr_assert_eq(answers[0].error == CT_INTERNAL_ERROR, answers[2].error == CT_OK);
+	cr_assert_eq(query("SELECT count(*) FROM clients.pairs"), 2);
+	stop();
+}
+
+Test(pg_server, a_write_without_an_outcome_is_unknown)
+{
+	start("2", "5000", "100");
+	call1(0, &no_outcome, "x");
+	wait_answers(1, 2000);
+	cr_assert_eq(answers[0].error, CT_OUTCOME_UNKNOWN, "it has committed");
+	stop();
+}
+
+Test(pg_server, a_function_that_is_not_there_fails_and_nothing_else)
+{
+	start("1", "5000", "100");
+	call1(0, &missing, "x");
+	call1(1, &enter, "good");
+	wait_answers(2, 2000);
+	cr_assert_eq(answers[0].error, CT_INTERNAL_ERROR);
+	cr_assert_eq(answers[1].error, CT_OK);
+	stop();
+}
+
+Test(pg_server, a_forgotten_plan_is_prepared_again)
+{
+	start("1", "5000", "100");
+	call1(0, &enter, "a");
+	wait_answers(1, 2000);
+	call1(1, &forget, "x");
+	wait_answers(2, 2000);
+	call1(2, &enter, "b");
+	call1(3, &forget, "x");
+	wait_answers(4, 2000);
+	cr_assert_eq(answers[2].error, CT_OK);
+	cr_assert_eq(answers[3].error, CT_OK);
+	stop();
+}
+
+Test(pg_server, slow_statements_are_ended_by_the_server_first)
+{
+	start("2", "1000", "100");
+	call1(0, &setting, "statement_timeout");
+	call2(1, &enter_slowly, "slow", "20");
+	wait_answers(2, 3000);
+	cr_assert_str_eq(answers[0].body, "800ms");
+	cr_assert_eq(answers[1].error, CT_SERVICE_UNAVAILABLE, "rolled back, certainly");
+	cr_assert_eq(query("SELECT count(*) FROM clients.entries WHERE key = 'slow'"), 0);
+	stop();
+}
+
+Test(pg_server, no_answer_in_time_is_unknown_for_writes_only)
+{
+	char	conninfo[512];
+
+	/* The server's own limit is out of the way: as if it hung. */
+	(void)snprintf(conninfo, sizeof(conninfo), "%s options='-c statement_timeout=0'", getenv("PG_CONNINFO"));
+	setenv("PG_CONNINFO", conninfo, 1);
+	start("2", "300", "100");
+	call1(0, &nap, "1.5");
+	call1(1, &nap_write, "1.5");
+	call1(2, &nap, "0");
+	wait_answers(3, 1000);
+	cr_assert_eq(answers[0].error, CT_SERVICE_UNAVAILABLE);
+	cr_assert_eq(answers[1].error, CT_OUTCOME_UNKNOWN);
+	cr_assert_eq(answers[2].error, CT_SERVICE_UNAVAILABLE, "never sent");
+	cr_assert(loop_poll_until(is_ready, NULL, 3000), "connects again");
+	call1(3, &nap, "0");
+	wait_answers(4, 1000);
+	cr_assert_eq(answers[3].error, CT_OK);
+	stop();
+}
+
+Test(pg_server, more_than_the_queue_holds_are_refused_and_the_rest_is_done)
+{
+	unsigned	i, refused = 0;
+
+	start("1", "5000", "50");
+	for (i = 0; i < 80; i++)
+		call1(i, &enter, "x");
+	wait_answers(80, 3000);
+	for (i = 0; i < 80; i++) {
+		if (answers[i].error == CT_SERVICE_UNAVAILABLE)
+			refused++;
+	}
+	cr_assert_eq(refused, 30);
+	stop();
+}
+
+Test(pg_server, an_ended_connection_rolled_its_statement_back)
+{
+	start("2", "5000", "100");
+	call1(0, &end_me, "ended");
+	call1(1, &end_me, "ended");
+	wait_answers(2, 2000);
+	cr_assert_eq(answers[0].error, CT_SERVICE_UNAVAILABLE);
+	cr_assert_eq(answers[1].error, CT_SERVICE_UNAVAILABLE);
+	cr_assert_eq(query("SELECT count(*) FROM clients.entries WHERE key = 'ended'"), 0);
+	call1(2, &enter, "after");
+	wait_answers(3, 2000);
+	cr_assert_eq(answers[2].error, CT_OK);
+	stop();
+}
+
+Test(pg_server, a_restart_is_noticed_and_survived)
+{
+	unsigned	i;
+
+	start("4", "5000", "100");
+	servers("pg-stop");
+	loop_poll_for(1300);
+	cr_assert(!ct_pg_ready(pg));
+	call1(0, &nap, "0");
+	wait_answers(1, 50);
+	cr_assert_eq(answers[0].error, CT_SERVICE_UNAVAILABLE, "at once, while it is down");
+	servers("pg-start");
+	cr_assert(loop_poll_until(is_ready, NULL, 5000));
+	for (i = 1; i < 20; i++)
+		call1(i, &nap, "0");
+	wait_answers(20, 3000);
+	for (i = 1; i < 20; i++)
+		cr_assert_eq(answers[i].error, CT_OK);
+	stop();
+}
+
+Test(pg_server, a_server_killed_in_flight_leaves_nothing_said_wrongly)
+{
+	char		key[16], sql[128];
+	unsigned	i, unknown = 0, ok = 0;
+	long		there;
+
+	empty();
+	start("4", "5000", "1000");
+	call2(0, &enter_slowly, "k0", "30");
+	for (i = 1; i < 300; i++) {
+		(void)snprintf(key, sizeof(key), "k%u", i);
+		call1(i, i % 2 ? &enter : &enter_alone, key);
+		if (i % 10 == 0)
+			loop_poll_for(3);
+	}
+	servers("pg-kill");
+	wait_answers(300, 10000);
+	servers("pg-start");
+	cr_assert(loop_poll_until(is_ready, NULL, 5000));
+
+	cr_assert_eq(answers[0].error, CT_OUTCOME_UNKNOWN, "sent, and no answer came");
+	for (i = 0; i < 300; i++) {
+		(void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM clients.entries WHERE key = 'k%u'", i);
+		there = query(sql);
+		if (answers[i].error == CT_OK) {
+			cr_assert_eq(there, 1, "k%u was confirmed", i);
+			ok++;
+		} else if (answers[i].error == CT_SERVICE_UNAVAILABLE)
+			cr_assert_eq(there, 0, "k%u was said not to be done", i);
+		else {
+			cr_assert_eq(answers[i].error, CT_OUTCOME_UNKNOWN);
+			cr_assert_leq(there, 1);
+			unknown++;
+		}
+	}
+	cr_assert_gt(ok, 0);
+	cr_assert_leq(unknown, 4 * 64);
+	stop();
+}
+
+Test(pg_server, closing_in_the_middle_answers_everything)
+{
+	unsigned	i;
+
+	start("2", "5000", "100");
+	/* Batches of eight, two in flight: both take their time, so the last four are never sent. */
+	for (i = 0; i < 20; i++)
+		call2(i, &enter_slowly, "x", i % 8 == 0 ? "2" : "0");
+	loop_poll_for(50);
+	ct_pg_deinit(&pg);
+	cr_assert_eq(answered, 20);
+	cr_assert_eq(answers[19].error, CT_SERVICE_UNAVAILABLE);
+	loop_poll_for(100);
+}

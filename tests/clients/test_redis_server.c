@@ -1,0 +1,175 @@
+/* The Redis client against a real server, which is slow, dies and comes back. */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients.h"
+#include "ct/log.h"
+#include "ct/loop.h"
+#include "ct/redis.h"
+#include "../unit/loop_poll.h"
+
+static struct ct_redis	*redis;
+static unsigned		 answered, unanswered, connects;
+static long long	 last;
+static bool		 in_order = true;
+
+static void
+on_count(const redisReply *reply, void *arg)
+{
+	(void)arg;
+	answered++;
+	if (reply == NULL) {
+		unanswered++;
+		return;
+	}
+	if (reply->type == REDIS_REPLY_INTEGER) {
+		in_order = in_order && reply->integer == last + 1;
+		last = reply->integer;
+	}
+}
+
+static void
+on_connect(struct ct_redis *connected, void *arg)
+{
+	const char	*argv[] = { "SET", "connected", "yes" };
+
+	(void)arg;
+	connects++;
+	ct_redis_call(connected, 3, argv, NULL, on_count, NULL);
+}
+
+static bool
+is_ready(void *arg)
+{
+	(void)arg;
+	return (ct_redis_ready(redis));
+}
+
+static bool
+have_answers(void *count)
+{
+	return (answered >= *(unsigned *)count);
+}
+
+static void
+wait_answers(unsigned count, uint64_t limit_ms)
+{
+	cr_assert(loop_poll_until(have_answers, &count, limit_ms), "%u of %u", answered, count);
+	cr_assert_eq(answered, count);
+	cr_assert_eq(ct_redis_pending(redis), 0);
+}
+
+static void
+start(const char *timeout_ms)
+{
+	const char	*argv[] = { "FLUSHALL" };
+
+	setenv("REDIS_TIMEOUT_MS", timeout_ms, 1);
+	ct_log_init("test", CT_LOG_ERROR);
+	ct_redis_configure();
+	redis = ct_redis_init(on_connect, NULL);
+	cr_assert(loop_poll_until(is_ready, NULL, 3000));
+	ct_redis_call(redis, 1, argv, NULL, on_count, NULL);
+	wait_answers(2, 1000);
+	answered = 0;
+}
+
+static void
+count(unsigned times)
+{
+	const char	*argv[] = { "INCR", "n" };
+
+	while (times-- > 0)
+		ct_redis_call(redis, 2, argv, NULL, on_count, NULL);
+}
+
+TestSuite(redis_server, .timeout = 30);
+
+Test(redis_server, ten_thousand_pipelined_answers_come_in_order)
+{
+	start("2000");
+	count(10000);
+	wait_answers(10000, 5000);
+	cr_assert_eq(unanswered, 0);
+	cr_assert_eq(last, 10000);
+	cr_assert(in_order);
+	ct_redis_deinit(&redis);
+}
+
+Test(redis_server, more_than_can_wait_get_no_answer)
+{
+	start("2000");
+	count(20100);
+	wait_answers(20100, 5000);
+	cr_assert_eq(unanswered, 100);
+	ct_redis_deinit(&redis);
+}
+
+static void
+on_value(const redisReply *reply, void *arg)
+{
+	answered++;
+	cr_assert_eq(reply->type, REDIS_REPLY_STRING);
+	cr_assert_eq(reply->len, 5);
+	cr_assert_eq(memcmp(reply->str, "a\0\r\nb", 5), 0);
+	(void)arg;
+}
+
+Test(redis_server, arguments_are_binary_safe)
+{
+	const char	*set[] = { "SET", "k\0y", "a\0\r\nb" };
+	const char	*get[] = { "GET", "k\0y" };
+	const size_t	 lens[] = { 3, 3, 5 };
+
+	start("2000");
+	ct_redis_call(redis, 3, set, lens, on_count, NULL);
+	ct_redis_call(redis, 2, get, lens, on_value, NULL);
+	wait_answers(2, 1000);
+	ct_redis_deinit(&redis);
+}
+
+Test(redis_server, a_slow_command_ends_the_wait_of_all_behind_it)
+{
+	const char	*slow[] = { "DEBUG", "SLEEP", "1" };
+	uint64_t	 begun;
+
+	start("300");
+	begun = ct_loop_now_ms();
+	ct_redis_call(redis, 3, slow, NULL, on_count, NULL);
+	count(10);
+	wait_answers(11, 2000);
+	cr_assert_eq(unanswered, 11);
+	cr_assert_lt(ct_loop_now_ms() - begun, 600);
+	cr_assert(loop_poll_until(is_ready, NULL, 4000));
+	count(1);
+	wait_answers(13, 1000);
+	cr_assert_eq(unanswered, 11, "on_connect's and ours are answered again");
+	ct_redis_deinit(&redis);
+}
+
+Test(redis_server, a_killed_server_is_used_again_once_it_is_back)
+{
+	start("1000");
+	count(100);
+	servers("redis-kill");
+	loop_poll_for(100);
+	cr_assert_eq(answered, 100);
+	cr_assert(!ct_redis_ready(redis));
+	count(1);
+	cr_assert_eq(answered, 100);
+	loop_poll_turn(0);
+	cr_assert_eq(answered, 101, "at once, while it is down");
+	servers("redis-start");
+	cr_assert(loop_poll_until(is_ready, NULL, 5000));
+	cr_assert_eq(connects, 2);
+	unanswered = 0;
+	last = 0;
+	count(10);
+	wait_answers(112, 1000);
+	cr_assert_eq(unanswered, 0);
+	cr_assert_eq(last, 10);
+	ct_redis_deinit(&redis);
+}

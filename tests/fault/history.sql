@@ -1,0 +1,136 @@
+-- The history checker: what every client was told, against the database as it is
+-- in the end. Prints one row a violation: name, what. None is how it should be.
+--
+--   psql -v schedule=UUID -v attempts=3 -f history.sql < history.csv
+--
+-- One line of the history is one request of one client, with all its repetitions
+-- by the same key until an answer was definite (see people.h).
+\set QUIET on
+\pset format unaligned
+\pset tuples_only on
+\pset fieldsep ': '
+SET client_min_messages = warning;
+SET TimeZone = 'UTC';
+
+CREATE TEMP TABLE call (person uuid, kind text, key text, token text, reservation uuid, sent_us bigint,
+	answered_us bigint, tries int, unknowns int, status int, code text, body json);
+\copy call FROM pstdin (FORMAT csv)
+
+CREATE FUNCTION pg_temp.at(us bigint) RETURNS timestamptz LANGUAGE sql AS 'SELECT to_timestamp(us / 1000000.0)';
+
+-- What clients were told, a row a reservation: held is who was told 201.
+CREATE TEMP TABLE held AS
+	SELECT DISTINCT ON (reservation) (c.body ->> 'reservationId')::uuid AS reservation, c.person, c.token,
+	    pg_temp.at(c.answered_us) AS told, (c.body ->> 'expiresAt')::timestamptz AS expires,
+	    (c.body ->> 'totalAmount')::bigint AS amount,
+	    ARRAY(SELECT (s ->> 'seatId')::uuid FROM json_array_elements(c.body -> 'seats') s ORDER BY 1) AS seats
+	FROM call c WHERE c.kind = 'hold' AND c.status = 201 ORDER BY reservation, c.answered_us;
+CREATE TEMP TABLE paid AS
+	SELECT DISTINCT c.reservation, c.person, (c.body ->> 'paymentId')::uuid AS payment, (c.body ->> 'amount')::bigint AS amount
+	FROM call c WHERE c.kind = 'pay' AND c.status = 201;
+CREATE TEMP TABLE cancelled AS
+	SELECT c.reservation, min(pg_temp.at(c.sent_us)) AS sent, max((c.body #>> '{refund,amount}')::bigint) AS refund
+	FROM call c WHERE c.kind = 'cancel' AND c.status = 200 GROUP BY c.reservation;
+-- The so-many-th failed payment cancels.
+CREATE TEMP TABLE failed AS
+	SELECT f.reservation, max(f.sent) FILTER (WHERE f.n = :attempts) AS last_sent, max(f.n) AS n FROM (
+		SELECT c.reservation, pg_temp.at(min(c.sent_us)) AS sent,
+		    row_number() OVER (PARTITION BY c.reservation ORDER BY min(c.sent_us)) AS n
+		FROM call c WHERE c.kind = 'pay' AND c.status = 402 GROUP BY c.reservation, c.key) f
+	GROUP BY f.reservation;
+CREATE TEMP TABLE told AS
+	SELECT h.*, p.payment, c.reservation IS NOT NULL AS cancelled, c.refund, coalesce(f.n, 0) AS failures,
+	    CASE WHEN c.reservation IS NOT NULL OR f.n >= :attempts THEN 'CANCELLED' WHEN p.payment IS NOT NULL THEN 'CONFIRMED' ELSE 'HOLD' END AS status,
+	    -- Certainly this client's: from when he was told, until it ran out or he began to give it back.
+	    CASE WHEN p.payment IS NULL THEN least(h.expires, c.sent, f.last_sent) ELSE coalesce(c.sent, 'infinity') END AS until
+	FROM held h LEFT JOIN paid p USING (reservation) LEFT JOIN cancelled c USING (reservation) LEFT JOIN failed f USING (reservation);
+-- What was.
+CREATE TEMP TABLE made AS
+	SELECT r.reservation_id AS reservation, r.user_id AS person, r.total_amount AS amount, r.payment_id AS payment,
+	    CASE WHEN r.status = 'EXPIRED' THEN 'HOLD' ELSE r.status END AS status,
+	    ARRAY(SELECT c.seat_id FROM reservation.reservation_seats c WHERE c.reservation_id = r.reservation_id ORDER BY 1) AS seats
+	FROM reservation.reservations r WHERE r.schedule_id = :'schedule';
+
+-- Every unknown is resolved, to one outcome.
+	SELECT 'an unknown was never resolved', format('%s by %s, key %s, after %s tries', c.kind, c.person, c.key, c.tries)
+	FROM call c WHERE c.status = 0
+UNION ALL
+	SELECT 'one key, two answers', format('%s by %s, key %s', c.kind, c.person, c.key)
+	FROM call c WHERE c.key IS NOT NULL AND c.status <> 0
+	GROUP BY c.person, c.kind, c.key HAVING count(DISTINCT (c.status, c.body::text)) > 1
+UNION ALL
+	SELECT 'an answer that should never be', format('%s by %s: %s %s', c.kind, c.person, c.status, c.code)
+	FROM call c WHERE c.status NOT IN (0, 200, 201, 402, 409, 410)
+UNION ALL
+	SELECT 'one token, two holds', format('%s: %s', h.person, array_agg(h.reservation))
+	FROM held h GROUP BY h.person, h.token HAVING count(*) > 1
+
+-- Nobody was told 201 and lost the seat; nobody was told no and owns it.
+UNION ALL
+	SELECT 'told 201 and not so in the end', format('reservation %s of %s: told %s, is %s', t.reservation, t.person,
+	    (t.status, t.amount, t.payment, t.seats), coalesce((m.status, m.person, m.amount, m.payment, m.seats)::text, 'not there'))
+	FROM told t LEFT JOIN made m USING (reservation)
+	WHERE (m.status = t.status AND m.person = t.person AND m.amount = t.amount AND m.seats = t.seats
+	    AND m.payment IS NOT DISTINCT FROM t.payment) IS NOT TRUE
+UNION ALL
+	SELECT 'a reservation that nobody was told of', format('reservation %s of %s (%s)', m.reservation, m.person, m.status)
+	FROM made m WHERE NOT EXISTS (SELECT FROM told t WHERE t.reservation = m.reservation)
+UNION ALL
+	SELECT 'told CONFIRMED and lost the seat', format('reservation %s of %s: seat %s is %s of %s', t.reservation, t.person, s.seat_id, s.status, s.reservation_id)
+	FROM told t CROSS JOIN unnest(t.seats) g (seat_id) JOIN reservation.seats s ON s.seat_id = g.seat_id
+	WHERE t.status = 'CONFIRMED' AND (s.status, s.reservation_id) IS DISTINCT FROM ('SOLD_OUT', t.reservation)
+UNION ALL
+	SELECT 'a seat sold out without anybody''s CONFIRMED', format('seat %s of reservation %s', s.seat_id, s.reservation_id)
+	FROM reservation.seats s WHERE s.schedule_id = :'schedule' AND s.status = 'SOLD_OUT'
+	AND NOT EXISTS (SELECT FROM told t WHERE t.reservation = s.reservation_id AND t.status = 'CONFIRMED' AND s.seat_id = ANY (t.seats))
+UNION ALL
+	SELECT 'one seat, two owners at once', format('seat %s: reservations %s and %s', x.seat, a.reservation, b.reservation)
+	FROM told a CROSS JOIN unnest(a.seats) x (seat)
+	JOIN (told b CROSS JOIN unnest(b.seats) y (seat)) ON y.seat = x.seat AND a.reservation < b.reservation
+	WHERE a.told < a.until AND b.told < b.until AND tstzrange(a.told, a.until) && tstzrange(b.told, b.until)
+
+-- Pay, cancel, expiry: one of them, never a mixture.
+UNION ALL
+	SELECT 'told EXPIRED before its time', format('reservation %s, %s before', c.reservation, h.expires - pg_temp.at(c.answered_us))
+	FROM call c JOIN held h USING (reservation) WHERE c.code = 'RESERVATION_EXPIRED' AND pg_temp.at(c.answered_us) < h.expires
+UNION ALL
+	SELECT 'told EXPIRED and not', format('reservation %s, then %s', t.reservation, t.status)
+	FROM told t WHERE t.status <> 'HOLD' AND EXISTS (SELECT FROM call c WHERE c.reservation = t.reservation AND c.code = 'RESERVATION_EXPIRED')
+UNION ALL
+	SELECT 'told CANCELLED and not', format('reservation %s', t.reservation)
+	FROM told t WHERE t.status <> 'CANCELLED' AND EXISTS (SELECT FROM call c WHERE c.reservation = t.reservation AND c.code = 'RESERVATION_CANCELLED')
+UNION ALL
+	SELECT 'told ALREADY_PAID and not', format('reservation %s', t.reservation)
+	FROM told t WHERE t.payment IS NULL AND EXISTS (SELECT FROM call c WHERE c.reservation = t.reservation AND c.code = 'RESERVATION_ALREADY_PAID')
+UNION ALL
+	SELECT 'paid twice', format('reservation %s', p.reservation) FROM paid p GROUP BY p.reservation HAVING count(*) > 1
+UNION ALL
+	SELECT 'cancelled, and the refund is not what was paid', format('reservation %s: paid %s, refund %s', t.reservation,
+	    CASE WHEN t.payment IS NOT NULL THEN t.amount END, t.refund)
+	FROM told t WHERE t.cancelled AND t.refund IS DISTINCT FROM CASE WHEN t.payment IS NOT NULL THEN t.amount END
+
+-- Money is conserved, for each.
+UNION ALL
+	SELECT 'the wallet is not what was told', format('%s: told %s, has %s', m.person, m.balance, coalesce(w.balance, 0))
+	FROM (SELECT x.person, sum(x.amount) AS balance FROM (
+		SELECT DISTINCT c.person, c.key, (c.body ->> 'amount')::bigint AS amount FROM call c WHERE c.kind = 'charge' AND c.status = 201
+		UNION ALL SELECT p.person, p.payment::text, -p.amount FROM paid p
+		UNION ALL SELECT t.person, t.reservation::text, t.refund FROM told t WHERE t.refund IS NOT NULL
+		UNION ALL SELECT DISTINCT c.person, NULL, 0 FROM call c) x GROUP BY x.person) m
+	LEFT JOIN point.wallets w ON w.user_id = m.person
+	WHERE m.balance <> coalesce(w.balance, 0)
+UNION ALL
+	SELECT 'a payment that nobody was told of', format('payment %s (%s) of reservation %s', y.payment_id, y.status, y.reservation_id)
+	FROM payment.payments y JOIN made m ON m.reservation = y.reservation_id
+	WHERE y.status <> 'FAILED' AND NOT EXISTS (SELECT FROM paid p WHERE p.payment = y.payment_id AND p.reservation = y.reservation_id)
+UNION ALL
+	SELECT 'told paid, and no such payment', format('payment %s of reservation %s', p.payment, p.reservation)
+	FROM paid p WHERE NOT EXISTS (SELECT FROM payment.payments y WHERE y.payment_id = p.payment AND y.reservation_id = p.reservation
+	    AND y.amount = p.amount AND y.status IN ('APPROVED', 'REFUNDED'))
+
+-- And what may never be, whoever was told what.
+UNION ALL
+	SELECT i.name, i.detail FROM platform.invariants i
+UNION ALL
+	SELECT 'the ledger is broken', format('%s: entry %s of %s', v.broken, v.broken_version, v.broken_user)
+	FROM point.verify() v WHERE v.broken IS NOT NULL;

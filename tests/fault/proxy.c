@@ -1,0 +1,230 @@
+/*
+ * Stands between the services and a store and holds bytes back when told to:
+ * what a stalled network looks like from both ends.
+ *
+ *   proxy LISTEN-PORT STORE-PORT < commands
+ *
+ * One command a line:
+ *   hold requests    what services send waits here; the store never saw it
+ *   hold answers     what the store answers waits here: done, and nobody is told
+ *   hold both
+ *   go               everything that waits goes on its way, late
+ *   cut              every connection ends, what waits is lost
+ * Ends with its input. Two threads a connection, one each way; connections are
+ * few (the services' pools).
+ */
+#define _GNU_SOURCE
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum way { REQUESTS, ANSWERS };
+
+struct pair {
+	int		 fd[2];		/* the service's, the store's */
+	int		 ends;		/* threads that have ended; the second frees */
+	struct pair	*next, *before;
+};
+
+struct end {
+	struct pair	*pair;
+	enum way	 way;
+};
+
+static pthread_mutex_t	lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t	changed = PTHREAD_COND_INITIALIZER;
+static bool		held[2];
+static unsigned long	cuts;		/* bytes read before a cut don't go on after it */
+static struct pair	*pairs;
+static in_port_t	store_port;
+
+static void	die(const char *) __attribute__((noreturn));
+
+static void
+die(const char *what)
+{
+	fprintf(stderr, "proxy: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static struct sockaddr_in
+loopback(int port)
+{
+	struct sockaddr_in	address = { .sin_family = AF_INET, .sin_port = htons((in_port_t)port) };
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return (address);
+}
+
+/* Both directions end together: half a connection is of no use to anybody here. */
+static void
+pair_leave(struct pair *pair)
+{
+	(void)pthread_mutex_lock(&lock);
+	(void)shutdown(pair->fd[0], SHUT_RDWR);
+	(void)shutdown(pair->fd[1], SHUT_RDWR);
+	if (++pair->ends == 2) {
+		(void)close(pair->fd[0]);
+		(void)close(pair->fd[1]);
+		if (pair->next != NULL)
+			pair->next->before = pair->before;
+		*(pair->before != NULL ? &pair->before->next : &pairs) = pair->next;
+		free(pair);
+	}
+	(void)pthread_mutex_unlock(&lock);
+}
+
+static bool
+write_all(int fd, const char *data, ssize_t length)
+{
+	ssize_t	n;
+
+	for (; length > 0; data += n, length -= n) {
+		if ((n = send(fd, data, (size_t)length, MSG_NOSIGNAL)) <= 0)
+			return (false);
+	}
+	return (true);
+}
+
+static void *
+carry(void *arg)
+{
+	struct end	 end = *(struct end *)arg;
+	int		 from = end.pair->fd[end.way == REQUESTS ? 0 : 1];
+	int		 to = end.pair->fd[end.way == REQUESTS ? 1 : 0];
+	unsigned long	 cuts_before;
+	char		 bytes[16384];
+	ssize_t		 n;
+
+	free(arg);
+	for (;;) {
+		(void)pthread_mutex_lock(&lock);
+		cuts_before = cuts;
+		(void)pthread_mutex_unlock(&lock);
+		if ((n = recv(from, bytes, sizeof(bytes), 0)) <= 0)
+			break;
+		(void)pthread_mutex_lock(&lock);
+		while (held[end.way] && cuts == cuts_before)
+			(void)pthread_cond_wait(&changed, &lock);
+		if (cuts != cuts_before)
+			n = 0;
+		(void)pthread_mutex_unlock(&lock);
+		if (n == 0 || !write_all(to, bytes, n))
+			break;
+	}
+	pair_leave(end.pair);
+	return (NULL);
+}
+
+static void
+carry_start(struct pair *pair, enum way way)
+{
+	struct end	*end = malloc(sizeof(*end));
+	pthread_t	 thread;
+
+	if (end == NULL)
+		die("memory");
+	end->pair = pair;
+	end->way = way;
+	if ((errno = pthread_create(&thread, NULL, carry, end)) != 0)
+		die("thread");
+	(void)pthread_detach(thread);
+}
+
+static void
+connected(int service)
+{
+	struct sockaddr_in	 address = loopback(store_port);
+	struct pair		*pair;
+	int			 store, on = 1;
+
+	/* A store that is away refuses at once on loopback: so do we. */
+	if ((store = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1 ||
+	    connect(store, (struct sockaddr *)&address, sizeof(address)) == -1) {
+		(void)close(store);
+		(void)close(service);
+		return;
+	}
+	(void)setsockopt(service, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(store, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if ((pair = calloc(1, sizeof(*pair))) == NULL)
+		die("memory");
+	pair->fd[0] = service;
+	pair->fd[1] = store;
+	(void)pthread_mutex_lock(&lock);
+	if ((pair->next = pairs) != NULL)
+		pairs->before = pair;
+	pairs = pair;
+	(void)pthread_mutex_unlock(&lock);
+	carry_start(pair, REQUESTS);
+	carry_start(pair, ANSWERS);
+}
+
+static void *
+accept_all(void *arg)
+{
+	int	listener = *(int *)arg, service;
+
+	for (;;) {
+		if ((service = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) != -1)
+			connected(service);
+		else if (errno != EINTR && errno != ECONNABORTED)
+			die("accept");
+	}
+}
+
+static void
+obey(const char *command)
+{
+	struct pair	*pair;
+
+	(void)pthread_mutex_lock(&lock);
+	if (strncmp(command, "hold ", 5) == 0) {
+		held[REQUESTS] = strcmp(command, "hold answers") != 0;
+		held[ANSWERS] = strcmp(command, "hold requests") != 0;
+	} else if (strcmp(command, "go") == 0)
+		held[REQUESTS] = held[ANSWERS] = false;
+	else if (strcmp(command, "cut") == 0) {
+		cuts++;
+		for (pair = pairs; pair != NULL; pair = pair->next) {
+			(void)shutdown(pair->fd[0], SHUT_RDWR);
+			(void)shutdown(pair->fd[1], SHUT_RDWR);
+		}
+	} else
+		fprintf(stderr, "proxy: what is '%s'?\n", command);
+	(void)pthread_cond_broadcast(&changed);
+	(void)pthread_mutex_unlock(&lock);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct sockaddr_in	 address;
+	pthread_t		 thread;
+	char			 line[64];
+	int			 listener, on = 1;
+
+	if (argc != 3)
+		die("usage: proxy LISTEN-PORT STORE-PORT");
+	address = loopback(atoi(argv[1]));
+	store_port = (in_port_t)atoi(argv[2]);
+	if ((listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1 ||
+	    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
+	    bind(listener, (struct sockaddr *)&address, sizeof(address)) == -1 || listen(listener, 128) == -1)
+		die(argv[1]);
+	if ((errno = pthread_create(&thread, NULL, accept_all, &listener)) != 0)
+		die("thread");
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		obey(line);
+	}
+	return (0);
+}

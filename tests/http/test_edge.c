@@ -1,0 +1,321 @@
+/*
+ * The edge: routes, methods, sizes, headers, tokens and bodies of every kind,
+ * as a stranger may send them. Whatever is wrong changes nothing.
+ */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "harness.h"
+
+Test(routes, unknown_paths_are_404_problems)
+{
+	static const char *const	paths[] = { "/", "/nothing", "/concertsX", "/queues", "/queues/enter/more",
+	    "/points/", "/livez", "/readyz", "/metrics", "/concerts/../metrics", "//concerts", "/admin",
+	    "/admin/queues", "/payments/webhooks", "/reservations/hold/x" };
+	struct reply			 reply;
+	size_t				 i;
+
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		reply = http((struct call){ .path = paths[i] });
+		cr_assert(reply.status == 404 || reply.status == 401 || reply.status == 200 ||
+		    reply.status == 400, "%s: %ld", paths[i], reply.status);
+		if (strcmp(paths[i], "//concerts") != 0)
+			cr_assert_neq(reply.status, 200, "%s", paths[i]);
+		if (reply.status == 404)
+			check_problem_body(&reply, "NOT_FOUND");
+	}
+	reply = http((struct call){ .path = "/metrics" });
+	check_problem(reply, 404, "NOT_FOUND");
+	reply = http((struct call){ .path = "/nothing", .body = "{}" });
+	check_problem(reply, 404, "NOT_FOUND");
+}
+
+Test(routes, the_wrong_method_is_405_and_says_what_is_allowed)
+{
+	static const struct { const char *method, *path, *allow; } wrong[] = {
+		{ "POST", "/concerts", "GET" }, { "DELETE", "/points", "GET" }, { "PUT", "/payments", "POST" },
+		{ "GET", "/queues/enter", "POST" }, { "GET", "/reservations/hold", "POST" },
+		{ "PATCH", "/points/charge", "POST" }, { "PROPFIND", "/concerts", "GET" },
+		{ "TRACE", "/concerts", "" }, { "HEAD", "/queues/enter", "POST" },
+		{ "POST", "/healthz", "GET, HEAD" }, { "TRACE", "/healthz", "GET, HEAD" },
+		{ "HEAD", "/payments/webhooks/toss", "POST" } };
+	struct reply	 reply;
+	const char	*allow;
+	size_t		 i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		reply = http((struct call){ .method = wrong[i].method, .path = wrong[i].path });
+		cr_assert_eq(reply.status, 405, "%s %s: %ld", wrong[i].method, wrong[i].path, reply.status);
+		if (strcmp(wrong[i].method, "HEAD") != 0)
+			check_problem_body(&reply, "METHOD_NOT_ALLOWED");
+		allow = header(&reply, "Allow");
+		cr_assert(wrong[i].allow[0] == '\0' || (allow != NULL && strstr(allow, wrong[i].allow) != NULL),
+		    "%s %s: Allow %s", wrong[i].method, wrong[i].path, allow);
+	}
+}
+
+/* Route and method come first in the order of checks: no body changes what they say. */
+Test(routes, a_wrong_method_is_405_whatever_body_comes_with_it)
+{
+	static const char *const	paths[] = { "/concerts", "/points", "/queues/enter", "/payments/webhooks/toss",
+	    "/healthz" };
+	char				*large = calloc(1, 70001);
+	struct reply			 reply;
+	size_t				 i;
+
+	memset(large, 'a', 70000);
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		reply = http((struct call){ .method = "DELETE", .path = paths[i], .body = "{}" });
+		check_problem(reply, 405, "METHOD_NOT_ALLOWED");
+		cr_assert_not_null(header(&reply, "Allow"), "%s", paths[i]);
+		reply = http((struct call){ .method = "DELETE", .path = paths[i], .body = large });
+		check_problem(reply, 405, "METHOD_NOT_ALLOWED");
+	}
+	reply = http((struct call){ .path = "/payments/webhooks/toss", .body = large });
+	check_problem(reply, 413, "PAYLOAD_TOO_LARGE");
+}
+
+Test(routes, healthz_is_the_gateways_own)
+{
+	struct reply	reply = http((struct call){ .path = "/healthz" });
+
+	check_status(reply, 200);
+	cr_assert_not_null(header(&reply, "X-Request-Id"));
+}
+
+Test(routes, every_response_has_a_request_id_of_ours)
+{
+	static const char *const	mine[] = { "X-Request-Id: chosen-by-the-client", NULL };
+	struct reply			 a, b;
+
+	a = http((struct call){ .path = "/concerts", .headers = mine });
+	b = http((struct call){ .path = "/concerts" });
+	cr_assert_str_neq(header(&a, "X-Request-Id"), header(&b, "X-Request-Id"));
+	cr_assert_str_neq(header(&a, "X-Request-Id"), "chosen-by-the-client");
+	cr_assert_eq(count_of(a.headers, "equest-"), 1);
+}
+
+static void
+refused_token(const char *jwt, const char *why)
+{
+	struct reply	reply = http((struct call){ .path = "/points", .jwt = jwt });
+
+	cr_assert_eq(reply.status, 401, "%s: %ld %s", why, reply.status, reply.body);
+	check_problem_body(&reply, "UNAUTHENTICATED");
+	reply = http((struct call){ .path = "/reservations", .jwt = jwt });
+	cr_assert_eq(reply.status, 401, "%s", why);
+}
+
+Test(tokens, only_ours_in_force_for_a_user_are_taken)
+{
+	const char	*alg = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
+	long		 now = (long)time(NULL);
+	char		 id[UUID_TEXT], *good, *bad;
+
+	uuid_new(id);
+	good = jwt_of(alg, format("{\"sub\":\"%s\",\"exp\":%ld}", id, now + 60), NULL);
+	check_status(http((struct call){ .path = "/points", .jwt = good }), 200);
+
+	refused_token(NULL, "none");
+	refused_token("abc", "no token");
+	refused_token("a.b.c", "no JSON");
+	refused_token(jwt_of("{\"alg\":\"none\"}", format("{\"sub\":\"%s\",\"exp\":%ld}", id, now + 60), NULL), "alg none");
+	bad = jwt_of("{\"alg\":\"none\"}", format("{\"sub\":\"%s\",\"exp\":%ld}", id, now + 60), NULL);
+	*(strrchr(bad, '.') + 1) = '\0';
+	refused_token(bad, "alg none, no signature");
+	refused_token(jwt_of("{\"alg\":\"HS512\"}", format("{\"sub\":\"%s\",\"exp\":%ld}", id, now + 60), NULL), "HS512");
+	refused_token(jwt_of("{\"alg\":\"RS256\"}", format("{\"sub\":\"%s\",\"exp\":%ld}", id, now + 60), NULL), "RS256");
+	refused_token(jwt_of(alg, format("{\"sub\":\"%s\",\"exp\":%ld}", id, now + 60),
+	    "another-secret-of-a-sufficient-length-0123456789"), "another key");
+	refused_token(jwt_of(alg, format("{\"sub\":\"%s\"}", id), NULL), "no exp");
+	refused_token(jwt_of(alg, format("{\"sub\":\"%s\",\"exp\":%ld}", id, now - 60), NULL), "past exp");
+	refused_token(jwt_of(alg, format("{\"sub\":\"%s\",\"exp\":\"%ld\"}", id, now + 60), NULL), "exp as text");
+	refused_token(jwt_of(alg, format("{\"sub\":\"somebody\",\"exp\":%ld}", now + 60), NULL), "sub no UUID");
+	refused_token(jwt_of(alg, format("{\"exp\":%ld}", now + 60), NULL), "no sub");
+	refused_token(jwt_of(alg, format("{\"sub\":\"%s\",\"exp\":%ld,\"nbf\":%ld}", id, now + 600, now + 300), NULL), "nbf");
+	bad = strdup(good);
+	bad[strlen(bad) - 5] = bad[strlen(bad) - 5] == 'A' ? 'B' : 'A';
+	refused_token(bad, "altered signature");
+	refused_token(format("%s.", good), "a part too many");
+}
+
+Test(tokens, a_token_verified_once_still_expires)
+{
+	char	 id[UUID_TEXT], *jwt;
+
+	uuid_new(id);
+	jwt = jwt_of("{\"alg\":\"HS256\"}", format("{\"sub\":\"%s\",\"exp\":%ld}", id, (long)time(NULL) + 3), NULL);
+	check_status(http((struct call){ .path = "/points", .jwt = jwt }), 200);
+	wait_for(http((struct call){ .path = "/points", .jwt = jwt }).status == 401, 10);
+}
+
+static void
+refused_body(const char *why, const char *body, size_t length, const char *type, long status, const char *code)
+{
+	struct user	user = user_new();
+	char		key[UUID_TEXT];
+	struct reply	reply;
+
+	uuid_new(key);
+	reply = http((struct call){ .path = "/points/charge", .jwt = user.jwt, .key = key, .body = body,
+	    .body_length = length, .content_type = type });
+	cr_assert_eq(reply.status, status, "%s: %ld %s", why, reply.status, reply.body);
+	check_problem_body(&reply, code);
+	cr_assert_eq(balance(&user), 0, "%s", why);
+	/* Nothing of it was kept under the key either. */
+	reply = http((struct call){ .path = "/points/charge", .jwt = user.jwt, .key = key,
+	    .body = "{\"amount\":1000}" });
+	check_status(reply, 201);
+	cr_assert_null(header(&reply, "Idempotent-Replayed"));
+}
+
+Test(bodies, whatever_is_not_a_right_body_is_refused, .timeout = 120)
+{
+	char	*big, *deep;
+	int	 i;
+
+	refused_body("empty", "", 0, "application/json", 400, "INVALID_REQUEST");
+	refused_body("broken", "{\"amount\":", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("array", "[1000]", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("text", "\"1000\"", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("null", "null", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("missing", "{}", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("amount as text", "{\"amount\":\"1000\"}", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("amount null", "{\"amount\":null}", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("amount true", "{\"amount\":true}", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("amount in parts", "{\"amount\":1000.5}", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("amount huge", "{\"amount\":1e300}", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("amount below", "{\"amount\":999}", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("amount above", "{\"amount\":1000001}", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("amount negative", "{\"amount\":-1000}", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("more after it", "{\"amount\":1000} {\"amount\":1000}", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("rubbish after it", "{\"amount\":1000}x", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("NUL after it", "{\"amount\":1000}\0{}", 18, NULL, 400, "INVALID_REQUEST");
+	refused_body("not UTF-8", "{\"amount\":1000,\"note\":\"\xff\xfe\"}", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("overlong UTF-8", "{\"amount\":1000,\"note\":\"\xc0\xaf\"}", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("a surrogate", "{\"amount\":1000,\"note\":\"\xed\xa0\x80\"}", 0, NULL, 400, "INVALID_REQUEST");
+	refused_body("a form", "amount=1000", 0, "application/x-www-form-urlencoded", 415, "UNSUPPORTED_MEDIA_TYPE");
+	refused_body("a text type", "{\"amount\":1000}", 0, "text/plain", 415, "UNSUPPORTED_MEDIA_TYPE");
+
+	deep = calloc(1, 20001);
+	memset(deep, '[', 10000);
+	memset(deep + 10000, ']', 10000);
+	refused_body("deep", format("{\"amount\":1000,\"x\":%s}", deep), 0, NULL, 400, "INVALID_REQUEST");
+	big = calloc(1, 300 * 1024);
+	for (i = 0; i < 299 * 1024; i++)
+		big[i] = 'a';
+	refused_body("large", format("{\"amount\":1000,\"x\":\"%s\"}", big), 0, NULL, 413, "PAYLOAD_TOO_LARGE");
+}
+
+Test(bodies, a_charset_and_unknown_fields_are_no_mistake)
+{
+	struct user	user = user_new();
+	struct reply	reply;
+
+	reply = http((struct call){ .path = "/points/charge", .jwt = user.jwt, .key = key_new(),
+	    .content_type = "application/json; charset=utf-8",
+	    .body = " {\"amount\":1000,\"color\":{\"deep\":[1,2,{}]},\"\xed\x95\x9c\xea\xb8\x80\":null} \r\n" });
+	check_status(reply, 201);
+}
+
+Test(headers, forty_extra_ones_lose_nothing)
+{
+	const char	*extra[42] = { NULL };
+	struct schedule	 schedule = schedule_new(1, 2);
+	struct user	 user = user_new();
+	char		*token = become_active(&user, &schedule);
+	struct reply	 reply;
+	int		 i;
+
+	for (i = 0; i < 40; i++)
+		extra[i] = format("X-Extra-%02d: some value or other %d", i, i);
+	reply = http((struct call){ .path = "/queues/status", .jwt = user.jwt, .queue_token = token,
+	    .headers = extra });
+	check_status(reply, 200);
+	cr_assert_str_eq(text_at(reply.json, "token"), token);
+}
+
+Test(headers, an_empty_one_breaks_nothing)
+{
+	static const char *const	empty[] = { "X-Empty;", "Referer;", "Cookie;", NULL };
+
+	check_status(http((struct call){ .path = "/concerts", .headers = empty }), 200);
+}
+
+Test(headers, a_very_long_address_is_a_clear_error)
+{
+	char		*name = calloc(1, 6001);
+	struct reply	 reply;
+
+	memset(name, 'a', 6000);
+	reply = http((struct call){ .path = format("/concerts?cursor=%.3000s", name) });
+	cr_assert(reply.status == 400 || reply.status == 404, "%ld", reply.status);
+	check_problem_body(&reply, reply.status == 400 ? "INVALID_REQUEST" : "NOT_FOUND");
+	reply = http((struct call){ .path = format("/concerts?cursor=%s", name) });
+	cr_assert(reply.status == 400 || reply.status == 404, "%ld", reply.status);
+	cr_assert_not_null(header(&reply, "X-Request-Id"));
+}
+
+Test(smuggling, a_request_in_a_get_body_is_answered_to_nobody)
+{
+	struct user	 user = user_new();
+	char		*hidden, *request, *answer;
+	struct reply	 reply;
+	int		 i;
+
+	hidden = format("GET /points HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", user.jwt);
+	request = format("GET /concerts HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n%s",
+	    strlen(hidden), hidden);
+	answer = raw_tls(request, strlen(request), 2);
+	cr_assert(count_of(answer, "HTTP/1.1 ") <= 1, "%s", answer);
+	cr_assert_null(strstr(answer, "balance"), "%s", answer);
+	/* Nor to whoever uses the upstream connection next. */
+	for (i = 0; i < 20; i++) {
+		reply = http((struct call){ .path = "/concerts?limit=1" });
+		check_status(reply, 200);
+		(void)at(reply.json, "items");
+	}
+}
+
+Test(smuggling, a_service_closes_the_connection_rather_than_read_a_body_as_a_request)
+{
+	struct user	 user = user_new();
+	char		*hidden, *answer;
+
+	hidden = format("GET /points HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", user.jwt);
+	answer = raw_tcp(atoi(setting("POINT_PORT")), format("GET /points/histories HTTP/1.1\r\nHost: x\r\n"
+	    "Authorization: Bearer %s\r\nContent-Length: %zu\r\n\r\n", user.jwt, strlen(hidden)), hidden, 3);
+	cr_assert_eq(count_of(answer, "HTTP/1.1 "), 1, "%s", answer);
+	cr_assert_not_null(strstr(answer, "HTTP/1.1 400"), "%s", answer);
+	cr_assert_null(strstr(answer, "balance"), "%s", answer);
+	answer = raw_tcp(atoi(setting("POINT_PORT")), format("GET /points/histories HTTP/1.1\r\nHost: x\r\n"
+	    "Authorization: Bearer %s\r\nTransfer-Encoding: chunked\r\n\r\n", user.jwt),
+	    format("0\r\n\r\n%s", hidden), 3);
+	cr_assert_eq(count_of(answer, "HTTP/1.1 "), 1, "%s", answer);
+	cr_assert_null(strstr(answer, "balance"), "%s", answer);
+}
+
+Test(security, headers_and_cors_are_there)
+{
+	static const char *const	origin[] = { "Origin: https://elsewhere.example", NULL };
+	struct reply			 reply;
+
+	reply = http((struct call){ .path = "/concerts", .headers = origin });
+	check_status(reply, 200);
+	cr_assert_not_null(header(&reply, "Strict-Transport-Security"));
+	cr_assert_str_eq(header(&reply, "X-Content-Type-Options"), "nosniff");
+	if (header(&reply, "Access-Control-Allow-Origin") != NULL)
+		cr_assert_str_neq(header(&reply, "Access-Control-Allow-Origin"), "https://elsewhere.example");
+}
+
+Test(security, plain_http_is_sent_to_https)
+{
+	struct reply	reply;
+
+	reply = http((struct call){ .path = "/concerts",
+	    .base = format("http://127.0.0.1:%s", setting("GATEWAY_HTTP_PORT")) });
+	cr_assert(reply.status == 301 || reply.status == 308, "%ld", reply.status);
+	cr_assert_not_null(strstr(header(&reply, "Location"), "https://"));
+}

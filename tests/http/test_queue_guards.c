@@ -1,0 +1,236 @@
+/* No way round the queue: every kind of token that is not an ACTIVE one's own, and asking too often. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "harness.h"
+
+static const char	alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+static struct reply
+status_of(const struct user *user, const char *token)
+{
+	return (http((struct call){ .path = "/queues/status", .jwt = user->jwt, .queue_token = token,
+	    .base = direct("queue") }));
+}
+
+static void
+set_control(const struct schedule *schedule, const char *body)
+{
+	struct user	operator = operator_new();
+
+	check_status(http((struct call){ .method = "PUT", .jwt = operator.jwt,
+	    .path = format("/admin/queues/%s", schedule->id), .body = body }), 200);
+}
+
+/* The token with its place moved by `us` and signed anew: what only somebody with the secret could make. */
+static char *
+moved_token(const char *token, int64_t us)
+{
+	char		*secret = read_file(format("%s/secrets/queue_token", setting("RUN_DIR"))), *text;
+	unsigned char	 bytes[74] = { 0 }, mac[EVP_MAX_MD_SIZE];
+	uint64_t	 seq = 0;
+	unsigned	 length;
+
+	for (int bit = 0; bit < 73 * 8; bit++)
+		bytes[bit / 8] |= (unsigned char)(((strchr(alphabet, token[bit / 6]) - alphabet) >> (5 - bit % 6) & 1)
+		    << (7 - bit % 8));
+	for (int i = 33; i < 41; i++)
+		seq = seq << 8 | bytes[i];
+	seq += (uint64_t)us;
+	for (int i = 40; i >= 33; i--, seq >>= 8)
+		bytes[i] = (unsigned char)seq;
+	HMAC(EVP_sha256(), secret, (int)strlen(secret), bytes, 57, mac, &length);
+	memcpy(bytes + 57, mac, 16);
+	text = calloc(1, 99);
+	for (int i = 0; i < 98; i++) {
+		unsigned	value = 0;
+
+		for (int bit = 6 * i; bit < 6 * i + 6; bit++)
+			value = value << 1 | (bit < 73 * 8 ? bytes[bit / 8] >> (7 - bit % 8) & 1u : 0);
+		text[i] = alphabet[value];
+	}
+	return (text);
+}
+
+Test(queue, a_token_altered_anywhere_is_none_of_ours)
+{
+	struct schedule	 schedule = schedule_new(1, 1);
+	struct user	 user = user_new();
+	char		*token = become_active(&user, &schedule), *altered;
+	struct reply	 reply;
+
+	for (size_t i = 0; token[i] != '\0'; i++) {
+		altered = strdup(token);
+		altered[i] = token[i] == 'A' ? 'Q' : 'A';
+		reply = status_of(&user, altered);
+		check_problem(reply, 404, "QUEUE_TOKEN_NOT_FOUND");
+	}
+	altered = strdup(token);
+	altered[40] = altered[40] == 'A' ? 'Q' : 'A';
+	reply = hold_seats(&user, &schedule, altered, 0, 1);
+	check_problem(reply, 404, "QUEUE_TOKEN_NOT_FOUND");
+	check_status(hold_seats(&user, &schedule, token, 0, 1), 201);
+}
+
+Test(queue, a_place_that_was_never_given_is_expired)
+{
+	struct schedule	 schedule = schedule_new(1, 1);
+	struct user	 user = user_new();
+	char		*token, *moved;
+	struct reply	 reply;
+
+	set_control(&schedule, "{\"mode\":\"PAUSED\"}");
+	token = strdup(text_at(enter(&user, &schedule).json, "token"));
+	cr_assert_str_eq(moved_token(token, 0), token);
+	/* Earlier than my own, or later, in this store: no way to the front, even with the signature. */
+	moved = moved_token(token, -3600000000);
+	reply = status_of(&user, moved);
+	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
+	reply = hold_seats(&user, &schedule, moved, 0, 1);
+	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
+	reply = status_of(&user, moved_token(token, 3600000000));
+	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
+	check_status(status_of(&user, token), 200);
+}
+
+Test(queue, every_hold_without_an_active_place_is_refused)
+{
+	struct schedule	 schedule = schedule_new(1, 4), other = schedule_new(1, 1);
+	struct user	 user = user_new(), thief = user_new(), late = user_new();
+	char		*token = become_active(&user, &schedule), *waiting;
+	struct reply	 reply;
+
+	reply = hold_seats(&user, &schedule, NULL, 0, 1);
+	check_problem(reply, 400, "QUEUE_TOKEN_REQUIRED");
+	reply = hold_seats(&user, &schedule, "", 0, 1);
+	check_problem(reply, 400, "QUEUE_TOKEN_REQUIRED");
+	reply = hold_seats(&thief, &schedule, token, 0, 1);
+	check_problem(reply, 403, "QUEUE_TOKEN_MISMATCH");
+	reply = hold_seats(&user, &other, token, 0, 1);
+	check_problem(reply, 403, "QUEUE_TOKEN_MISMATCH");
+
+	set_control(&schedule, "{\"mode\":\"PAUSED\"}");
+	waiting = strdup(text_at(enter(&late, &schedule).json, "token"));
+	reply = hold_seats(&late, &schedule, waiting, 0, 1);
+	check_problem(reply, 403, "QUEUE_TOKEN_NOT_ACTIVE");
+	check_status(http((struct call){ .method = "POST", .path = "/queues/leave", .jwt = late.jwt,
+	    .queue_token = waiting }), 204);
+	reply = hold_seats(&late, &schedule, waiting, 0, 1);
+	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
+
+	check_status(hold_seats(&user, &schedule, token, 0, 1), 201);
+	reply = hold_seats(&user, &schedule, token, 1, 1);
+	check_problem(reply, 409, "QUEUE_TOKEN_USED");
+	cr_assert_str_eq(seat_status(&schedule, 1), "AVAILABLE");
+}
+
+/* The gateway itself says no: watched at Redis, which sees only what was answered. */
+Test(queue, what_the_gateway_refuses_does_not_reach_redis)
+{
+	struct schedule	 schedule = schedule_new(1, 1);
+	struct user	 user = user_new();
+	struct call	 calls[30];
+	struct reply	 replies[30];
+	char		*token, *seen, line[4096];
+	int		 answered = 0, asked = 0;
+	FILE		*monitor;
+
+	set_control(&schedule, "{\"mode\":\"PAUSED\"}");
+	token = strdup(text_at(enter(&user, &schedule).json, "token"));
+	monitor = popen(format("timeout 4 redis-cli -p %s monitor", setting("REDIS_PORT")), "r");
+	cr_assert_not_null(monitor);
+	cr_assert_not_null(fgets(line, sizeof(line), monitor));
+	for (int i = 0; i < 30; i++)
+		calls[i] = (struct call){ .path = "/queues/status", .jwt = user.jwt, .queue_token = token };
+	http_all(calls, replies, 30);
+	for (int i = 0; i < 30; i++) {
+		if (replies[i].status == 429)
+			check_problem_body(&replies[i], "TOO_MANY_REQUESTS");
+		else
+			check_status(replies[i], 200);
+		answered += replies[i].status == 200;
+	}
+	while (fgets(line, sizeof(line), monitor) != NULL) {
+		/* The function, or a quick look; not what the function itself asks. */
+		seen = strstr(line, "queue1_status");
+		if (seen == NULL && strstr(line, " lua]") == NULL)
+			seen = strstr(line, "\"ZRANK\"");
+		asked += seen != NULL && strstr(seen, schedule.id) != NULL;
+	}
+	(void)pclose(monitor);
+	cr_assert(answered >= 1 && answered <= 6, "%d of 30 were answered", answered);
+	cr_assert_eq(asked, answered, "%d answered, Redis was asked %d times", answered, asked);
+}
+
+static struct schedule
+drawn_schedule(long opens_in)
+{
+	struct schedule	 schedule = { .seats_count = 0 };
+	struct user	 operator = operator_new();
+	struct reply	 reply;
+	char		*concert = concert_new();
+
+	reply = http((struct call){ .path = format("/admin/concerts/%s/schedules", concert), .jwt = operator.jwt,
+	    .body = format("{\"startAt\":\"%s\",\"endAt\":\"%s\",\"saleOpensAt\":\"%s\",\"status\":\"ON_SALE\","
+	    "\"preQueue\":\"DRAW\",\"sections\":[{\"section\":\"Floor\",\"grade\":\"VIP\",\"price\":150000,\"rows\":1,"
+	    "\"seatsPerRow\":2}]}", time_in(864000), time_in(867600), time_in(opens_in)) });
+	check_status(reply, 201);
+	(void)strcpy(schedule.concert, concert);
+	(void)strcpy(schedule.id, text_at(reply.json, "scheduleId"));
+	cr_assert_str_eq(text_at(reply.json, "preQueue"), "DRAW");
+	cr_assert_eq(strlen(text_at(reply.json, "drawCommitment")), 64);
+	cr_assert(null_at(reply.json, "drawSeed"));
+	return (schedule);
+}
+
+/* services/queue/draw-place says the same of everybody as the queue did. */
+Test(queue, a_draw_can_be_checked_by_anybody_afterwards)
+{
+	enum { EARLY = 12 };
+	struct schedule	 schedule = drawn_schedule(5);
+	struct user	 users[EARLY];
+	char		*tokens[EARLY], *seed, *opens, *commitment;
+	struct reply	 reply;
+	int64_t		 lots[EARLY];
+
+	set_control(&schedule, "{\"maxActive\":0}");
+	for (int i = 0; i < EARLY; i++) {
+		users[i] = user_new();
+		reply = enter(&users[i], &schedule);
+		check_status(reply, 201);
+		tokens[i] = strdup(text_at(reply.json, "token"));
+		cr_assert_eq(number_at(reply.json, "position"), i + 1);
+		cr_assert(null_at(reply.json, "estimatedWaitSeconds"));
+	}
+	reply = http((struct call){ .path = format("/schedules/%s", schedule.id) });
+	commitment = strdup(text_at(reply.json, "drawCommitment"));
+	wait_for(!null_at(http((struct call){ .path = format("/schedules/%s", schedule.id) }).json, "drawSeed"), 15);
+	reply = http((struct call){ .path = format("/schedules/%s", schedule.id) });
+	seed = strdup(text_at(reply.json, "drawSeed"));
+	opens = strdup(text_at(reply.json, "saleOpensAt"));
+	for (int i = 0; i < EARLY; i++) {
+		char	 line[64] = "";
+		FILE	*pipe = popen(format("services/queue/draw-place %s %s %s %s", seed, commitment, opens,
+			    users[i].id), "r");
+
+		cr_assert_not_null(pipe);
+		cr_assert_not_null(fgets(line, sizeof(line), pipe));
+		cr_assert_eq(pclose(pipe), 0);
+		lots[i] = atoll(line);
+	}
+	for (int i = 0; i < EARLY; i++) {
+		int	rank = 1;
+
+		for (int other = 0; other < EARLY; other++)
+			rank += lots[other] < lots[i];
+		reply = status_of(&users[i], tokens[i]);
+		check_status(reply, 200);
+		cr_assert_eq(number_at(reply.json, "position"), rank, "lot %lld: %s", (long long)lots[i], reply.body);
+	}
+}

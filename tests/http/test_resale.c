@@ -1,0 +1,106 @@
+/* A seat that is given back is anybody's at once: cancelled holds, cancelled tickets, and what runs out. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness.h"
+
+static void
+cancelled(const struct user *user, const char *reservation, const char *refund)
+{
+	struct reply	reply;
+
+	reply = http((struct call){ .method = "POST", .path = format("/reservations/%s/cancel", reservation),
+	    .jwt = user->jwt });
+	check_status(reply, 200);
+	cr_assert_str_eq(text_at(reply.json, "status"), "CANCELLED");
+	if (refund == NULL)
+		cr_assert(null_at(reply.json, "refund"));
+	else
+		cr_assert_str_eq(text_at(reply.json, "refund.status"), refund);
+}
+
+Test(resale, a_hold_given_back_is_the_next_ones_at_once, .timeout = 120)
+{
+	struct schedule	 schedule = schedule_new(1, 2);
+	struct user	 first = user_new(), next = user_new();
+	char		*token = become_active(&next, &schedule), *mine;
+	struct reply	 reply;
+
+	mine = held(&first, &schedule, 0, 2, NULL);
+	reply = hold_seats(&next, &schedule, token, 0, 2);
+	check_problem(reply, 409, "SEAT_NOT_AVAILABLE");
+	cancelled(&first, mine, NULL);
+	/* No pause between: the very next request has it, with the token that was refused. */
+	reply = hold_seats(&next, &schedule, token, 0, 2);
+	check_status(reply, 201);
+	cr_assert_str_eq(seat_status(&schedule, 0), "HOLD");
+}
+
+Test(resale, a_ticket_given_back_is_sold_again_and_the_money_follows, .timeout = 120)
+{
+	struct schedule	 schedule = schedule_new(1, 1);
+	struct user	 first = user_new(), next = user_new();
+	char		*token = become_active(&next, &schedule), *mine, *theirs;
+	struct reply	 reply;
+	int64_t		 amount;
+
+	check_status(charge(&first, 200000, key_new()), 201);
+	check_status(charge(&next, 200000, key_new()), 201);
+	mine = held(&first, &schedule, 0, 1, &amount);
+	check_status(pay(&first, mine, amount, key_new()), 201);
+	cr_assert_str_eq(seat_status(&schedule, 0), "SOLD_OUT");
+	reply = hold_seats(&next, &schedule, token, 0, 1);
+	check_problem(reply, 409, "SEAT_NOT_AVAILABLE");
+
+	cancelled(&first, mine, "REFUNDED");
+	reply = hold_seats(&next, &schedule, token, 0, 1);
+	check_status(reply, 201);
+	theirs = strdup(text_at(reply.json, "reservationId"));
+	check_status(pay(&next, theirs, amount, key_new()), 201);
+	cr_assert_eq(balance(&first), 200000);
+	cr_assert_eq(balance(&next), 200000 - amount);
+
+	/* The first one, late with everything, changes nothing any more. */
+	reply = pay(&first, mine, amount, key_new());
+	check_problem(reply, 409, "RESERVATION_CANCELLED");
+	cancelled(&first, mine, "REFUNDED");
+	cr_assert_eq(balance(&first), 200000);
+	reply = http((struct call){ .path = format("/reservations/%s", theirs), .jwt = next.jwt });
+	cr_assert_str_eq(text_at(reply.json, "status"), "CONFIRMED");
+	cr_assert_str_eq(seat_status(&schedule, 0), "SOLD_OUT");
+}
+
+Test(resale, of_many_who_wait_for_it_one_gets_the_seat_given_back, .timeout = 120)
+{
+	enum { MANY = 20 };
+	struct schedule	 schedule = schedule_new(1, 1);
+	struct user	 first = user_new(), users[MANY];
+	struct call	 calls[MANY + 1];
+	struct reply	 replies[MANY + 1];
+	char		*mine;
+	int		 i, got = 0;
+
+	for (i = 0; i < MANY; i++) {
+		users[i] = user_new();
+		calls[i] = (struct call){ .path = "/reservations/hold", .jwt = users[i].jwt,
+		    .queue_token = become_active(&users[i], &schedule), .key = key_new(),
+		    .body = format("{\"scheduleId\":\"%s\",\"seatIds\":[\"%s\"]}", schedule.id, schedule.seats[0]) };
+	}
+	mine = held(&first, &schedule, 0, 1, NULL);
+	calls[MANY] = (struct call){ .method = "POST", .path = format("/reservations/%s/cancel", mine), .jwt = first.jwt };
+	http_all(calls, replies, MANY + 1);
+	check_status(replies[MANY], 200);
+	for (i = 0; i < MANY; i++) {
+		got += replies[i].status == 201;
+		if (replies[i].status != 201)
+			check_problem(replies[i], 409, "SEAT_NOT_AVAILABLE");
+	}
+	/* Whoever came before the cancellation was refused; whoever comes now is not, if nobody has it yet. */
+	for (i = 0; i < MANY && got == 0; i++) {
+		calls[i].key = key_new();
+		got += http(calls[i]).status == 201;
+	}
+	cr_assert_eq(got, 1, "%d have it", got);
+	cr_assert_str_eq(sql(format("SELECT count(*) FROM reservation.reservation_seats WHERE seat_id = '%s' AND live",
+	    schedule.seats[0])), "1");
+}

@@ -1,0 +1,197 @@
+/*
+ * What is stopped, killed or emptied under the running system, and that it
+ * comes back by itself. Runs alone, after the others (suite `restart`).
+ */
+#include <sys/wait.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+/* A pid that supervisor's own files know: only what this stack started is ever signalled. */
+static pid_t
+pid_of(const char *program)
+{
+	char	*command = format("%s/ctl pid %s", setting("RUN_DIR"), program), line[64] = "";
+	FILE	*pipe = popen(command, "r");
+
+	cr_assert_not_null(pipe);
+	cr_assert_not_null(fgets(line, sizeof(line), pipe), "%s", command);
+	cr_assert_eq(pclose(pipe), 0, "%s", command);
+	cr_assert_gt(atoi(line), 1, "%s: %s", command, line);
+	return (atoi(line));
+}
+
+/* The first child of `parent`, from /proc: a Kore worker. */
+static pid_t
+child_of(pid_t parent)
+{
+	char	*text = read_file(format("/proc/%d/task/%d/children", (int)parent, (int)parent));
+
+	cr_assert_gt(atoi(text), 1, "no child of %d", (int)parent);
+	return (atoi(text));
+}
+
+static void
+restart(const char *program)
+{
+	cr_assert_eq(system(format("%s/ctl restart %s >/dev/null", setting("RUN_DIR"), program)), 0, "%s", program);
+}
+
+static bool
+everything_answers(const struct user *user)
+{
+	return (http((struct call){ .path = "/concerts?limit=1" }).status == 200 &&
+	    http((struct call){ .path = "/points", .jwt = user->jwt }).status == 200 &&
+	    http((struct call){ .path = "/payments", .jwt = user->jwt }).status == 200);
+}
+
+Test(restart, a_killed_worker_leaves_the_service_answering, .timeout = 120)
+{
+	static const char *const	services[] = { "queue", "reservation", "payment", "point" };
+	static const char *const	paths[] = { "/queues/status", "/concerts?limit=1", "/payments", "/points" };
+	struct user			 user = user_new();
+	struct schedule			 schedule = schedule_new(1, 1);
+	char				*token = strdup(text_at(enter(&user, &schedule).json, "token"));
+	pid_t				 worker;
+	size_t				 i;
+
+	for (i = 0; i < 4; i++) {
+		worker = child_of(pid_of(format("%s-0", services[i])));
+		cr_assert_eq(kill(worker, SIGKILL), 0);
+		wait_for(http((struct call){ .path = paths[i], .jwt = user.jwt, .queue_token = token }).status == 200, 20);
+		cr_assert_neq(child_of(pid_of(format("%s-0", services[i]))), worker);
+	}
+}
+
+Test(restart, a_replay_is_the_same_after_every_service_was_restarted, .timeout = 180)
+{
+	struct user	 user = user_new();
+	char		*key = key_new();
+	struct reply	 first, again;
+
+	first = charge(&user, 9000, key);
+	check_status(first, 201);
+	restart("point-0");
+	wait_for(everything_answers(&user), 30);
+	again = charge(&user, 9000, key);
+	check_status(again, 201);
+	cr_assert_str_eq(again.body, first.body);
+	cr_assert_eq(balance(&user), 9000);
+}
+
+/* As processes of their own: a lock on the reservation for a second, and its cancellation, which waits for that. */
+static pid_t
+cancel_slowly(const struct user *user, const char *reservation)
+{
+	pid_t	child = fork();
+
+	cr_assert_neq(child, -1);
+	if (child == 0) {
+		(void)sql(format("BEGIN; SELECT * FROM reservation.reservations WHERE reservation_id = '%s' FOR UPDATE; "
+		    "SELECT pg_sleep(1); COMMIT", reservation));
+		_exit(0);
+	}
+	child = fork();
+	cr_assert_neq(child, -1);
+	if (child == 0) {
+		pause_ms(200);
+		_exit(http((struct call){ .method = "POST", .path = format("/reservations/%s/cancel", reservation),
+		    .jwt = user->jwt }).status == 200 ? 0 : 1);
+	}
+	return (child);
+}
+
+/*
+ * The service is told to end while it has something in hand, and writes go on: what it has begun is answered, and the
+ * rest is either answered or known not to have been begun.
+ */
+Test(restart, a_restart_loses_no_answer, .timeout = 120)
+{
+	enum { WRITES = 30 };
+	struct schedule	 schedule = schedule_new(1, 1);
+	struct user	 user = user_new(), users[WRITES];
+	struct call	 calls[WRITES];
+	struct reply	 replies[WRITES];
+	int64_t		 end;
+	pid_t		 slow;
+	int		 i, status;
+
+	for (i = 0; i < WRITES; i++)
+		users[i] = user_new();
+	slow = cancel_slowly(&user, held(&user, &schedule, 0, 1, NULL));
+	pause_ms(400);
+	cr_assert_eq(system(format("%s/ctl restart reservation-0 >/dev/null &", setting("RUN_DIR"))), 0);
+	for (end = now_ms() + 3000; now_ms() < end; pause_ms(50)) {
+		for (i = 0; i < WRITES; i++)
+			calls[i] = (struct call){ .path = "/reservations/hold", .jwt = users[i].jwt, .queue_token = "none",
+			    .body = format("{\"scheduleId\":\"%s\",\"seatIds\":[\"%s\"]}", schedule.id, schedule.seats[0]) };
+		http_all(calls, replies, WRITES);
+		for (i = 0; i < WRITES; i++) {
+			if (replies[i].status != 503)
+				check_problem(replies[i], 404, "QUEUE_TOKEN_NOT_FOUND");
+			else
+				check_problem(replies[i], 503, "SERVICE_UNAVAILABLE");
+		}
+	}
+	cr_assert_eq(waitpid(slow, &status, 0), slow);
+	cr_assert_eq(status, 0, "what was in hand was not answered");
+	wait_for(everything_answers(&user), 30);
+}
+
+Test(restart, postgresql_killed_is_503_until_it_is_back_and_nothing_is_lost, .timeout = 180)
+{
+	struct user	 user = user_new();
+	struct reply	 reply;
+	char		*key = key_new();
+
+	check_status(charge(&user, 5000, key), 201);
+	cr_assert_eq(system(format("%s/ctl stop postgres >/dev/null", setting("RUN_DIR"))), 0);
+	wait_for(http((struct call){ .path = "/points", .jwt = user.jwt }).status == 503, 20);
+	reply = http((struct call){ .path = "/points", .jwt = user.jwt });
+	check_problem(reply, 503, "SERVICE_UNAVAILABLE");
+	reply = http((struct call){ .path = "/readyz", .base = direct("point") });
+	cr_assert_eq(reply.status, 503);
+	cr_assert_not_null(strstr(reply.body, "postgres"), "%s", reply.body);
+	check_status(http((struct call){ .path = "/livez", .base = direct("point") }), 200);
+	cr_assert_eq(system(format("%s/ctl start postgres >/dev/null", setting("RUN_DIR"))), 0);
+	wait_for(everything_answers(&user), 30);
+	cr_assert_eq(balance(&user), 5000);
+	reply = charge(&user, 5000, key);
+	check_status(reply, 201);
+	cr_assert_str_eq(header(&reply, "Idempotent-Replayed"), "true");
+}
+
+Test(restart, redis_restarted_with_its_file_changes_nothing_but_a_pause, .timeout = 180)
+{
+	struct schedule	 schedule = schedule_new(1, 1);
+	struct user	 operator = operator_new(), users[3];
+	char		*tokens[3];
+	struct reply	 reply;
+	int		 i;
+
+	reply = http((struct call){ .method = "PUT", .path = format("/admin/queues/%s", schedule.id),
+	    .jwt = operator.jwt, .body = "{\"mode\":\"PAUSED\"}" });
+	check_status(reply, 200);
+	for (i = 0; i < 3; i++) {
+		users[i] = user_new();
+		tokens[i] = strdup(text_at(enter(&users[i], &schedule).json, "token"));
+	}
+	cr_assert_eq(system(format("%s/ctl stop redis >/dev/null", setting("RUN_DIR"))), 0);
+	wait_for(http((struct call){ .path = "/queues/status", .jwt = users[0].jwt, .queue_token = tokens[0] }).status
+	    == 503, 20);
+	/* What needs no queue goes on. */
+	cr_assert(everything_answers(&users[0]));
+	cr_assert_eq(system(format("%s/ctl start redis >/dev/null", setting("RUN_DIR"))), 0);
+	wait_for(http((struct call){ .path = "/queues/status", .jwt = users[0].jwt, .queue_token = tokens[0] }).status
+	    == 200, 30);
+	for (i = 0; i < 3; i++) {
+		reply = http((struct call){ .path = "/queues/status", .jwt = users[i].jwt, .queue_token = tokens[i] });
+		check_status(reply, 200);
+		cr_assert_eq(number_at(reply.json, "position"), i + 1);
+	}
+}

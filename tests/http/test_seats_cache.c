@@ -1,0 +1,265 @@
+/*
+ * Reading at scale: the map and the counts come from copies under load, are
+ * never more than a second behind, and no change is lost on the way.
+ *
+ * Asked straight at the service: the gateway's limits are not what is tested.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libpq-fe.h>
+
+#include "harness.h"
+
+#define CROWD	50
+
+/* One metric of the reservation service, all its labels added up. */
+static int64_t
+metric(const char *name)
+{
+	struct reply	 reply = http((struct call){ .base = direct("reservation"), .path = "/metrics" });
+	char		*line = reply.body;
+	int64_t		 sum = 0;
+
+	check_status(reply, 200);
+	while ((line = strstr(line, format("\n%s", name))) != NULL) {
+		line += 1 + strlen(name);
+		sum += strtoll(line + strcspn(line, " "), NULL, 10);
+	}
+	return (sum);
+}
+
+/* So many ask for it at once, so many times over; the last one's answer. */
+static struct reply
+crowd(const char *path, int times)
+{
+	struct call	calls[CROWD];
+	struct reply	replies[CROWD];
+	int		i, n;
+
+	for (i = 0; i < CROWD; i++)
+		calls[i] = (struct call){ .base = direct("reservation"), .path = path };
+	for (n = 0; n < times; n++) {
+		http_all(calls, replies, CROWD);
+		for (i = 0; i < CROWD; i++)
+			check_status(replies[i], 200);
+	}
+	return (replies[CROWD - 1]);
+}
+
+Test(seats, many_readers_cost_a_few_calls_of_the_database, .timeout = 120)
+{
+	struct schedule	 schedule = schedule_new(5, 10);
+	char		*map = format("/schedules/%s/seats", schedule.id), *one = format("/schedules/%s", schedule.id);
+	char		*list = format("/schedules?concertId=%s", schedule.concert);
+	int64_t		 calls = metric("cache_calls_total"), copies = metric("cache_replies_total{from=\"copy\"}");
+	int64_t		 began = now_ms(), seconds;
+
+	(void)crowd(map, 10);
+	(void)crowd(one, 10);
+	(void)crowd(list, 10);
+	seconds = 1 + (now_ms() - began) / 1000;
+	calls = metric("cache_calls_total") - calls;
+	copies = metric("cache_replies_total{from=\"copy\"}") - copies;
+	/* Of each kind 8 at once and 4 a second; the tests that run beside this one may add some. */
+	cr_assert_leq(calls, 3 * (10 + 4 * seconds) + 60, "%" PRId64 " calls for 1500 requests in %" PRId64 " s", calls, seconds);
+	cr_assert_geq(copies, 1000, "%" PRId64 " of 1500 came from copies", copies);
+}
+
+Test(seats, whatever_version_is_named_changes_cost_a_few_calls_too, .timeout = 120)
+{
+	struct schedule	 schedule = schedule_new(2, 10);
+	struct user	 user = user_new();
+	struct call	 calls[CROWD];
+	struct reply	 replies[CROWD];
+	int64_t		 pg, version;
+	int		 i, n;
+
+	version = number_at(http((struct call){ .path = format("/schedules/%s/seats", schedule.id) }).json, "version");
+	(void)held(&user, &schedule, 3, 1, NULL);
+	pg = metric("cache_calls_total");
+	for (n = 0; n < 10; n++) {
+		for (i = 0; i < CROWD; i++)
+			calls[i] = (struct call){ .base = direct("reservation"),
+			    .path = format("/schedules/%s/seats?since=%" PRId64, schedule.id, version - n * CROWD - i) };
+		http_all(calls, replies, CROWD);
+		for (i = 0; i < CROWD; i++) {
+			check_status(replies[i], 200);
+			cr_assert_not_null(strstr(replies[i].body, format("{\"seatId\":\"%s\",\"status\":\"HOLD\"}",
+			    schedule.seats[3])), "since %d earlier: %s", n * CROWD + i, replies[i].body);
+		}
+	}
+	pg = metric("cache_calls_total") - pg;
+	cr_assert_leq(pg, 150, "%" PRId64 " calls for 500 questions", pg);
+}
+
+Test(seats, a_change_made_elsewhere_is_visible_within_a_second_under_load, .timeout = 120)
+{
+	struct schedule	 schedule = schedule_new(2, 10);
+	char		*map = format("/schedules/%s/seats", schedule.id), *one = format("/schedules/%s", schedule.id);
+	const char	*shown;
+	int64_t		 since, changed;
+	int		 round;
+
+	for (round = 0; round < 3; round++) {
+		since = number_at(crowd(map, 4).json, "version");
+		(void)crowd(one, 2);
+		(void)sql(format("SELECT outcome FROM reservation.hold(platform.uuid_v7(), '%s', ARRAY['%s'::uuid], NULL, NULL, 1, "
+		    "300, NULL, NULL, NULL, 'r')", schedule.id, schedule.seats[round]));
+		changed = now_ms();
+		shown = format("{\"seatId\":\"%s\",\"number\":%d,\"status\":\"HOLD\"}", schedule.seats[round], round + 1);
+		while (strstr(crowd(map, 1).body, shown) == NULL)
+			cr_assert_lt(now_ms(), changed + 1000, "the map is a second behind");
+		while (number_at(crowd(one, 1).json, "remaining.0.available") != 20 - round - 1)
+			cr_assert_lt(now_ms(), changed + 2000, "the count is a second behind");
+		shown = format("{\"seatId\":\"%s\",\"status\":\"HOLD\"}", schedule.seats[round]);
+		while (strstr(crowd(format("%s?since=%" PRId64, map, since), 1).body, shown) == NULL)
+			cr_assert_lt(now_ms(), changed + 3000, "the changes are a second behind");
+	}
+}
+
+Test(seats, who_holds_a_seat_sees_it_at_once)
+{
+	struct schedule	 schedule = schedule_new(1, 4);
+	struct user	 user = user_new();
+	int		 i;
+
+	(void)held(&user, &schedule, 0, 2, NULL);
+	for (i = 0; i < 3; i++) {
+		cr_assert_str_eq(seat_status(&schedule, 1), "HOLD");
+		cr_assert_str_eq(seat_status(&schedule, 2), "AVAILABLE");
+	}
+}
+
+Test(seats, a_copy_answers_304_to_who_has_it, .timeout = 60)
+{
+	struct schedule	 schedule = schedule_new(1, 4);
+	char		*map = format("/schedules/%s/seats", schedule.id);
+	struct reply	 reply = crowd(map, 2);
+	const char	*tag = header(&reply, "ETag");
+	int		 i;
+
+	cr_assert_not_null(tag);
+	for (i = 0; i < 20; i++) {
+		reply = http((struct call){ .base = direct("reservation"), .path = map, .if_none_match = tag });
+		check_status(reply, 304);
+		cr_assert_eq(reply.length, 0);
+		cr_assert_str_eq(header(&reply, "ETag"), tag);
+		reply = http((struct call){ .base = direct("reservation"), .path = map, .if_none_match = "W/\"other\"" });
+		check_status(reply, 200);
+	}
+}
+
+Test(seats, what_does_not_exist_is_never_answered_from_a_copy)
+{
+	struct reply	reply;
+	char		id[UUID_TEXT];
+	int		i;
+
+	uuid_new(id);
+	for (i = 0; i < 20; i++) {
+		reply = http((struct call){ .base = direct("reservation"), .path = format("/schedules/%s/seats", id) });
+		check_problem(reply, 404, "SCHEDULE_NOT_FOUND");
+		reply = http((struct call){ .base = direct("reservation"), .path = format("/schedules/%s", id) });
+		check_problem(reply, 404, "SCHEDULE_NOT_FOUND");
+		reply = http((struct call){ .base = direct("reservation"), .path = format("/schedules/%s/seats?since=5", id) });
+		check_problem(reply, 404, "SCHEDULE_NOT_FOUND");
+	}
+	/* It exists from one moment to the next. */
+	(void)sql(format("INSERT INTO reservation.schedules (schedule_id, concert_id, start_at, end_at, status) "
+	    "SELECT '%s', concert_id, now() + '1 day', now() + '2 days', 'CLOSED' FROM reservation.concerts LIMIT 1", id));
+	wait_for(http((struct call){ .base = direct("reservation"), .path = format("/schedules/%s", id) }).status == 200, 1);
+}
+
+static void
+run(PGconn *conn, const char *query)
+{
+	PGresult	*result = PQexec(conn, query);
+
+	cr_assert(PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK, "%s: %s",
+	    query, PQerrorMessage(conn));
+	PQclear(result);
+}
+
+/*
+ * The race: a transaction draws its number, another draws a later one and
+ * commits first. Who then reads the map has seen the later number; if that were
+ * the version, the first one's change would be before it and never be told.
+ */
+Test(seats, a_change_that_commits_after_a_later_one_is_still_told, .timeout = 60)
+{
+	struct schedule	 schedule = schedule_new(1, 4);
+	struct user	 user = user_new();
+	char		*map = format("/schedules/%s/seats", schedule.id), *early, *late, *told;
+	PGconn		*conn;
+	int64_t		 versions[2];
+	int		 i;
+
+	conn = PQconnectdb(format("host=127.0.0.1 port=%s dbname=concert user=postgres password=%s connect_timeout=5",
+	    setting("PG_PORT"), read_file(format("%s/secrets/postgres", setting("RUN_DIR")))));
+	cr_assert_eq(PQstatus(conn), CONNECTION_OK, "%s", PQerrorMessage(conn));
+	run(conn, "BEGIN");
+	run(conn, format("SELECT * FROM reservation.hold(platform.uuid_v7(), '%s', ARRAY['%s'::uuid], NULL, NULL, 1, 300, "
+	    "NULL, NULL, NULL, 'r')", schedule.id, schedule.seats[0]));
+	(void)held(&user, &schedule, 1, 1, NULL);
+
+	/* Once asked exactly, once from a copy. Both have seen the later change and not the earlier. */
+	for (i = 0; i < 2; i++) {
+		struct reply	reply = i == 0 ? http((struct call){ .path = map }) : crowd(map, 2);
+
+		versions[i] = number_at(reply.json, "version");
+		cr_assert_not_null(strstr(reply.body, format("\"%s\",\"number\":2,\"status\":\"HOLD\"", schedule.seats[1])));
+		cr_assert_not_null(strstr(reply.body, format("\"%s\",\"number\":1,\"status\":\"AVAILABLE\"", schedule.seats[0])));
+	}
+	run(conn, "COMMIT");
+	PQfinish(conn);
+
+	early = sql(format("SELECT changed_xid FROM reservation.seats WHERE seat_id = '%s'", schedule.seats[0]));
+	late = sql(format("SELECT changed_xid FROM reservation.seats WHERE seat_id = '%s'", schedule.seats[1]));
+	cr_assert_lt(strtoll(early, NULL, 10), strtoll(late, NULL, 10), "the race did not take place");
+	told = format("{\"seatId\":\"%s\",\"status\":\"HOLD\"}", schedule.seats[0]);
+	for (i = 0; i < 2; i++) {
+		char	*path = format("%s?since=%" PRId64, map, versions[i]);
+		int64_t	 began = now_ms();
+
+		cr_assert_leq(versions[i], strtoll(early, NULL, 10), "the version is past a change that was not seen");
+		cr_assert_not_null(strstr(http((struct call){ .path = path }).body, told));
+		while (strstr(crowd(path, 2).body, told) == NULL)
+			cr_assert_lt(now_ms(), began + 1000, "the change is not told");
+	}
+}
+
+/* The suite `restart` runs alone. */
+Test(restart, a_map_that_nobody_can_vouch_for_is_not_given_out, .timeout = 120)
+{
+	struct schedule	 schedule = schedule_new(2, 10);
+	char		*map = format("/schedules/%s/seats", schedule.id);
+	struct call	 calls[CROWD];
+	struct reply	 replies[CROWD];
+	int64_t		 stopped, last_map = 0;
+	int		 i;
+
+	for (i = 0; i < CROWD; i++)
+		calls[i] = (struct call){ .base = direct("reservation"), .path = map };
+	(void)crowd(map, 4);
+	cr_assert_eq(system(format("%s/ctl stop postgres >/dev/null", setting("RUN_DIR"))), 0);
+	stopped = now_ms();
+	while (now_ms() < stopped + 3000) {
+		http_all(calls, replies, CROWD);
+		for (i = 0; i < CROWD; i++) {
+			if (replies[i].status == 200)
+				last_map = now_ms();
+			else
+				check_problem(replies[i], 503, "SERVICE_UNAVAILABLE");
+		}
+	}
+	cr_assert_eq(system(format("%s/ctl start postgres >/dev/null", setting("RUN_DIR"))), 0);
+	cr_assert_lt(last_map, stopped + 1500, "a map was given out %" PRId64 " ms after the database had gone",
+	    last_map - stopped);
+	wait_for(http((struct call){ .base = direct("reservation"), .path = map }).status == 200, 20);
+	/* Everybody else's connections are back, too. */
+	wait_for(http((struct call){ .base = direct("payment"), .path = "/readyz" }).status == 200, 20);
+	wait_for(http((struct call){ .base = direct("point"), .path = "/readyz" }).status == 200, 20);
+	wait_for(http((struct call){ .base = direct("queue"), .path = "/readyz" }).status == 200, 20);
+}

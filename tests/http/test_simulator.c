@@ -1,0 +1,296 @@
+/* The card provider's simulator: what Toss Payments' documentation promises, and the faults that it can be told. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "harness.h"
+
+static const char *
+authorization(const char *secret)
+{
+	char	*plain = format("%s:", secret), *text = calloc(1, 2 * strlen(plain) + 8);
+
+	(void)EVP_EncodeBlock((unsigned char *)text, (unsigned char *)plain, (int)strlen(plain));
+	return (format("Authorization: Basic %s", text));
+}
+
+/* As the merchant; body NULL: GET. */
+static struct reply
+toss(const char *path, const char *key, const char *body)
+{
+	const char	*lines[] = { authorization(read_file(setting("CARD_PROVIDER_SECRET_FILE"))), NULL };
+
+	return (http((struct call){ .base = direct("toss"), .path = path, .key = key, .body = body, .headers = lines }));
+}
+
+static struct reply
+confirm(const char *payment_key, const char *order, int64_t amount, const char *key)
+{
+	return (toss("/v1/payments/confirm", key, format("{\"paymentKey\":\"%s\",\"orderId\":\"%s\",\"amount\":%" PRId64 "}",
+	    payment_key, order, amount)));
+}
+
+static struct reply
+cancel(const char *payment_key, int64_t amount, const char *key)
+{
+	return (toss(format("/v1/payments/%s/cancel", payment_key), key, amount == 0 ? "{\"cancelReason\":\"test\"}" :
+	    format("{\"cancelReason\":\"test\",\"cancelAmount\":%" PRId64 "}", amount)));
+}
+
+static void
+order_behaviour(const char *payment_key, const char *member, const char *what, int times)
+{
+	struct reply	reply = http((struct call){ .base = direct("toss"), .path = "/simulator/behaviours", .body =
+			    format("{\"paymentKey\":\"%s\",\"%s\":\"%s\",\"times\":%d}", payment_key, member, what, times) });
+
+	check_status(reply, 204);
+}
+
+/* A key of this text, made unique. */
+static char *
+card(const char *text)
+{
+	return (format("%s_%s", text, key_new()));
+}
+
+static const char *
+status_of(const char *order)
+{
+	struct reply	reply = toss(format("/v1/payments/orders/%s", order), NULL, NULL);
+
+	return (reply.status == 200 ? text_at(reply.json, "status") : reply.status == 404 ? "none" : reply.body);
+}
+
+#define check_code(call, expected, expected_code) do { \
+	struct reply reply_ = (call); \
+	check_status(reply_, expected); \
+	cr_assert_str_eq(text_at(reply_.json, "code"), expected_code); \
+	(void)text_at(reply_.json, "message"); \
+} while (0)
+
+Test(simulator, confirms_looks_up_and_cancels_in_parts)
+{
+	char		*key = card("k"), *order = key_new();
+	struct reply	 reply;
+
+	cr_assert_str_eq(status_of(order), "none");
+	reply = confirm(key, order, 15000, NULL);
+	check_status(reply, 200);
+	cr_assert_str_eq(text_at(reply.json, "status"), "DONE");
+	cr_assert_str_eq(text_at(reply.json, "paymentKey"), key);
+	cr_assert_str_eq(text_at(reply.json, "orderId"), order);
+	cr_assert_eq(number_at(reply.json, "totalAmount"), 15000);
+	cr_assert(null_at(reply.json, "cancels") && !null_at(reply.json, "approvedAt"));
+	check_code(confirm(key, order, 15000, NULL), 400, "ALREADY_PROCESSED_PAYMENT");
+	check_code(confirm(card("k"), order, 15000, NULL), 400, "DUPLICATED_ORDER_ID");
+
+	reply = cancel(key, 5000, NULL);
+	check_status(reply, 200);
+	cr_assert_str_eq(text_at(reply.json, "status"), "PARTIAL_CANCELED");
+	cr_assert_eq(number_at(reply.json, "balanceAmount"), 10000);
+	check_code(cancel(key, 10001, NULL), 403, "NOT_CANCELABLE_AMOUNT");
+	reply = cancel(key, 0, NULL);
+	check_status(reply, 200);
+	cr_assert_str_eq(text_at(reply.json, "status"), "CANCELED");
+	cr_assert_eq(number_at(reply.json, "cancels.1.cancelAmount"), 10000);
+	cr_assert_eq(number_at(reply.json, "cancels.1.refundableAmount"), 0);
+	check_code(cancel(key, 0, NULL), 400, "ALREADY_CANCELED_PAYMENT");
+	reply = toss(format("/v1/payments/%s", key), NULL, NULL);
+	check_status(reply, 200);
+	cr_assert_eq(length_at(reply.json, "cancels"), 2);
+}
+
+Test(simulator, refuses_what_is_not_right)
+{
+	const char	*wrong[] = { authorization("test_sk_somebody_elses_key_entirely"), NULL };
+	const char	*bearer[] = { "Authorization: Bearer x", NULL };
+	char		 long_key[303];
+
+	check_code(http((struct call){ .base = direct("toss"), .path = "/v1/payments/k" }), 401, "UNAUTHORIZED_KEY");
+	check_code(http((struct call){ .base = direct("toss"), .path = "/v1/payments/k", .headers = wrong }), 401,
+	    "UNAUTHORIZED_KEY");
+	check_code(http((struct call){ .base = direct("toss"), .path = "/v1/payments/k", .headers = bearer }), 403,
+	    "INCORRECT_BASIC_AUTH_FORMAT");
+	check_code(toss(format("/v1/payments/%s", card("k")), NULL, NULL), 404, "NOT_FOUND_PAYMENT");
+	check_code(cancel(card("k"), 0, NULL), 404, "NOT_FOUND_PAYMENT");
+	check_code(toss("/v1/payments/confirm", NULL, "{\"paymentKey\":\"k\",\"orderId\":\"order-1\"}"), 400,
+	    "INVALID_REQUEST");
+	check_code(toss("/v1/payments/confirm", NULL, "{\"paymentKey\":\"k\",\"orderId\":\"short\",\"amount\":100}"), 400,
+	    "INVALID_REQUEST");
+	check_code(toss("/v1/payments/confirm", NULL, "not json"), 400, "INVALID_REQUEST");
+	check_code(confirm(card("k"), key_new(), 99, NULL), 400, "BELOW_MINIMUM_AMOUNT");
+	memset(long_key, 'x', sizeof(long_key) - 1);
+	long_key[sizeof(long_key) - 1] = '\0';
+	check_code(confirm(card("k"), key_new(), 1000, long_key), 400, "INVALID_IDEMPOTENCY_KEY");
+}
+
+Test(simulator, an_idempotency_key_gets_its_first_answer_again)
+{
+	char		*key = card("k"), *order = key_new(), *idempotency = key_new();
+	struct reply	 first, again;
+
+	first = confirm(key, order, 20000, idempotency);
+	again = confirm(key, order, 20000, idempotency);
+	check_status(first, 200);
+	check_status(again, 200);
+	cr_assert_str_eq(first.body, again.body);
+	/* A key is about a path: the same one on another is another request. */
+	first = cancel(key, 1000, idempotency);
+	again = cancel(key, 1000, idempotency);
+	check_status(first, 200);
+	cr_assert_str_eq(first.body, again.body);
+	cr_assert_eq(number_at(again.json, "balanceAmount"), 19000);
+	/* Refusals are answers too. */
+	idempotency = key_new();
+	check_code(cancel(key, 50000, idempotency), 403, "NOT_CANCELABLE_AMOUNT");
+	check_code(cancel(key, 1000, idempotency), 403, "NOT_CANCELABLE_AMOUNT");
+}
+
+Test(simulator, a_declined_card_stays_declined)
+{
+	char		*key = card("sim_decline_INVALID_STOPPED_CARD"), *order = key_new();
+	struct reply	 reply;
+
+	check_code(confirm(key, order, 5000, NULL), 400, "INVALID_STOPPED_CARD");
+	check_code(confirm(key, order, 5000, NULL), 404, "NOT_FOUND_PAYMENT_SESSION");
+	reply = toss(format("/v1/payments/%s", key), NULL, NULL);
+	cr_assert_str_eq(text_at(reply.json, "status"), "ABORTED");
+	cr_assert_str_eq(text_at(reply.json, "failure.code"), "INVALID_STOPPED_CARD");
+	check_code(cancel(key, 0, NULL), 403, "NOT_CANCELABLE_PAYMENT");
+}
+
+Test(simulator, faults_before_and_after_the_effect)
+{
+	static const struct {
+		const char	*what;
+		long		 status;	/* 0: no answer */
+		bool		 effect;
+	} faults[] = {
+		{ "500_before", 500, false }, { "500_after", 500, true },
+		{ "cut_before", 0, false }, { "cut_after", 0, true },
+		{ "malformed", 200, true },
+	};
+	struct reply	reply;
+	char		*key, *order, *idempotency;
+	size_t		 i;
+
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		key = card("k");
+		order = key_new();
+		idempotency = key_new();
+		order_behaviour(key, "confirm", faults[i].what, 1);
+		reply = confirm(key, order, 3000, idempotency);
+		cr_assert_eq(reply.status, faults[i].status, "%s: %ld", faults[i].what, reply.status);
+		cr_assert(faults[i].status != 200 || reply.json == NULL);
+		cr_assert_str_eq(status_of(order), faults[i].effect ? "DONE" : "none", "%s", faults[i].what);
+		/* Whatever happened, the same key once more makes it certain. */
+		reply = confirm(key, order, 3000, idempotency);
+		check_status(reply, 200);
+		cr_assert_str_eq(text_at(reply.json, "status"), "DONE");
+	}
+}
+
+Test(simulator, a_slow_confirm_is_in_progress_and_happens_without_its_client)
+{
+	char		*key = card("sim_delay_1000"), *order = key_new(), *idempotency = key_new();
+	struct call	 calls[2];
+	struct reply	 replies[2];
+	const char	*lines[] = { authorization(read_file(setting("CARD_PROVIDER_SECRET_FILE"))), NULL };
+	char		*raw, *body;
+
+	body = format("{\"paymentKey\":\"%s\",\"orderId\":\"%s\",\"amount\":3000}", key, order);
+	calls[0] = calls[1] = (struct call){ .base = direct("toss"), .path = "/v1/payments/confirm", .key = idempotency,
+	    .headers = lines, .body = body };
+	http_all(calls, replies, 2);
+	cr_assert(replies[0].status + replies[1].status == 200 + 409, "%ld, %ld", replies[0].status, replies[1].status);
+	cr_assert_str_eq(status_of(order), "DONE");
+
+	/* A client that leaves after a second. */
+	key = card("sim_delay_2000");
+	order = key_new();
+	body = format("{\"paymentKey\":\"%s\",\"orderId\":\"%s\",\"amount\":3000}", key, order);
+	raw = raw_tcp(atoi(setting("TOSS_PORT")), format("POST /v1/payments/confirm HTTP/1.1\r\nHost: x\r\n%s\r\n"
+	    "Content-Type: application/json\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", lines[0], strlen(body), body),
+	    NULL, 1);
+	cr_assert_str_eq(raw == NULL ? "" : raw, "");
+	cr_assert_str_eq(status_of(order), "IN_PROGRESS");
+	wait_for(strcmp(status_of(order), "DONE") == 0, 5);
+}
+
+static void
+simulator_killed(void)
+{
+	FILE	*pid;
+	int	 number = 0;
+
+	pid = fopen(format("%s/toss/kore.pid", setting("RUN_DIR")), "r");
+	cr_assert(pid != NULL && fscanf(pid, "%d", &number) == 1 && number > 1);
+	(void)fclose(pid);
+	/* The whole group: a worker alone would outlive its master for a moment, and answer. */
+	cr_assert_eq(kill(-number, SIGKILL), 0);
+	wait_for(http((struct call){ .base = direct("toss"), .path = "/livez" }).status == 200, 20);
+}
+
+static void
+seed(int number, int rate)
+{
+	struct reply	reply = http((struct call){ .base = direct("toss"), .path = "/simulator/seed",
+			    .body = format("{\"seed\":%d,\"rate\":%d}", number, rate) });
+
+	check_status(reply, 204);
+}
+
+/* How look-ups of eight keys begin to be answered within a second. */
+static char *
+fates_of(const char *unique)
+{
+	const char	*line = authorization(read_file(setting("CARD_PROVIDER_SECRET_FILE")));
+	char		*all = format("%s", ""), *answer;
+	int		 i;
+
+	for (i = 0; i < 8; i++) {
+		answer = raw_tcp(atoi(setting("TOSS_PORT")), format("GET /v1/payments/%s-%d HTTP/1.1\r\nHost: x\r\n%s\r\n"
+		    "Connection: close\r\n\r\n", unique, i, line), NULL, 1);
+		all = format("%s|%.12s", all, answer == NULL ? "" : answer);
+	}
+	return (all);
+}
+
+/* Alone, because the seed is everybody's. */
+Test(restart, the_simulators_faults_are_those_of_the_seed, .timeout = 90)
+{
+	char	*unique = key_new(), *first, *again, *other;
+
+	seed(7, 100);
+	first = fates_of(unique);
+	simulator_killed();
+	seed(7, 100);
+	again = fates_of(unique);
+	simulator_killed();
+	other = fates_of(unique);
+	cr_assert_str_eq(first, again);
+	/* After a restart nothing goes wrong by chance: no such payment, eight times. */
+	cr_assert_eq(count_of(other, "HTTP/1.1 404"), 8, "%s", other);
+	cr_assert_str_neq(first, other);
+}
+
+/* Its books are its own: it is killed, and has forgotten nothing it had answered. */
+Test(restart, the_simulator_keeps_its_books)
+{
+	char		*key = card("k"), *order = key_new(), *idempotency = key_new();
+	struct reply	 first, again;
+
+	first = confirm(key, order, 7000, idempotency);
+	check_status(first, 200);
+	check_status(cancel(key, 3000, NULL), 200);
+	simulator_killed();
+	cr_assert_str_eq(status_of(order), "PARTIAL_CANCELED");
+	again = confirm(key, order, 7000, idempotency);
+	check_status(again, 200);
+	cr_assert_str_eq(first.body, again.body);
+	check_code(cancel(key, 4001, NULL), 403, "NOT_CANCELABLE_AMOUNT");
+}

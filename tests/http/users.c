@@ -1,0 +1,77 @@
+/* Users and their JSON Web Tokens, good ones and any other kind. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include "harness.h"
+
+static char *
+base64url(const void *data, size_t length)
+{
+	char	*text, *c;
+
+	text = calloc(1, length * 4 / 3 + 8);
+	EVP_EncodeBlock((unsigned char *)text, data, (int)length);
+	for (c = text; *c != '\0'; c++)
+		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+	while (c > text && c[-1] == '=')
+		*--c = '\0';
+	return (text);
+}
+
+char *
+jwt_of(const char *header_json, const char *payload_json, const char *secret)
+{
+	unsigned char	 mac[EVP_MAX_MD_SIZE];
+	unsigned int	 mac_length;
+	char		*signed_part;
+
+	if (secret == NULL)
+		secret = read_file(format("%s/secrets/jwt", setting("RUN_DIR")));
+	signed_part = format("%s.%s", base64url(header_json, strlen(header_json)),
+	    base64url(payload_json, strlen(payload_json)));
+	HMAC(EVP_sha256(), secret, (int)strlen(secret), (unsigned char *)signed_part,
+	    strlen(signed_part), mac, &mac_length);
+	return (format("%s.%s", signed_part, base64url(mac, mac_length)));
+}
+
+void
+uuid_new(char text_r[UUID_TEXT])
+{
+	unsigned char	b[16];
+
+	cr_assert_eq(RAND_bytes(b, sizeof(b)), 1);
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	(void)snprintf(text_r, UUID_TEXT,
+	    "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
+	    b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+static struct user
+user_with_roles(const char *roles)
+{
+	struct user	user;
+
+	uuid_new(user.id);
+	user.jwt = jwt_of("{\"alg\":\"HS256\",\"typ\":\"JWT\"}",
+	    format("{\"sub\":\"%s\",\"exp\":%ld%s}", user.id, (long)time(NULL) + 3600, roles), NULL);
+	return (user);
+}
+
+struct user
+user_new(void)
+{
+	return (user_with_roles(""));
+}
+
+struct user
+operator_new(void)
+{
+	return (user_with_roles(",\"roles\":[\"operator\"]"));
+}

@@ -1,0 +1,292 @@
+/* Admission: cap, rate, deadlines, opening, and what operators set. */
+#include "queue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+TestSuite(admission, .init = queue_setup, .fini = queue_teardown);
+
+Test(admission, never_above_the_cap)
+{
+	struct place	place[20];
+
+	settings.max_active = 7;
+	settings.admit = 1000;
+	for (int user = 0; user < 20; user++)
+		place[user] = enter(user);
+	for (int i = 0; i < 20; i++) {
+		clock_pass(100 * MS);
+		cr_assert_leq(tick().active, 7);
+	}
+	cr_assert_eq(control_get().active, 7);
+	check_state(status(6, place[6]), "ACTIVE");
+	check_state(status(7, place[7]), "WAITING");
+	cr_assert_eq(status(7, place[7]).position, 1);
+	use(3, place[3]);
+	clock_pass(100 * MS);
+	cr_assert_eq(tick().admitted, 1);
+	check_state(status(7, place[7]), "ACTIVE");
+}
+
+Test(admission, never_above_the_rate)
+{
+	static const int	rates[] = { 1, 3, 9, 10, 15, 40, 100, 333 };
+
+	settings.max_active = 100000;
+	enter_many(0, 5000);
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		int64_t	admitted;
+
+		settings.admit = rates[i];
+		clock_pass(MINUTE);	/* however long nobody ticked, little is saved up */
+		admitted = tick_for(6 * SECOND, 100 * MS);
+		/* No more than the rate and one tick's worth, and no less than the rate, to one. */
+		cr_assert_leq(admitted, 6 * rates[i] + rates[i] / 10 + 1, "%d/s: %d", rates[i], (int)admitted);
+		cr_assert_geq(admitted, 6 * rates[i] - 1, "%d/s: %d", rates[i], (int)admitted);
+	}
+}
+
+Test(admission, late_ticks_lose_little_and_gain_nothing)
+{
+	int64_t	admitted;
+
+	settings.max_active = 100000;
+	settings.admit = 50;
+	enter_many(0, 2000);
+	tick();
+	admitted = tick_for(10 * SECOND, 107 * MS);
+	cr_assert_leq(admitted, 50 * 10.1 + 6);
+	cr_assert_geq(admitted, 495);
+}
+
+Test(admission, ten_timers_at_once_admit_no_more_than_one)
+{
+	struct ct_queue_command	 command;
+	redisContext		*connections[10];
+	redisReply		*reply;
+	int64_t			 admitted;
+	int			 done;
+
+	settings.max_active = 100000;
+	enter_many(0, 1000);
+	tick();
+	command_tick(&command);
+	for (int i = 0; i < 10; i++)
+		connections[i] = store_connect();
+	for (int round = 0; round < 20; round++) {
+		clock_pass(100 * MS);
+		admitted = 0;
+		for (int i = 0; i < 10; i++) {
+			redisAppendCommandArgv(connections[i], command.argc,
+			    (const char **)(uintptr_t)command.argv, command.lens);
+			redisBufferWrite(connections[i], &done);
+		}
+		for (int i = 0; i < 10; i++) {
+			cr_assert_eq(redisGetReply(connections[i], (void **)&reply), REDIS_OK);
+			admitted += reply->element[2]->integer;
+			freeReplyObject(reply);
+		}
+		cr_assert_eq(admitted, 10);
+	}
+	for (int i = 0; i < 10; i++)
+		redisFree(connections[i]);
+}
+
+Test(admission, active_ends_exactly_at_its_deadline)
+{
+	struct place	place = enter(1), next = enter(2), active;
+
+	settings.max_active = 1;
+	tick();
+	active = status(1, place);
+	check_state(active, "ACTIVE");
+	cr_assert_eq(active.position, 0);
+	cr_assert_eq(active.active_until_ms, (T0 + 120 * SECOND) / 1000);
+
+	/* By the clock, whether or not anything has ticked just now. */
+	tick_for(118 * SECOND, 2 * SECOND);
+	clock_set(T0 + 120 * SECOND - 1);
+	cr_assert_eq(check(1, place), CT_QUEUE_ACTIVE);
+	clock_set(T0 + 120 * SECOND);
+	cr_assert_eq(check(1, place), CT_QUEUE_EXPIRED);
+	cr_assert_eq(control_get().active, 0);
+	cr_assert_eq(control_get().expired, 1);
+	cr_assert_eq(tick().admitted, 1);
+	check_state(status(2, next), "ACTIVE");
+	check_state(status(1, place), "EXPIRED");
+	cr_assert_eq(control_get().expired, 1);
+	cr_assert(enter(1).is_new);
+}
+
+Test(admission, work_a_call_is_bounded)
+{
+	struct round	round;
+
+	settings.max_active = 100000;
+	settings.admit = 1000000;
+	enter_many(0, 3000);
+	cr_assert_eq(tick().admitted, 1000);
+	clock_pass(100 * MS);
+	cr_assert_eq(tick().admitted, 1000);
+	clock_pass(100 * MS);
+	cr_assert_eq(tick().admitted, 1000);
+
+	/* All pass their deadlines at once: swept by parts, counted as gone at once. */
+	tick_for(118 * SECOND, 2 * SECOND);
+	clock_pass(4 * SECOND);
+	settings.max_active = 10;
+	enter_many(5000, 5020);
+	round = tick();
+	cr_assert_eq(round.expired, 500);
+	cr_assert_eq(round.active, 10);
+	cr_assert_eq(round.admitted, 10);
+	for (int i = 0; i < 5; i++) {
+		clock_pass(100 * MS);
+		cr_assert_eq(tick().expired, 500);
+	}
+	clock_pass(100 * MS);
+	cr_assert_eq(tick().expired, 0);
+}
+
+Test(admission, silent_waiters_are_reaped_by_parts)
+{
+	settings.admit = 0;
+	enter_many(0, 500);
+	for (int64_t passed = 0; passed < 11 * MINUTE + 15 * SECOND; passed += 3 * SECOND) {
+		clock_pass(3 * SECOND);
+		cr_assert_eq(tick().abandoned, 0);
+	}
+	clock_pass(4 * SECOND);
+	cr_assert_eq(tick().abandoned, 200);
+	cr_assert_eq(tick().abandoned, 200);
+	cr_assert_eq(tick().abandoned, 100);
+	cr_assert_eq(control_get().waiting, 0);
+}
+
+Test(admission, nobody_before_the_sale_opens)
+{
+	struct place	place = enter_sale_at(1, T0 + 10 * SECOND);
+
+	check_state(place, "WAITING");
+	cr_assert_eq(place.wait, 11);
+	cr_assert_eq(tick_for(9900 * MS, 100 * MS), 0);
+	clock_set(T0 + 10 * SECOND - 1);
+	cr_assert_eq(tick().admitted, 0);
+	clock_set(T0 + 10 * SECOND);
+	cr_assert_eq(tick().admitted, 1);
+}
+
+Test(admission, paused_admits_nobody_and_lets_people_in)
+{
+	struct place	place;
+
+	control_set("op", "mode", "PAUSED");
+	place = enter(1);
+	check_state(place, "WAITING");
+	cr_assert_eq(tick_for(2 * SECOND, 100 * MS), 0);
+	cr_assert_eq(status(1, place).wait, -1);
+	control_set("op", "mode", "OPEN");
+	cr_assert_eq(tick().admitted, 1);
+}
+
+Test(admission, closed_lets_nobody_in_and_admits_who_is)
+{
+	struct place	place = enter(1);
+
+	control_set("op", "mode", "CLOSED");
+	check_state(enter(2), "QUEUE_CLOSED");
+	cr_assert_eq(enter(1).seq, place.seq);
+	cr_assert_eq(tick().admitted, 1);
+	check_state(enter(1), "ACTIVE");
+}
+
+Test(admission, operators_settings_hold_and_say_who)
+{
+	struct control	control = control_get();
+
+	/* Nothing was ever asked of this queue. */
+	cr_assert_str_eq(control.mode, "NEW");
+	begin();
+	control = control_get();
+	cr_assert_str_eq(control.mode, "OPEN");
+	cr_assert_eq(control.max_active, 500);
+	cr_assert_eq(control.ttl, 120);
+	cr_assert_str_eq(control.updated_by, "");
+
+	control_set("someone", "max_active", "3");
+	control = control_set("someone else", "ttl", "5");
+	cr_assert_eq(control.max_active, 3);
+	cr_assert_eq(control.ttl, 5);
+	cr_assert_eq(control.admit, 100);
+	cr_assert_str_eq(control.updated_by, "someone else");
+	cr_assert_eq(control.updated_at_ms, T0 / 1000);
+
+	enter_many(0, 10);
+	tick();
+	cr_assert_eq(control_get().active, 3);
+	clock_pass(5 * SECOND);
+	cr_assert_eq(control_get().active, 0);
+	cr_assert_eq(tick().admitted, 3);
+}
+
+Test(admission, the_wait_follows_the_measured_speed)
+{
+	struct place	last;
+
+	settings.max_active = 100000;
+	settings.admit = 20;
+	enter_many(0, 1000);
+	tick_for(5 * SECOND, 100 * MS);
+	last = enter(2000);
+	cr_assert_leq(llabs(last.wait - last.position / 20), 3, "%d", (int)last.wait);
+	/* A cap that is full slows the line to what the deadlines give back. */
+	settings.max_active = 60;
+	settings.ttl = 30;
+	tick_for(5 * MINUTE, 100 * MS);
+	last = status(2000, last);
+	cr_assert_geq(last.wait, last.position / 4);
+	cr_assert_leq(last.wait, last.position / 2 + 1);
+}
+
+/* People leave, fall silent, or are admitted and never hold: the told wait counts with all that the rate shows. */
+Test(admission, the_told_wait_comes_true_with_no_shows)
+{
+	static struct place	place[3000];
+	int64_t			told = 0, error = 0, n = 0;
+	int			entered = 0;
+
+	settings.max_active = 40;
+	settings.admit = 50;
+	settings.ttl = 30;
+	for (; entered < 600; entered++)
+		place[entered] = enter(entered);
+	for (int round = 0; round < 6000; round++) {
+		struct round	result;
+
+		clock_pass(100 * MS);
+		/* Four come every second, while some are there to come. */
+		if (round % 5 < 2 && entered < 3000 && round < 5000) {
+			place[entered] = enter(entered);
+			entered++;
+		}
+		result = tick();
+		/* After the first minutes, when there has been a rate to measure. */
+		for (size_t i = 0; round > 1500 && i < result.waits; i++) {
+			told += result.told_ms[i];
+			error += llabs(result.told_ms[i] - result.waited_ms[i]);
+			n++;
+		}
+		/* One in three of the ACTIVE never holds and keeps the place for all its 30 s; the others take 5 s. */
+		if (round > 50) {
+			for (int user = entered - 1; user >= 0 && user > entered - 1500; user--) {
+				if (user % 3 != 0 && round % 50 == user % 50 && check(user, place[user]) == CT_QUEUE_ACTIVE)
+					use(user, place[user]);
+			}
+		}
+	}
+	cr_assert_gt(n, 50);
+	cr_assert_lt(error, told / 4, "of %lld s told, %lld s wrong, %lld people", (long long)told / 1000,
+	    (long long)error / 1000, (long long)n);
+	fprintf(stderr, "told wait: %.0f s, off by %.1f s, mean of %lld\n", (double)told / 1000 / (double)n,
+	    (double)error / 1000 / (double)n, (long long)n);
+}

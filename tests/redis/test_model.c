@@ -1,0 +1,317 @@
+/*
+ * Random traces: thousands of calls, with the clock going on, standing still,
+ * jumping and stepping back, operators changing their minds and the store being
+ * lost, each compared with the model in answer and in all of the store's state.
+ *
+ * The seed is printed; SEED=n runs that one again, OPS=n as many calls.
+ */
+#include "model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+TestSuite(model, .init = queue_setup, .fini = queue_teardown, .timeout = 240);
+
+#define KEY(name)	"q:{01935b7a-2e40-7c11-9a02-030405060708}:" name
+
+/* The tokens a user has been given, the latest first. */
+#define TOKENS	3
+static struct place	tokens[MODEL_USERS][TOKENS];
+static struct model	model;
+static uint64_t		random_state;
+static unsigned		seed;
+static int		op;
+
+/* When people were admitted since the rate was last changed. */
+static int64_t		admissions[65536];
+static int		admissions_n;
+
+#define same(actual, expected, what) \
+	cr_assert_eq((actual), (expected), "seed %u, call %d: %s is %lld, the model says %lld", seed, op, what, \
+	    (long long)(actual), (long long)(expected))
+
+static uint64_t
+next(uint64_t below)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (random_state % below);
+}
+
+static int64_t
+drawn_of(int user)
+{
+	return (model.opens - 86400 * SECOND + (int64_t)((uint64_t)(user + 7) * UINT64_C(0x9e3779b97f4a7c15) %
+	    (uint64_t)(86400 * SECOND)));
+}
+
+static void
+compare_places(struct place actual, struct place expected)
+{
+	cr_assert_str_eq(actual.state, expected.state, "seed %u, call %d: %s, the model says %s", seed, op,
+	    actual.state, expected.state);
+	if (strncmp(actual.state, "QUEUE_", 6) == 0)
+		return;
+	same(actual.seq, expected.seq, "seq");
+	same(actual.position, expected.position, "position");
+	same(actual.active_until_ms, expected.active_until_ms, "active until");
+	same(actual.is_new, expected.is_new, "new");
+}
+
+/* A sorted set against a list of the model: the same members, and scores. */
+static void
+compare_set(const char *key, const struct model_list *list, bool by_seq, bool whole_place)
+{
+	redisReply	*reply = redisCommand(store, "ZRANGE %s 0 -1 WITHSCORES", key);
+
+	same((int)reply->elements / 2, list->n, key);
+	for (size_t i = 0; i < reply->elements; i += 2) {
+		const unsigned char	*member = (const unsigned char *)reply->element[i]->str;
+		int			 user = member[14] << 8 | member[15];
+		int64_t			 seq = -1;
+		const struct model_place *place;
+
+		if (whole_place) {
+			seq = 0;
+			for (int b = 16; b < 24; b++)
+				seq = seq << 8 | member[b];
+		}
+		place = model_find(list, user, seq);
+		cr_assert_not_null(place, "seed %u, call %d: user %d is in %s", seed, op, user, key);
+		if (!whole_place || !by_seq)
+			same((int64_t)strtod(reply->element[i + 1]->str, NULL), by_seq ? place->seq : place->time, key);
+		/* The line itself is in order. */
+		if (by_seq && !whole_place)
+			same((int)i / 2, (int)(place - list->at), "the order");
+	}
+	freeReplyObject(reply);
+}
+
+static void
+compare_all(void)
+{
+	struct control	control = control_get();
+	int64_t		active = 0;
+
+	compare_set(KEY("waiting"), &model.waiting, true, false);
+	compare_set(KEY("heard"), &model.waiting, false, false);
+	compare_set(KEY("active"), &model.active, false, false);
+	compare_set(KEY("used"), &model.used, false, true);
+	compare_set(KEY("gone"), &model.gone, false, true);
+	same(number_of("HLEN %s", KEY("places")), model.active.n, "places");
+	for (int i = 0; i < model.active.n; i++)
+		active += model.active.at[i].time > model_served(&model);
+	same(control.active, active, "active");
+	same(control.waiting, model.waiting.n, "waiting");
+	same(control.admitted, model.admitted, "admitted");
+	same(control.used, model.used_count, "used");
+	same(control.expired, model.expired + model.abandoned + model.active.n - active, "expired");
+	if (strcmp(control.mode, "NEW") != 0)
+		cr_assert_str_eq(control.mode, model.mode, "seed %u, call %d", seed, op);
+}
+
+/* Over any window of t seconds no more than rate x t, one tick's worth and one. */
+static void
+check_rate(int64_t admitted)
+{
+	for (int64_t i = 0; i < admitted && admissions_n < 65536; i++)
+		admissions[admissions_n++] = model.now;
+	for (int i = 0; admitted > 0 && i < admissions_n; i++) {
+		double	allowed = (double)model.admit * (double)(model.now - admissions[i] + settings.tick) / SECOND + 1;
+
+		cr_assert_leq((double)(admissions_n - i), allowed + 1e-6, "seed %u, call %d: %d admitted in %lld us",
+		    seed, op, admissions_n - i, (long long)(model.now - admissions[i]));
+	}
+}
+
+static void
+do_enter(int user)
+{
+	int64_t		drawn = model.draw ? drawn_of(user) : 0;
+	struct place	place = enter_drawn(user, model.opens, drawn);
+
+	compare_places(place, model_enter(&model, user, drawn));
+	if (place.seq == 0 || (place.seq == tokens[user][0].seq && place.epoch == tokens[user][0].epoch))
+		return;
+	memmove(&tokens[user][1], &tokens[user][0], (TOKENS - 1) * sizeof(tokens[user][0]));
+	tokens[user][0] = place;
+}
+
+/* As the service does it: where the store does not know, the database is asked whether a hold was made. */
+static void
+do_status(int user, struct place token)
+{
+	struct place	place = status_with(user, token, model.opens, false, model.draw);
+
+	compare_places(place, model_status(&model, user, token, false));
+	if (strcmp(place.state, "ASK") != 0)
+		return;
+	if (model_find(&model.holds, user, token.seq) != NULL) {
+		use(user, token);
+		model_use(&model, user, token);
+	}
+	place = status_with(user, token, model.opens, true, model.draw);
+	compare_places(place, model_status(&model, user, token, true));
+}
+
+/* A hold: only an ACTIVE place may, and the database lets each place make one only. */
+static void
+do_hold(int user, struct place token)
+{
+	enum ct_queue_state	state = check(user, token);
+
+	same(state, model_check(&model, user, token), "check");
+	if (state != CT_QUEUE_ACTIVE || next(3) == 0)
+		return;
+	use(user, token);
+	model_use(&model, user, token);
+}
+
+static void
+do_tick(void)
+{
+	struct round	round = tick(), expected = model_tick(&model);
+
+	same(round.waiting, expected.waiting, "tick: waiting");
+	same(round.active, expected.active, "tick: active");
+	same(round.admitted, expected.admitted, "tick: admitted");
+	same(round.expired, expected.expired, "tick: expired");
+	same(round.abandoned, expected.abandoned, "tick: abandoned");
+	same(round.epoch, expected.epoch, "tick: epoch");
+	same(round.last, expected.last, "tick: last");
+	same(round.admitted_to, expected.admitted_to, "tick: admitted to");
+	same(round.ended, expected.ended, "tick: ended");
+	if (round.admitted > 0)
+		cr_assert_leq(round.active, model.max_active, "seed %u, call %d: above the cap", seed, op);
+	check_rate(round.admitted);
+}
+
+static void
+do_control(void)
+{
+	static const char *const	modes[] = { "OPEN", "OPEN", "OPEN", "PAUSED", "CLOSED" };
+	static const int		rates[] = { 1, 3, 10, 7, 50, 0 };
+	const char			*field, *value;
+	char				 number[24];
+
+	if (model.epoch == 0)
+		return;
+	switch (next(5)) {
+	case 0:
+		field = "mode";
+		value = modes[next(5)];
+		strcpy(model.mode, value);
+		break;
+	case 1:
+		field = "admit";
+		model.admit = rates[next(6)];
+		snprintf(number, sizeof(number), "%d", (int)model.admit);
+		value = number;
+		admissions_n = 0;
+		break;
+	case 2:
+		field = "ttl";
+		model.ttl = 1 + (int64_t)next(40);
+		snprintf(number, sizeof(number), "%d", (int)model.ttl);
+		value = number;
+		break;
+	case 3:
+		field = "max_waiting";
+		model.max_waiting = (int64_t)next(2) == 0 ? 12 : 1000;
+		snprintf(number, sizeof(number), "%d", (int)model.max_waiting);
+		value = number;
+		break;
+	default:
+		field = "max_active";
+		model.max_active = (int64_t)next(15);
+		snprintf(number, sizeof(number), "%d", (int)model.max_active);
+		value = number;
+		break;
+	}
+	(void)control_set("op", field, value);
+}
+
+static void
+do_clock(void)
+{
+	int64_t		passed;
+	uint64_t	what = next(200);
+
+	if (what == 0)
+		passed = -(int64_t)next(3 * SECOND);		/* set back */
+	else if (what == 1)
+		passed = (int64_t)next(10 * MINUTE);		/* nobody served, or set ahead */
+	else if (what < 20)
+		passed = (int64_t)next(4 * SECOND);
+	else
+		passed = (int64_t)next(150 * MS);
+	if (passed < 0)
+		admissions_n = 0;
+	model.now = clock_pass(passed);
+}
+
+static void
+run_trace(int64_t opens, bool draw)
+{
+	int	user, ops = getenv("OPS") != NULL ? atoi(getenv("OPS")) : 6000;
+
+	seed = getenv("SEED") != NULL ? (unsigned)atoi(getenv("SEED")) : (unsigned)time(NULL) ^ (unsigned)opens;
+	fprintf(stderr, "seed %u\n", seed);
+	random_state = UINT64_C(0x2545f4914f6cdd1d) ^ seed;
+	for (int i = 0; i < 8; i++)
+		(void)next(2);
+	settings.patience = 40 * SECOND;
+	settings.settle = 3 * SECOND;
+	settings.max_active = 8;
+	settings.admit = 10;
+	settings.ttl = 20;
+	settings.max_waiting = 1000;
+	model_start(&model, opens, draw);
+	memset(tokens, 0, sizeof(tokens));
+	admissions_n = 0;
+
+	for (op = 0; op < ops; op++) {
+		uint64_t	what = next(1000);
+		struct place	token;
+
+		user = (int)next(MODEL_USERS);
+		token = tokens[user][next(8) == 0 ? next(TOKENS) : 0];
+		do_clock();
+		if (what < 250)
+			do_enter(user);
+		else if (what < 260)
+			do_control();
+		else if (what < 262) {
+			store_lose();
+			model_lose(&model);
+			admissions_n = 0;
+		} else if (what < 600 || token.seq == 0)
+			do_tick();
+		else if (what < 850)
+			do_status(user, token);
+		else if (what < 960)
+			do_hold(user, token);
+		else
+			same(leave(user, token), model_leave(&model, user, token), "left");
+		compare_all();
+	}
+	printf("seed %u: %d calls, %lld admitted since the last loss\n", seed, op, (long long)model.admitted);
+}
+
+Test(model, random_traces_find_no_difference)
+{
+	run_trace(0, false);
+}
+
+Test(model, nor_do_they_with_an_opening)
+{
+	run_trace(T0 + 30 * SECOND, false);
+}
+
+Test(model, nor_with_a_draw)
+{
+	run_trace(T0 + 60 * SECOND, true);
+}

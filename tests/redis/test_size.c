@@ -1,0 +1,136 @@
+/* What a queue costs: work a call, however many wait; bytes a waiter, everything counted. */
+#include "queue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MANY	100000
+#define KEY(name)	"q:{01935b7a-2e40-7c11-9a02-030405060708}:" name
+
+TestSuite(size, .init = queue_setup, .fini = queue_teardown, .timeout = 120);
+
+/* Calls of Redis' own commands since the last CONFIG RESETSTAT, those inside functions included. */
+static int64_t
+commands(void)
+{
+	redisReply	*reply = redisCommand(store, "INFO commandstats");
+	int64_t		 calls = 0;
+
+	for (const char *at = reply->str; (at = strstr(at, "calls=")) != NULL; at++)
+		calls += strtoll(at + 6, NULL, 10);
+	freeReplyObject(reply);
+	return (calls);
+}
+
+/* How many commands one more call of each function runs, when `waiting` wait, none of it depending on how many. */
+static void
+measure(int64_t calls_r[7], struct place first, struct place last, int last_user)
+{
+	int64_t	before = 0;
+
+#define MEASURE(i, call) do { \
+		freeReplyObject(redisCommand(store, "CONFIG RESETSTAT")); \
+		before = commands(); \
+		(void)(call); \
+		calls_r[i] = commands() - before; \
+	} while (0)
+	MEASURE(0, enter(last_user));
+	MEASURE(1, enter(last_user + 1));
+	MEASURE(2, status(last_user, last));
+	MEASURE(3, check(0, first));
+	MEASURE(4, leave(last_user + 1, last));
+	MEASURE(5, tick());
+	MEASURE(6, control_get());
+}
+
+Test(size, the_work_of_a_call_does_not_grow_with_the_queue)
+{
+	static const char *const	names[] = { "enter again", "enter", "status", "check", "leave", "tick", "control" };
+	int64_t				few[7], many[7];
+	struct place			first, last;
+
+	settings.admit = 0;
+	first = enter(0);
+	enter_many(1, 1000);
+	tick();
+	last = enter(1000);
+	measure(few, first, last, 1000);
+	enter_many(2000, 2000 + MANY);
+	last = enter(200000);
+	measure(many, first, last, 200000);
+	for (int i = 0; i < 7; i++) {
+		cr_assert_leq(many[i], few[i], "%s: %lld commands at %d, %lld at 1,000", names[i], (long long)many[i],
+		    MANY, (long long)few[i]);
+		cr_assert_leq(many[i], 25, "%s: %lld commands", names[i], (long long)many[i]);
+	}
+}
+
+/* All that can fall due at once does: a tick still takes only so many of each kind. */
+Test(size, a_tick_takes_so_many_members_and_no_more)
+{
+	struct round	round;
+	int64_t		before;
+
+	settings.max_active = 200000;
+	settings.admit = 100000;
+	settings.tick = 5 * SECOND;
+	settings.patience = 30 * SECOND;
+	settings.ttl = 36;
+	enter_many(0, 20000);
+	clock_pass(SECOND);
+	for (int i = 0; i < 5; i++) {
+		clock_pass(100 * MS);
+		cr_assert_leq(tick().admitted, 1000);
+	}
+	settings.admit = 0;
+	tick_for(33 * SECOND, 3 * SECOND);
+	clock_pass(4 * SECOND);
+	settings.admit = 100000;
+	freeReplyObject(redisCommand(store, "CONFIG RESETSTAT"));
+	before = commands();
+	round = tick();
+	cr_assert_eq(round.expired, 500);
+	cr_assert_eq(round.abandoned, 200);
+	cr_assert_eq(round.admitted, 1000);
+	/* A handful for each that ended; those admitted go together. */
+	cr_assert_lt(commands() - before, 5 * 500 + 6 * 200 + 60);
+}
+
+static long long
+memory_used(void)
+{
+	redisReply	*reply = redisCommand(store, "INFO memory");
+	long long	 bytes = strtoll(strstr(reply->str, "used_memory:") + 12, NULL, 10);
+
+	freeReplyObject(reply);
+	return (bytes);
+}
+
+Test(size, a_waiter_costs_less_than_300_bytes)
+{
+	long long	empty = memory_used(), waiting;
+
+	enter_many(0, 131072);
+	tick();
+	waiting = memory_used();
+	fprintf(stderr, "%lld bytes a waiter at 131,072\n", (waiting - empty) / 131072);
+	cr_assert_lt((waiting - empty) / 131072, 300, "%lld bytes", (waiting - empty) / 131072);
+	/* Just past a doubling of Redis' tables is where a waiter costs most. */
+	enter_many(131072, 133000);
+	waiting = memory_used();
+	fprintf(stderr, "%lld bytes a waiter at 133,000\n", (waiting - empty) / 133000);
+	cr_assert_lt((waiting - empty) / 133000, 300, "%lld bytes", (waiting - empty) / 133000);
+}
+
+Test(size, nothing_is_left_of_those_who_have_gone)
+{
+	settings.max_active = 5000;
+	settings.admit = 10000;
+	settings.ttl = 2;
+	enter_many(0, 3000);
+	tick_for(20 * SECOND, SECOND);
+	cr_assert_eq(control_get().waiting, 0);
+	cr_assert_eq(number_of("EXISTS %s %s %s %s %s", KEY("waiting"), KEY("heard"), KEY("active"), KEY("places"),
+	    KEY("guesses")), 0);
+}

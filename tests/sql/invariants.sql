@@ -1,0 +1,68 @@
+-- What an operator is shown by `make invariants`: with the guards off, one mistake at a time, across all schemas.
+-- (reservation_guards, payment_records and point_ledger do the same for what is only their schema's.)
+BEGIN;
+SELECT plan(17);
+\ir include/reservation.psql
+SELECT pg_temp.id(pg_temp.hold(:'ann', :'schedule', pg_temp.seats(:'schedule', 'V-A-1'), 1, 300, 'hold')) AS a \gset
+SELECT pg_temp.id(pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'schedule', 'V-A-2'), 2)) AS b \gset
+SELECT (point.charge(:'ann', 1000000, 'charge', 'h', 'r')).body::json ->> 'chargeId' AS charge \gset
+SELECT (payment.pay_by_points(:'ann', :'a', 150000, 'pay', 'h', 3, 'r')).body::json ->> 'paymentId' AS payment \gset
+SELECT is((payment.pay_by_points(:'bob', :'b', 150000, 'poor', 'h', 3, 'r')).outcome, 'INSUFFICIENT_POINTS', 'one payment fails');
+
+-- Violations of today's doing: what was there before is not ours to count.
+CREATE TEMP TABLE before AS SELECT * FROM platform.invariants;
+CREATE FUNCTION pg_temp.shown_by(p_mistake text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	v_shown	text;
+BEGIN
+	BEGIN
+		EXECUTE p_mistake;
+		SELECT coalesce(string_agg(DISTINCT i.name, ' ' ORDER BY i.name), 'none') INTO v_shown
+		FROM (SELECT * FROM platform.invariants EXCEPT SELECT * FROM before) i;
+		RAISE EXCEPTION 'taken back';
+	EXCEPTION WHEN raise_exception THEN
+		RETURN v_shown;
+	END;
+END $$;
+DROP INDEX reservation.one_live_claim_a_seat;
+ALTER TABLE reservation.seats DROP CONSTRAINT seat_state;
+ALTER TABLE reservation.reservations DROP CONSTRAINT reservation_state;
+ALTER TABLE reservation.reservations DROP CONSTRAINT queue_token_used_once;
+ALTER TABLE point.wallets DISABLE TRIGGER wallets_follow_ledger;
+ALTER TABLE point.wallets DISABLE TRIGGER wallets_stay;
+ALTER TABLE point.entries DISABLE TRIGGER entries_append_only;
+ALTER TABLE point.entries DISABLE TRIGGER entries_move_wallet;
+
+SELECT is(pg_temp.shown_by('SELECT 1'), 'none', 'the guards are off, nothing has happened');
+SELECT matches(pg_temp.shown_by(format('INSERT INTO reservation.reservation_seats (reservation_id, seat_id, schedule_id, hold_epoch) VALUES (%L, %L, %L, 1)',
+    :'b', pg_temp.seat(:'schedule', 'V-A-1'), :'schedule')), 'reservation.a_seat_has_one_live_claim', 'two live claims of one seat');
+SELECT matches(pg_temp.shown_by(format('UPDATE payment.payments SET status = ''FAILED'', failure_code = ''X'', approved_at = NULL WHERE payment_id = %L', :'payment')),
+    'reservation.a_confirmed_reservation_is_paid', 'CONFIRMED without its payment');
+SELECT matches(pg_temp.shown_by(format('UPDATE payment.payments SET amount = 1 WHERE payment_id = %L', :'payment')),
+    'reservation.a_confirmed_reservation_is_paid', 'or with too little of one');
+SELECT matches(pg_temp.shown_by(format('UPDATE reservation.seats SET status = ''SOLD_OUT'', hold_expires_at = NULL WHERE seat_id = %L', pg_temp.seat(:'schedule', 'V-A-3'))),
+    'reservation.a_seat_is_as_its_reservation', 'SOLD_OUT without a reservation');
+SELECT matches(pg_temp.shown_by(format('UPDATE point.wallets SET balance = balance + 1 WHERE user_id = %L', :'ann')),
+    'point.balance_is_ledger_sum', 'a balance that is not its ledger''s sum');
+SELECT matches(pg_temp.shown_by(format('UPDATE reservation.reservations SET status = ''CANCELLED'', cancelled_at = now() WHERE reservation_id = %L', :'a')),
+    'payment.reservation_follows_payment', 'money without an owner: paid, and the reservation is gone');
+SELECT matches(pg_temp.shown_by(format('DELETE FROM payment.payments WHERE payment_id = %L', :'payment')),
+    'payment.points_follow_payment', 'points taken, and no payment');
+SELECT matches(pg_temp.shown_by(format('UPDATE point.entries SET operation_id = platform.uuid_v7() WHERE operation_id = %L', :'payment')),
+    'payment.points_follow_payment', 'a payment that took none');
+SELECT is(pg_temp.shown_by(format('UPDATE reservation.reservations SET queue_seq = 1, user_id = %L WHERE reservation_id = %L', :'ann', :'b')),
+    'reservation.a_queue_token_is_used_once', 'a used token twice');
+SELECT is(pg_temp.shown_by(format('UPDATE platform.idempotency SET body = replace(body, %L, %L) WHERE user_id = %L AND key = ''hold''', :'a', platform.uuid_v7(), :'ann')),
+    'reservation.a_kept_answer_has_its_effect', 'an idempotency row without its effect: a hold');
+SELECT is(pg_temp.shown_by(format('UPDATE platform.idempotency SET body = replace(body, %L, %L) WHERE user_id = %L AND key = ''pay''', :'payment', platform.uuid_v7(), :'ann')),
+    'payment.kept_answer_has_its_effect', 'a payment');
+SELECT is(pg_temp.shown_by(format('UPDATE platform.idempotency SET outcome = ''CREATED'' WHERE user_id = %L AND key = ''poor''', :'bob')),
+    'payment.kept_answer_has_its_effect', 'one that failed, kept as if it had not');
+SELECT is(pg_temp.shown_by(format('UPDATE platform.idempotency SET body = replace(body, %L, %L) WHERE user_id = %L AND key = ''charge''', :'charge', platform.uuid_v7(), :'ann')),
+    'point.kept_answer_has_its_effect', 'a charge');
+SELECT matches(pg_temp.shown_by(format('UPDATE reservation.reservation_seats SET live = false WHERE reservation_id = %L', :'a')),
+    'reservation.a_live_reservation_has_all_its_seats', 'a ticket that has lost its seat');
+SELECT is(pg_temp.shown_by('SELECT 1'), 'none', 'all taken back: nothing is shown');
+
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,105 @@
+-- Charges that a card pays for, without the card: every answer of the provider,
+-- repeated requests, leases, the wallet's state and limit, what the ledger knows.
+BEGIN;
+SELECT plan(48);
+
+\set ann '00000000-0000-7000-8000-0000000000a1'
+\set bob '00000000-0000-7000-8000-0000000000b2'
+
+CREATE FUNCTION pg_temp.begin(p_user uuid, p_key text, p_amount bigint DEFAULT 5000) RETURNS platform.reply LANGUAGE sql AS $$
+	SELECT point.begin_charge(p_user, p_amount, 'card of ' || p_key, p_key, 'hash of ' || p_amount, 1000, 'request of ' || p_key)
+$$;
+CREATE FUNCTION pg_temp.of(p_key text) RETURNS uuid LANGUAGE sql AS $$ SELECT charge_id FROM point.charges WHERE idempotency_key = p_key $$;
+CREATE FUNCTION pg_temp.says(p_key text, p_result text, p_code text DEFAULT NULL) RETURNS platform.reply LANGUAGE sql AS $$
+	SELECT point.settle_charge(c.user_id, c.charge_id, p_result, p_code) FROM point.charges c WHERE c.idempotency_key = p_key
+$$;
+CREATE FUNCTION pg_temp.work(p_key text) RETURNS text LANGUAGE sql AS $$
+	SELECT concat(status || coalesce(' ' || provider_code, ''),
+	    CASE WHEN due_at IS NULL THEN '' WHEN due_at <= clock_timestamp() THEN ', due' ELSE ', due later' END,
+	    CASE WHEN leased_until > clock_timestamp() THEN ', leased' END, ', tries ' || tries)
+	FROM point.charges WHERE idempotency_key = p_key
+$$;
+CREATE FUNCTION pg_temp.taken(p_key text) RETURNS text LANGUAGE sql AS $$
+	SELECT coalesce(string_agg(concat_ws(' ', d ->> 'amount', d ->> 'paymentKey'), ', '), 'nothing')
+	FROM json_array_elements((point.due_charges(100, 5000)).body::json -> 'due') d WHERE (d ->> 'chargeId')::uuid = pg_temp.of(p_key)
+$$;
+CREATE FUNCTION pg_temp.wallet(p_user uuid) RETURNS text LANGUAGE sql AS $$
+	SELECT b ->> 'status' || ' ' || (b ->> 'balance') FROM (SELECT (point.get_wallet(p_user)).body::json AS b) x
+$$;
+CREATE FUNCTION pg_temp.entries(p_user uuid) RETURNS int LANGUAGE sql AS $$ SELECT count(*)::int FROM point.entries WHERE user_id = p_user $$;
+CREATE TEMP TABLE said (name text PRIMARY KEY, r platform.reply);
+
+-- Begun.
+INSERT INTO said SELECT 'begun', pg_temp.begin(:'ann', 'a1');
+SELECT is((r).outcome || (r).body, format('BEGUN{"chargeId":"%s"}', pg_temp.of('a1')), 'a charge is begun') FROM said;
+SELECT is(pg_temp.work('a1'), 'CHARGING, due later, leased, tries 0', 'and leased to who began it');
+SELECT is(pg_temp.wallet(:'ann'), 'CHARGING 0', 'the wallet says so');
+SELECT is(pg_temp.entries(:'ann'), 0, 'the ledger knows nothing of it');
+SELECT is((pg_temp.begin(:'ann', 'a1')).outcome, 'IDEMPOTENCY_KEY_IN_USE', 'the same key: in use');
+SELECT is((pg_temp.begin(:'ann', 'a1', 6000)).outcome, 'IDEMPOTENCY_KEY_REUSED', 'with another amount: reused');
+SELECT is(pg_temp.taken('a1'), 'nothing', 'nobody else is to look at it');
+SELECT is((pg_temp.begin(:'ann', 'small', 999)).outcome, 'INVALID_REQUEST', 'too little');
+SELECT is((pg_temp.begin(:'ann', 'big', 1000001)).outcome, 'INVALID_REQUEST', 'too much');
+
+-- Captured.
+INSERT INTO said SELECT 'captured', pg_temp.says('a1', 'CAPTURED');
+SELECT is((r).outcome || ' ' || (r).request_id, 'CREATED request of a1', 'captured: CREATED') FROM said WHERE name = 'captured';
+SELECT is((SELECT array_agg(k ORDER BY n) FROM json_object_keys((r).body::json) WITH ORDINALITY o (k, n)),
+    ARRAY['chargeId', 'status', 'amount', 'balance', 'history', 'message'], 'as the contract has it') FROM said WHERE name = 'captured';
+SELECT is((r).body::json -> 'history' ->> 'type' || ' ' || ((r).body::json -> 'history' ->> 'referenceId'), 'CHARGE ' || pg_temp.of('a1'), 'with its ledger entry') FROM said WHERE name = 'captured';
+SELECT is(pg_temp.wallet(:'ann'), 'ACTIVE 5000', 'the points are there');
+SELECT is(pg_temp.work('a1'), 'CHARGED, tries 0', 'nothing more is to be done');
+SELECT is(pg_temp.begin(:'ann', 'a1'), ROW('CREATED', (r).body, NULL, true, 'request of a1')::platform.reply, 'the key has its answer, to the byte') FROM said WHERE name = 'captured';
+SELECT is(pg_temp.says('a1', o), ROW('CREATED', (r).body, NULL, true, 'request of a1')::platform.reply, o || ' afterwards changes nothing')
+FROM said, unnest(ARRAY['CAPTURED', 'DECLINED', 'UNKNOWN']) o WHERE name = 'captured';
+SELECT is(pg_temp.entries(:'ann'), 1, 'one entry');
+
+-- Declined.
+SELECT is((pg_temp.begin(:'ann', 'd1')).outcome, 'BEGUN', 'another');
+INSERT INTO said SELECT 'declined', pg_temp.says('d1', 'DECLINED', 'INVALID_CARD_EXPIRATION');
+SELECT is((r).outcome || (r).body, 'CARD_DECLINED{"providerCode":"INVALID_CARD_EXPIRATION"}', 'declined') FROM said WHERE name = 'declined';
+SELECT is(pg_temp.work('d1') || ', ' || pg_temp.wallet(:'ann') || ', ' || pg_temp.entries(:'ann'), 'FAILED INVALID_CARD_EXPIRATION, tries 0, ACTIVE 5000, 1', 'nothing is left in the history');
+SELECT is(pg_temp.begin(:'ann', 'd1'), ROW('CARD_DECLINED', (r).body, NULL, true, 'request of d1')::platform.reply, 'the answer is kept') FROM said WHERE name = 'declined';
+
+-- Unknown, two at once.
+SELECT is((pg_temp.begin(:'ann', 'u1')).outcome, 'BEGUN', 'another');
+SELECT is((pg_temp.begin(:'ann', 'u2')).outcome, 'BEGUN', 'and one beside it');
+INSERT INTO said SELECT 'unknown', pg_temp.says('u1', 'UNKNOWN');
+SELECT is((r).outcome || ' ' || ((r).body::jsonb - 'message')::text, format('ACCEPTED {"amount": 5000, "status": "CHARGING", "balance": 5000, "chargeId": "%s"}', pg_temp.of('u1')), 'unknown: CHARGING') FROM said WHERE name = 'unknown';
+SELECT is(pg_temp.work('u1'), 'CHARGING, due, tries 1', 'it is due at once');
+SELECT is((pg_temp.begin(:'ann', 'u1')).outcome, 'ACCEPTED', 'the same key is told the present state');
+SELECT is(pg_temp.taken('u1'), '5000 card of u1', 'somebody takes it');
+SELECT is(pg_temp.taken('u1'), 'nothing', 'nobody else does');
+SELECT is((pg_temp.says('u1', 'ABSENT')).outcome || ', ' || pg_temp.work('u1'), 'ACCEPTED, CHARGING, due later, tries 2', 'absent is not certain: put off');
+SELECT is((pg_temp.begin(:'ann', 'u1')).outcome, 'ACCEPTED', 'asked for again');
+SELECT is(pg_temp.work('u1'), 'CHARGING, due, tries 2', 'it is due again');
+SELECT is(pg_temp.taken('u1'), '5000 card of u1', 'somebody takes it and dies');
+UPDATE point.charges SET leased_until = leased_until - interval '1 hour' WHERE idempotency_key = 'u1';
+SELECT is(pg_temp.taken('u1'), '5000 card of u1', 'somebody else does, when the lease is over');
+SELECT is((pg_temp.says('u1', 'CAPTURED')).outcome, 'CREATED', 'captured at last');
+SELECT is(pg_temp.wallet(:'ann'), 'CHARGING 10000', 'the other is still under way');
+SELECT is((pg_temp.says('u2', 'CANCELLED')).outcome, 'CARD_DECLINED', 'and is declined');
+SELECT is(pg_temp.wallet(:'ann'), 'ACTIVE 10000', 'now none is');
+SELECT is((point.settle_charge(:'bob', pg_temp.of('u2'), 'CAPTURED', NULL)).outcome, 'NO_CONTENT', 'another''s charge is none');
+
+-- The limit counts what is under way; what has been taken is credited whatever the wallet holds.
+SELECT is((SELECT string_agg(DISTINCT (pg_temp.begin(:'bob', 'b' || n, 1000000)).outcome, ' ') FROM generate_series(1, 10) n), 'BEGUN', 'bob begins ten of a million');
+SELECT is((pg_temp.begin(:'bob', 'b11', 1000)).outcome, 'POINT_LIMIT_EXCEEDED', 'no more is begun');
+SELECT is((SELECT string_agg(DISTINCT (pg_temp.says('b' || n, 'CAPTURED')).outcome, ' ') FROM generate_series(1, 10) n), 'CREATED', 'they are captured');
+SELECT is(pg_temp.wallet(:'bob'), 'ACTIVE 10000000', 'and all there');
+
+SELECT is((SELECT coalesce(string_agg(DISTINCT name, ' '), 'none') FROM platform.invariants), 'none', 'after all that nothing is hurt');
+CREATE FUNCTION pg_temp.after(p_damage text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE v_hurt text;
+BEGIN
+	EXECUTE p_damage;
+	SELECT coalesce(string_agg(DISTINCT name, ' ' ORDER BY name), 'none') INTO v_hurt FROM point.invariants;
+	RAISE EXCEPTION 'undo' USING ERRCODE = 'UNDO0';
+EXCEPTION WHEN SQLSTATE 'UNDO0' THEN RETURN v_hurt;
+END $$;
+SELECT is(pg_temp.after($$UPDATE point.charges SET status = 'CHARGED', provider_code = NULL WHERE idempotency_key = 'd1'$$), 'charged_is_in_the_ledger', 'a charge that never reached the ledger is found');
+SELECT is(pg_temp.after($$UPDATE point.charges SET amount = amount + 1 WHERE idempotency_key = 'a1'$$), 'charged_is_in_the_ledger', 'and one of another amount');
+SELECT is(pg_temp.after($$UPDATE point.wallets SET status = 'CHARGING'$$), 'charging_says_the_wallet', 'and a wallet that waits for nothing');
+
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,137 @@
+-- Concerts, schedules and their seats: made by operators, listed for everybody.
+BEGIN;
+SELECT plan(68);
+\ir include/reservation.psql
+
+-- Concerts.
+SELECT (reservation.create_concert('T "1"', '가수', 'V', 'Seoul')) AS reply \gset c1_
+SELECT (:'c1_reply'::platform.reply).body::json ->> 'concertId' AS c1 \gset
+SELECT is((:'c1_reply'::platform.reply).outcome, 'CREATED', 'a concert is CREATED');
+SELECT is((:'c1_reply'::platform.reply).body,
+    format('{"concertId":"%s","title":"T \"1\"","artist":"가수","venue":"V","address":"Seoul","firstStartAt":null,"lastStartAt":null}', :'c1'),
+    'with the contract''s members in their order, and no start while it has no schedule');
+SELECT is((reservation.get_concert(:'c1')).body, (:'c1_reply'::platform.reply).body, 'and is shown so');
+SELECT is((reservation.get_concert(:'nobody')).outcome, 'CONCERT_NOT_FOUND', 'another id is CONCERT_NOT_FOUND');
+
+SELECT (reservation.create_concert('T2', 'A', 'V', 'Seoul')).body::json ->> 'concertId' AS c2 \gset
+SELECT (reservation.create_concert('T3', 'A', 'V', 'Seoul')).body::json ->> 'concertId' AS c3 \gset
+SELECT (reservation.list_concerts(2, NULL)).body AS page1 \gset
+SELECT is(:'page1'::json #>> '{items,0,concertId}', :'c3', 'the list begins with the newest');
+SELECT is(:'page1'::json #>> '{items,1,concertId}', :'c2', 'then the one before');
+SELECT is(json_array_length(:'page1'::json -> 'items'), 2, 'as many as were asked for');
+SELECT is(:'page1'::json ->> 'nextCursor', platform.cursor(:'c2'), 'and its cursor is the last one''s id');
+SELECT is((reservation.list_concerts(1, :'c2')).body::json #>> '{items,0,concertId}', :'c1', 'where the next page begins');
+SELECT is((reservation.list_concerts(2, '00000000-0000-0000-0000-000000000000')).body, '{"items":[],"nextCursor":null}',
+    'past the end the list is empty');
+SELECT is((reservation.list_concerts(count(*)::int, NULL)).body::json ->> 'nextCursor', NULL, 'a page that holds all has no next')
+FROM reservation.concerts;
+
+-- A schedule.
+SELECT reservation.create_schedule(:'c1', '2031-05-10 19:00:00+09', '2031-05-10 21:30:00+09', '2031-04-01 20:00:00+09', 'ON_SALE',
+    '[{"section":"Floor \"A\"","grade":"S","price":50000,"rows":28,"seatsPerRow":3},
+      {"section":"B","grade":"VIP","price":180000,"rows":1,"seatsPerRow":4},
+      {"section":"C","grade":"VIP","price":150000,"rows":2,"seatsPerRow":2}]') AS reply \gset s1_
+SELECT (:'s1_reply'::platform.reply).body::json ->> 'scheduleId' AS s1 \gset
+SELECT is((:'s1_reply'::platform.reply).outcome, 'CREATED', 'a schedule is CREATED');
+SELECT is((:'s1_reply'::platform.reply).body::jsonb, format('{"scheduleId":"%s","concertId":"%s","startAt":"2031-05-10T10:00:00.000Z",
+    "endAt":"2031-05-10T12:30:00.000Z","status":"ON_SALE","saleOpensAt":"2031-04-01T11:00:00.000Z","totalSeats":92,
+    "remaining":[{"grade":"VIP","price":150000,"total":8,"available":8},{"grade":"S","price":50000,"total":84,"available":84}]}',
+    :'s1', :'c1')::jsonb, 'its remaining seats by grade: VIP before S, the lowest price of a grade, none of R');
+SELECT is((SELECT array_agg(k ORDER BY n) FROM json_object_keys((:'s1_reply'::platform.reply).body::json) WITH ORDINALITY o (k, n)),
+    ARRAY['scheduleId', 'concertId', 'startAt', 'endAt', 'status', 'saleOpensAt', 'totalSeats', 'remaining'], 'members in their order');
+SELECT is((reservation.get_schedule(:'s1')).body, (:'s1_reply'::platform.reply).body, 'and it is shown so');
+SELECT is((reservation.get_schedule(:'nobody')).outcome, 'SCHEDULE_NOT_FOUND', 'another id is SCHEDULE_NOT_FOUND');
+SELECT is(count(*), 92::bigint, 'all its seats are there') FROM reservation.seats WHERE schedule_id = :'s1';
+SELECT is(array_agg(DISTINCT row_label COLLATE "C") FILTER (WHERE row_no > 24), ARRAY['AA', 'AB', 'Y', 'Z'],
+    'rows after Z are AA, AB') FROM reservation.seats WHERE schedule_id = :'s1' AND section_no = 1;
+SELECT results_eq($$SELECT reservation.row_label(n) FROM unnest(ARRAY[1, 26, 27, 52, 53, 702, 703, 18278, 18279]) n$$,
+    ARRAY['A', 'Z', 'AA', 'AZ', 'BA', 'ZZ', 'AAA', 'ZZZ', 'AAAA'], 'and so on');
+SELECT ok(bool_and(status = 'AVAILABLE' AND hold_epoch = 0), 'and AVAILABLE') FROM reservation.seats WHERE schedule_id = :'s1';
+SELECT ok(bool_and(seat_id > before), 'ids go up from seat to seat') FROM (
+	SELECT seat_id, lag(seat_id) OVER (ORDER BY section_no, row_no, number) AS before FROM reservation.seats WHERE schedule_id = :'s1') s;
+SELECT is((reservation.get_concert(:'c1')).body::json ->> 'firstStartAt', '2031-05-10T10:00:00.000Z', 'its concert begins with it');
+
+-- A draw of those who come before the opening.
+SELECT reservation.create_schedule(:'c3', now() + '2 days', now() + '3 days', now() + '1 hour', 'ON_SALE',
+    '[{"section":"A","grade":"S","price":50000,"rows":1,"seatsPerRow":1}]', 'DRAW') AS reply \gset draw_
+SELECT (:'draw_reply'::platform.reply).body::json ->> 'scheduleId' AS draw \gset
+SELECT is((:'draw_reply'::platform.reply).body::json ->> 'preQueue', 'DRAW', 'a schedule may ask for a draw');
+SELECT is((:'draw_reply'::platform.reply).body::json ->> 'drawCommitment', encode(sha256(draw_seed), 'hex'), 'the hash of its seed is shown')
+FROM reservation.schedules WHERE schedule_id = :'draw';
+SELECT is((:'draw_reply'::platform.reply).body::json -> 'drawSeed' #>> '{}', NULL, 'and not the seed');
+SELECT is((reservation.queue_facts(NULL, :'draw')).body::json ->> 'drawSeed', encode(draw_seed, 'hex'), 'which the queue is given')
+FROM reservation.schedules WHERE schedule_id = :'draw';
+UPDATE reservation.schedules SET sale_opens_at = now() WHERE schedule_id = :'draw';
+SELECT is((reservation.get_schedule(:'draw')).body::json ->> 'drawSeed', encode(draw_seed, 'hex'), 'from the opening on everybody')
+FROM reservation.schedules WHERE schedule_id = :'draw';
+SELECT is((r).body, '{"errors" : [{"field":"preQueue","reason":"DRAW needs saleOpensAt"}]}', 'a draw needs an opening')
+FROM (SELECT reservation.create_schedule(:'c1', now(), now() + '1 day', NULL, 'ON_SALE',
+    '[{"section":"A","grade":"S","price":50000,"rows":1,"seatsPerRow":1}]', 'DRAW') AS r) d;
+
+-- What is refused.
+CREATE FUNCTION pg_temp.refused(p_concert uuid, p_sections json, p_start text DEFAULT '2031-01-01Z', p_end text DEFAULT '2031-01-02Z') RETURNS text
+LANGUAGE sql AS $$
+	SELECT (r).outcome || coalesce(' ' || (SELECT string_agg((e ->> 'field') || ': ' || (e ->> 'reason'), '; ')
+	    FROM json_array_elements((r).body::json -> 'errors') e), '')
+	FROM reservation.create_schedule(p_concert, p_start::timestamptz, p_end::timestamptz, NULL, 'ON_SALE', p_sections) r
+$$;
+\set good '{"section":"A","grade":"VIP","price":1000,"rows":1,"seatsPerRow":1}'
+\set one_good '[':good']'
+SELECT is(pg_temp.refused(:'nobody', :'one_good'), 'CONCERT_NOT_FOUND', 'an unknown concert');
+SELECT is(pg_temp.refused(:'c1', :'one_good', '2031-01-02Z'), 'INVALID_REQUEST endAt: must be after startAt', 'an end at the start');
+SELECT is(pg_temp.refused(:'c1', v::json), 'INVALID_REQUEST sections: must be an array of 1 to 100 sections', 'sections that are ' || left(v, 6))
+FROM unnest(ARRAY['[]', '{}', '"A"', 'null', '[' || repeat('0,', 100) || '0]']) v;
+SELECT is(pg_temp.refused(:'c1', NULL), 'INVALID_REQUEST sections: must be an array of 1 to 100 sections', 'no sections');
+SELECT is(pg_temp.refused(:'c1', '[1]'), 'INVALID_REQUEST sections[0]: must be an object', 'a section that is a number');
+SELECT is(pg_temp.refused(:'c1', ('[' || :'good' || ',' || :'good' || ']')::json), 'INVALID_REQUEST sections[1].section: is there twice', 'one name twice');
+SELECT is(pg_temp.refused(:'c1', json_build_array(:'good'::jsonb || change)), 'INVALID_REQUEST sections[0].' || expected, change::text)
+FROM (VALUES
+	('{"section":""}'::jsonb, 'section: must be a text of 1 to 50 characters'),
+	('{"section":7}', 'section: must be a text of 1 to 50 characters'),
+	('{"grade":"A"}', 'grade: must be VIP, R or S'),
+	('{"grade":null}', 'grade: must be VIP, R or S'),
+	('{"price":0}', 'price: must be a whole number from 1 to 10000000'),
+	('{"price":-5}', 'price: must be a whole number from 1 to 10000000'),
+	('{"price":"5"}', 'price: must be a whole number from 1 to 10000000'),
+	('{"price":1.5}', 'price: must be a whole number from 1 to 10000000'),
+	('{"price":10000001}', 'price: must be a whole number from 1 to 10000000'),
+	('{"rows":0}', 'rows: must be a whole number from 1 to 100000'),
+	('{"rows":99999999999999999999}', 'rows: must be a whole number from 1 to 100000'),
+	('{"seatsPerRow":null}', 'seatsPerRow: must be a whole number from 1 to 100000')) v (change, expected);
+SELECT is(pg_temp.refused(:'c1', '[{"section":"A","grade":"VIP","price":1,"rows":1000,"seatsPerRow":100},{"section":"B","grade":"R","price":1,"rows":1,"seatsPerRow":1}]'),
+    'INVALID_REQUEST sections: make more than 100,000 seats', '100,001 seats');
+SELECT is((SELECT count(*) FROM reservation.schedules WHERE concert_id = :'c1'), 1::bigint, 'nothing was made of what was refused');
+
+-- Lists, by days of Seoul: s1 is on 10 May, s2 begins at its midnight, s3 a moment before the 12th's.
+SELECT (reservation.create_schedule(:'c1', '2031-05-11 00:00:00+09', '2031-05-11 02:00:00+09', NULL, 'ON_SALE', :'one_good')).body::json ->> 'scheduleId' AS s2 \gset
+SELECT (reservation.create_schedule(:'c1', '2031-05-11 23:59:59.999+09', '2031-05-12 02:00:00+09', NULL, 'CLOSED', :'one_good')).body::json ->> 'scheduleId' AS s3 \gset
+CREATE FUNCTION pg_temp.listed(p_concert uuid, p_from date, p_to date, p_status text) RETURNS text
+LANGUAGE sql AS $$
+	SELECT coalesce(string_agg(s ->> 'startAt', ' ' ORDER BY n), 'none')
+	FROM json_array_elements((reservation.list_schedules(p_concert, p_from, p_to, p_status)).body::json -> 'schedules') WITH ORDINALITY e (s, n)
+$$;
+\set t1 '2031-05-10T10:00:00.000Z'
+\set t2 '2031-05-10T15:00:00.000Z'
+\set t3 '2031-05-11T14:59:59.999Z'
+SELECT is(pg_temp.listed(:'c1', NULL, NULL, 'ALL'), concat_ws(' ', :'t1', :'t2', :'t3'), 'all, by start');
+SELECT is(pg_temp.listed(:'c1', NULL, NULL, NULL), concat_ws(' ', :'t1', :'t2'), 'on sale, if nothing else is asked');
+SELECT is(pg_temp.listed(:'c1', NULL, NULL, 'CLOSED'), :'t3', 'closed');
+SELECT is(pg_temp.listed(:'c1', '2031-05-11', '2031-05-11', 'ALL'), concat_ws(' ', :'t2', :'t3'), 'a day of Seoul is from its midnight to the next');
+SELECT is(pg_temp.listed(:'c1', NULL, '2031-05-10', 'ALL'), :'t1', 'until a day, which is included');
+SELECT is(pg_temp.listed(:'c1', '2031-05-12', NULL, 'ALL'), 'none', 'from a day on');
+SELECT is((reservation.list_schedules(:'nobody', NULL, NULL, 'ALL')).outcome, 'CONCERT_NOT_FOUND', 'of an unknown concert');
+SELECT is((reservation.list_schedules(:'c2', NULL, NULL, 'ALL')).body, format('{"concertId":"%s","schedules":[]}', :'c2'), 'of one without schedules');
+
+-- Closing, and what the queue asks.
+SELECT is((reservation.set_schedule_status(:'s2', 'CLOSED')).body::json ->> 'status', 'CLOSED', 'a schedule is closed');
+SELECT is((reservation.get_schedule(:'s2')).body::json ->> 'status', 'CLOSED', 'and stays so');
+SELECT is((reservation.set_schedule_status(:'nobody', 'CLOSED')).outcome, 'SCHEDULE_NOT_FOUND', 'an unknown one is not');
+SELECT is((reservation.queue_facts(:'c1', :'s1')).body::json ->> 'seatsLeft', '92', 'the queue is told how many seats are left');
+SELECT is((reservation.queue_facts(:'c1', :'s1')).body::json ->> 'saleOpensAtMs', '1932807600000', 'and when the sale opens');
+SELECT is((reservation.queue_facts(NULL, :'s2')).body::jsonb, format('{"concertId":"%s","status":"CLOSED","saleOpensAtMs":0,"drawSeed":null,"seatsLeft":1}', :'c1')::jsonb,
+    'of whatever concert it is');
+SELECT is((reservation.queue_facts(:'c2', :'s1')).outcome, 'SCHEDULE_NOT_FOUND', 'another concert''s schedule is none');
+SELECT is((reservation.queue_facts(:'nobody', :'s1')).outcome, 'CONCERT_NOT_FOUND', 'an unknown concert''s neither');
+
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,143 @@
+-- What only several connections can show: a reader of changes misses nothing
+-- though transactions commit out of order; holds never wait for one another's
+-- seats; duplicates do wait; and nobody who waits brings a dead hold back.
+--
+-- Other connections see only what is committed, so this makes a concert of its
+-- own through them and takes it away in the end. No BEGIN here: a transaction
+-- that has written (temporary functions count) would hold the version back.
+SET client_min_messages = warning;
+SELECT plan(37);
+
+\set ann '00000000-0000-7000-8000-c0ecce0000a1'
+\set bob '00000000-0000-7000-8000-c0ecce0000b2'
+-- The others come in as this session did.
+\getenv pgpassword PGPASSWORD
+\if :{?pgpassword}
+\else
+\set pgpassword ''
+\endif
+SELECT concat_ws(' ', 'host=' || :'HOST', 'port=' || :'PORT', 'dbname=' || :'DBNAME', 'user=' || :'USER',
+    'password=' || nullif(:'pgpassword', ''), 'application_name=pgtap') AS conninfo \gset
+SELECT dblink_connect(c, :'conninfo') FROM unnest(ARRAY['a', 'b', 'reader']) c;
+
+CREATE FUNCTION pg_temp.ask(p_connection text, p_sql text, VARIADIC p_values text[] DEFAULT '{}') RETURNS text
+LANGUAGE sql AS $$ SELECT answer FROM dblink(p_connection, format(p_sql, VARIADIC p_values)) d (answer text) $$;
+-- Begins to ask; the answer comes later. True if it is still waiting 100 ms after.
+CREATE FUNCTION pg_temp.waits(p_connection text, p_sql text, VARIADIC p_values text[] DEFAULT '{}') RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM dblink_send_query(p_connection, format(p_sql, VARIADIC p_values));
+	PERFORM pg_sleep(0.1);
+	RETURN dblink_is_busy(p_connection) = 1;
+END $$;
+CREATE FUNCTION pg_temp.answer(p_connection text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	v_answer	text;
+	v_message	text;
+BEGIN
+	SELECT answer INTO v_answer FROM dblink_get_result(p_connection, false) d (answer text);
+	v_message := dblink_error_message(p_connection);
+	PERFORM FROM dblink_get_result(p_connection, false) d (answer text);
+	RETURN coalesce(v_answer, v_message);
+END $$;
+
+-- What others have left behind is not ours to count.
+SELECT dblink_exec('a', $$DO 'BEGIN WHILE (reservation.sweep(1000)).body <> ''{"expired":0}'' LOOP END LOOP; END'$$);
+SELECT pg_temp.ask('a', $$SELECT body::json ->> 'concertId' FROM reservation.create_concert('T', 'A', 'V', 'S')$$) AS concert \gset
+SELECT pg_temp.ask('a', $$SELECT body::json ->> 'scheduleId' FROM reservation.create_schedule(%L, now() + '1 day', now() + '2 days', NULL, 'ON_SALE',
+    '[{"section":"V","grade":"VIP","price":1000,"rows":1,"seatsPerRow":20}]')$$, :'concert') AS schedule \gset
+SELECT array_agg(seat_id ORDER BY number) AS seats FROM reservation.seats WHERE schedule_id = :'schedule' \gset
+CREATE FUNCTION pg_temp.hold(p_user uuid, p_schedule uuid, p_seats uuid[], p_seq int, p_key text DEFAULT NULL) RETURNS text
+LANGUAGE sql AS $$ SELECT format('SELECT outcome FROM reservation.hold(%L, %L, %L, NULL, NULL, %s, 300, %L, ''h'', NULL, ''r'')',
+    p_user, p_schedule, p_seats, p_seq, p_key) $$;
+CREATE FUNCTION pg_temp.reservation(p_user uuid, p_schedule uuid, p_seq int) RETURNS uuid
+LANGUAGE sql VOLATILE AS $$ SELECT reservation_id FROM reservation.reservations WHERE (user_id, schedule_id, queue_seq) = (p_user, p_schedule, p_seq) $$;
+CREATE FUNCTION pg_temp.seat(p_seats text, p_from int, p_to int DEFAULT NULL) RETURNS uuid[]
+LANGUAGE sql AS $$ SELECT (p_seats::uuid[])[p_from : coalesce(p_to, p_from)] $$;
+
+-- a begins before b and commits after it.
+SELECT dblink_exec('a', 'BEGIN');
+SELECT is(pg_temp.ask('a', pg_temp.hold(:'ann', :'schedule', pg_temp.seat(:'seats', 1), 1)), 'CREATED', 'a holds seat 1 and does not commit yet');
+SELECT is(pg_temp.ask('b', pg_temp.hold(:'bob', :'schedule', pg_temp.seat(:'seats', 2), 1)), 'CREATED', 'b holds seat 2 and commits');
+SELECT pg_temp.ask('reader', 'SELECT body FROM reservation.seat_map(%L, NULL)', :'schedule') AS map \gset
+SELECT is(:'map'::json #>> '{sections,0,rows,0,seats,0,status}', 'AVAILABLE', 'a reader sees seat 1 free');
+SELECT is(:'map'::json #>> '{sections,0,rows,0,seats,1,status}', 'HOLD', 'and seat 2 held');
+SELECT dblink_exec('a', 'COMMIT');
+SELECT ok(a.changed_xid < b.changed_xid, 'a''s transaction has the lower id, and comes later')
+FROM reservation.seats a, reservation.seats b WHERE a.seat_id = (:'seats'::uuid[])[1] AND b.seat_id = (:'seats'::uuid[])[2];
+SELECT pg_temp.ask('reader', 'SELECT body FROM reservation.seat_changes(%L, %s)', :'schedule', :'map'::json ->> 'version') AS changes \gset
+SELECT ok(:'changes'::jsonb -> 'changed' @> format('[{"seatId":"%s","status":"HOLD"}]', (:'seats'::uuid[])[1])::jsonb, 'what has changed since the map has seat 1 in it');
+SELECT ok((:'changes'::json ->> 'version')::bigint > (:'map'::json ->> 'version')::bigint, 'the version has gone on');
+SELECT is(pg_temp.ask('reader', 'SELECT body::json ->> ''changed'' FROM reservation.seat_changes(%L, %s)', :'schedule', :'changes'::json ->> 'version'), '[]',
+    'and nothing has changed since');
+
+-- Seats are taken without waiting.
+SELECT dblink_exec('a', 'BEGIN');
+SELECT is(pg_temp.ask('a', pg_temp.hold(:'ann', :'schedule', pg_temp.seat(:'seats', 3, 4), 2)), 'CREATED', 'a holds 3 and 4, not committed');
+SELECT is(pg_temp.ask('b', pg_temp.hold(:'bob', :'schedule', pg_temp.seat(:'seats', 4, 5), 2)), 'SEAT_NOT_AVAILABLE', 'who wants 4 is told at once');
+SELECT is(pg_temp.ask('b', pg_temp.hold(:'bob', :'schedule', pg_temp.seat(:'seats', 5), 2)), 'CREATED', 'and may have 5 with the same token');
+SELECT is(pg_temp.ask('b', 'SELECT body::json #>> ''{seats,0,number}'' FROM reservation.hold(%L, %L, NULL, ''VIP'', 2, 3, 300, NULL, NULL, NULL, ''r'')', :'bob', :'schedule'), '10',
+    'who asks for the best gets the best that are free');
+SELECT dblink_exec('a', 'ROLLBACK');
+SELECT is(pg_temp.ask('b', pg_temp.hold(:'bob', :'schedule', pg_temp.seat(:'seats', 4), 4)), 'CREATED', 'what was not committed is free again');
+
+-- Of two uses of a token, and of two with one key, the second waits for the first.
+SELECT dblink_exec('a', 'BEGIN');
+SELECT is(pg_temp.ask('a', pg_temp.hold(:'ann', :'schedule', pg_temp.seat(:'seats', 12), 5)), 'CREATED', 'a uses its token, not committed');
+SELECT ok(pg_temp.waits('b', pg_temp.hold(:'ann', :'schedule', pg_temp.seat(:'seats', 13), 5)), 'another use of it waits');
+SELECT dblink_exec('a', 'COMMIT');
+SELECT is(pg_temp.answer('b'), 'QUEUE_TOKEN_USED', 'and is refused once the first has committed');
+SELECT dblink_exec('a', 'BEGIN');
+SELECT is(pg_temp.ask('a', pg_temp.hold(:'ann', :'schedule', pg_temp.seat(:'seats', 14), 6, 'k')), 'CREATED', 'a uses a key, not committed');
+SELECT ok(pg_temp.waits('b', pg_temp.hold(:'ann', :'schedule', pg_temp.seat(:'seats', 14), 6, 'k')), 'the same request waits');
+SELECT dblink_exec('a', 'COMMIT');
+SELECT is(pg_temp.answer('b'), 'CREATED', 'and has the same answer');
+SELECT dblink_exec('a', 'BEGIN');
+SELECT is(pg_temp.ask('a', pg_temp.hold(:'ann', :'schedule', pg_temp.seat(:'seats', 15), 7, 'k2')), 'CREATED', 'a takes long over a key');
+SELECT dblink_exec('b', 'SET lock_timeout = ''50ms''');
+SELECT ok(NOT pg_temp.waits('b', pg_temp.hold(:'ann', :'schedule', pg_temp.seat(:'seats', 15), 7, 'k2')), 'the same request waits no longer than lock_timeout');
+SELECT matches(pg_temp.answer('b'), 'lock timeout', 'then it is told so');
+SELECT dblink_exec('b', 'RESET lock_timeout');
+SELECT dblink_exec('a', 'COMMIT');
+
+-- Paid in time, though the time runs out before the commit.
+SELECT pg_temp.reservation(:'ann', :'schedule', 5) AS r12, pg_temp.reservation(:'ann', :'schedule', 6) AS r14, pg_temp.reservation(:'ann', :'schedule', 7) AS r15 \gset
+SELECT dblink_exec('b', format('UPDATE reservation.reservations SET hold_expires_at = clock_timestamp() + ''1 second'' WHERE reservation_id = %L', r)),
+    dblink_exec('b', format('UPDATE reservation.seats SET hold_expires_at = clock_timestamp() + ''1 second'' WHERE reservation_id = %L', r))
+FROM unnest(ARRAY[:'r12', :'r14']) r;
+SELECT dblink_exec('a', 'BEGIN');
+SELECT is(pg_temp.ask('a', 'SELECT outcome FROM reservation.claim_for_payment(%L, %L, 1000)', :'ann', :'r12'), 'OK', 'a payment claims a hold in its last moment');
+SELECT ok(pg_temp.waits('reader', 'SELECT outcome FROM reservation.claim_for_payment(%L, %L, 1000)', :'ann', :'r12'), 'a second payment of it waits');
+SELECT pg_sleep(1);
+SELECT is(pg_temp.ask('b', pg_temp.hold(:'bob', :'schedule', pg_temp.seat(:'seats', 12), 8)), 'SEAT_NOT_AVAILABLE', 'its time is up, but nobody else gets the seat');
+SELECT is(pg_temp.ask('b', 'SELECT body FROM reservation.sweep(100)'), '{"expired":1}', 'and the sweeper takes the other dead hold only');
+SELECT is(pg_temp.ask('a', 'SELECT outcome FROM reservation.confirm(%L, %L)', :'r12', :'r14'), 'OK', 'the payment is confirmed');
+SELECT dblink_exec('a', 'ROLLBACK');
+SELECT is(pg_temp.answer('reader'), 'RESERVATION_EXPIRED', 'had it come to nothing, the second would be too late: waiting brings no dead hold back');
+
+-- Somebody takes over a dead hold's seat while its owner tries to pay.
+SELECT dblink_exec('b', format('UPDATE reservation.%s SET hold_expires_at = clock_timestamp() - interval ''1 ms'' WHERE reservation_id = %L', t, :'r15')) FROM unnest(ARRAY['reservations', 'seats']) t;
+SELECT dblink_exec('a', 'BEGIN');
+SELECT is(pg_temp.ask('a', pg_temp.hold(:'bob', :'schedule', pg_temp.seat(:'seats', 15), 9)), 'CREATED', 'a dead hold''s seat is taken over, not committed');
+SELECT is(pg_temp.ask('b', 'SELECT outcome FROM reservation.confirm(%L, %L)', :'r15', :'r15'), 'RESERVATION_EXPIRED', 'a late confirm of the dead hold comes too late, and is told so at once');
+SELECT is(pg_temp.ask('b', 'SELECT outcome FROM reservation.cancel(%L, %L, NULL)', :'ann', :'r15'), 'RESERVATION_EXPIRED', 'a late cancel too');
+SELECT is(pg_temp.ask('b', 'SELECT outcome FROM reservation.payment_failed(%L, 1)', :'r15'), 'OK', 'a late failure');
+SELECT dblink_exec('a', 'COMMIT');
+SELECT is(status || ' ' || hold_epoch, 'HOLD 2', 'none of them touches the seat') FROM reservation.seats WHERE seat_id = (:'seats'::uuid[])[15];
+
+-- One sweeper at a time.
+SELECT dblink_exec('a', 'BEGIN');
+SELECT is(pg_temp.ask('a', 'SELECT body FROM reservation.sweep(1)'), '{"expired":1}', 'a sweeps one of two dead holds');
+SELECT is(pg_temp.ask('b', 'SELECT body FROM reservation.sweep(100)'), '{"expired":0}', 'meanwhile b leaves it at that');
+SELECT dblink_exec('a', 'COMMIT');
+SELECT is(pg_temp.ask('b', 'SELECT body FROM reservation.sweep(100)'), '{"expired":1}', 'then sweeps the other');
+SELECT is_empty('SELECT * FROM reservation.invariants', 'no invariant is hurt');
+
+SELECT dblink_exec('a', format('DELETE FROM %s', t)) FROM unnest(ARRAY[
+	format('reservation.reservation_seats WHERE schedule_id = %L', :'schedule'), format('reservation.reservations WHERE schedule_id = %L', :'schedule'),
+	format('reservation.seats WHERE schedule_id = %L', :'schedule'), format('reservation.sections WHERE schedule_id = %L', :'schedule'),
+	format('reservation.schedules WHERE schedule_id = %L', :'schedule'), format('reservation.concerts WHERE concert_id = %L', :'concert'),
+	format('platform.idempotency WHERE user_id = %L', :'ann')]) t;
+SELECT dblink_disconnect(c) FROM unnest(ARRAY['a', 'b', 'reader']) c;
+SELECT * FROM finish();

@@ -1,0 +1,222 @@
+/*
+ * loop.h on poll(2), for tests: no Kore, no threads, one turn at a time.
+ *
+ * It is as strict as the real one: watches are freed only between turns,
+ * events for an unwatched descriptor are not delivered, and what is deferred
+ * while deferred calls run waits for the next turn.
+ */
+#include <sys/queue.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "ct/loop.h"
+#include "loop_poll.h"
+
+#define WATCHES_MAX	256
+#define TICKS_MAX	16
+
+struct ct_watch {
+	int		 fd;
+	int		 events;
+	ct_watch_cb	 cb;		/* NULL: unwatched */
+	void		*arg;
+};
+
+struct deferred {
+	void			 (*cb)(void *);
+	void			*arg;
+	STAILQ_ENTRY(deferred)	 list;
+};
+
+struct tick {
+	uint64_t	  interval;
+	uint64_t	  next;
+	void		 (*cb)(void *);
+	void		 *arg;
+};
+
+static struct ct_watch		*watches[WATCHES_MAX];
+static unsigned			 watches_count;
+static struct tick		 ticks[TICKS_MAX];
+static unsigned			 ticks_count;
+static STAILQ_HEAD(, deferred)	 deferred = STAILQ_HEAD_INITIALIZER(deferred);
+
+struct ct_watch *
+ct_loop_watch(int fd, int events, ct_watch_cb cb, void *arg)
+{
+	struct ct_watch	*watch;
+
+	assert(watches_count < WATCHES_MAX);
+	watch = calloc(1, sizeof(*watch));
+	assert(watch != NULL);
+	watch->fd = fd;
+	watch->events = events;
+	watch->cb = cb;
+	watch->arg = arg;
+	watches[watches_count++] = watch;
+	return (watch);
+}
+
+void
+ct_loop_watch_set(struct ct_watch *watch, int events)
+{
+	watch->events = events;
+}
+
+void
+ct_loop_unwatch(struct ct_watch **watchp)
+{
+	if (*watchp == NULL)
+		return;
+	(*watchp)->events = 0;
+	(*watchp)->cb = NULL;
+	*watchp = NULL;
+}
+
+uint64_t
+ct_loop_now_ms(void)
+{
+	struct timespec	now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return ((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+}
+
+void
+ct_loop_every(uint64_t interval_ms, void (*cb)(void *arg), void *arg)
+{
+	assert(ticks_count < TICKS_MAX);
+	ticks[ticks_count].interval = interval_ms;
+	ticks[ticks_count].next = ct_loop_now_ms() + interval_ms;
+	ticks[ticks_count].cb = cb;
+	ticks[ticks_count].arg = arg;
+	ticks_count++;
+}
+
+void
+ct_loop_defer(void (*cb)(void *arg), void *arg)
+{
+	struct deferred	*item;
+
+	item = calloc(1, sizeof(*item));
+	assert(item != NULL);
+	item->cb = cb;
+	item->arg = arg;
+	STAILQ_INSERT_TAIL(&deferred, item, list);
+}
+
+static void
+sweep(void)
+{
+	unsigned	i, kept = 0;
+
+	for (i = 0; i < watches_count; i++) {
+		if (watches[i]->cb == NULL)
+			free(watches[i]);
+		else
+			watches[kept++] = watches[i];
+	}
+	watches_count = kept;
+}
+
+static void
+run_events(int wait_ms)
+{
+	struct pollfd	 fds[WATCHES_MAX];
+	struct ct_watch	*polled[WATCHES_MAX];
+	unsigned	 i, n = 0;
+	int		 events;
+
+	for (i = 0; i < watches_count; i++) {
+		if (watches[i]->events == 0)
+			continue;
+		polled[n] = watches[i];
+		fds[n].fd = watches[i]->fd;
+		fds[n].revents = 0;
+		fds[n].events = (short)((watches[i]->events & CT_READ ? POLLIN : 0) |
+		    (watches[i]->events & CT_WRITE ? POLLOUT : 0));
+		n++;
+	}
+	if (poll(fds, n, wait_ms) == -1) {
+		assert(errno == EINTR);
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		/* A descriptor closed while it was watched: epoll would have hidden it. */
+		assert(!(fds[i].revents & POLLNVAL));
+		if (fds[i].revents & (POLLERR | POLLHUP))
+			events = CT_READ | CT_WRITE;
+		else
+			events = (fds[i].revents & POLLIN ? CT_READ : 0) |
+			    (fds[i].revents & POLLOUT ? CT_WRITE : 0);
+		if (events != 0 && polled[i]->cb != NULL)
+			polled[i]->cb(polled[i]->arg, events);
+	}
+}
+
+void
+loop_poll_turn(int wait_ms)
+{
+	STAILQ_HEAD(, deferred)	 batch = STAILQ_HEAD_INITIALIZER(batch);
+	struct deferred		*item;
+	unsigned		 i;
+	uint64_t		 now;
+
+	run_events(STAILQ_EMPTY(&deferred) ? wait_ms : 0);
+
+	now = ct_loop_now_ms();
+	for (i = 0; i < ticks_count; i++) {
+		if (ticks[i].next > now)
+			continue;
+		ticks[i].next = now + ticks[i].interval;
+		ticks[i].cb(ticks[i].arg);
+	}
+
+	STAILQ_CONCAT(&batch, &deferred);
+	while ((item = STAILQ_FIRST(&batch)) != NULL) {
+		STAILQ_REMOVE_HEAD(&batch, list);
+		item->cb(item->arg);
+		free(item);
+	}
+	sweep();
+}
+
+bool
+loop_poll_until(bool (*done)(void *arg), void *arg, uint64_t limit_ms)
+{
+	uint64_t	end = ct_loop_now_ms() + limit_ms;
+
+	while (!done(arg)) {
+		if (ct_loop_now_ms() >= end)
+			return (false);
+		loop_poll_turn(10);
+	}
+	return (true);
+}
+
+void
+loop_poll_for(uint64_t ms)
+{
+	uint64_t	end = ct_loop_now_ms() + ms;
+
+	while (ct_loop_now_ms() < end)
+		loop_poll_turn(10);
+}
+
+void
+loop_poll_reset(void)
+{
+	struct deferred	*item;
+
+	ticks_count = 0;
+	while ((item = STAILQ_FIRST(&deferred)) != NULL) {
+		STAILQ_REMOVE_HEAD(&deferred, list);
+		free(item);
+	}
+	sweep();
+	assert(watches_count == 0);
+}

@@ -1,0 +1,135 @@
+/*
+ * What the card provider's answers are taken for. The promise: nothing is final
+ * that is not on the list, and nothing is about us that does not name our order
+ * and our amount.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "card_internal.h"
+
+#define ORDER	"0193d7a0-0000-7000-8000-000000000001"
+#define PAYMENT(status, total, balance)	"{\"paymentKey\":\"k\",\"orderId\":\"" ORDER "\",\"status\":\"" status "\"," \
+	"\"totalAmount\":" total ",\"balanceAmount\":" balance ",\"cancels\":null,\"method\":\"카드\"}"
+
+static char	code[CT_CARD_CODE_TEXT];
+
+static enum ct_card_result
+says(enum ct_card_call call, long status, const char *body)
+{
+	(void)strcpy(code, "before");
+	return (ct_card_read(call, ORDER, 5000, status, body, strlen(body), code));
+}
+
+Test(card_answer, a_success_is_of_this_order_and_amount)
+{
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, PAYMENT("DONE", "5000", "5000")), CT_CARD_IS_CAPTURED);
+	cr_assert_str_eq(code, "");
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, PAYMENT("DONE", "4999", "4999")), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, PAYMENT("DONE", "\"5000\"", "5000")), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, PAYMENT("DONE", "5000", "4000")), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, "{\"orderId\":\"another\",\"status\":\"DONE\",\"totalAmount\":5000,"
+	    "\"balanceAmount\":5000}"), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CANCEL, 200, PAYMENT("CANCELED", "5000", "0")), CT_CARD_IS_CANCELLED);
+	cr_assert_eq(says(CT_CARD_CANCEL, 200, PAYMENT("PARTIAL_CANCELED", "5000", "1000")), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CANCEL, 200, PAYMENT("CANCELED", "5000", "1000")), CT_CARD_IS_UNKNOWN);
+}
+
+Test(card_answer, a_call_is_told_only_what_it_asked_for)
+{
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, PAYMENT("IN_PROGRESS", "5000", "5000")), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, PAYMENT("ABORTED", "5000", "0")), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, PAYMENT("CANCELED", "5000", "0")), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CANCEL, 200, PAYMENT("DONE", "5000", "5000")), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CANCEL, 403, "{\"code\":\"REJECT_CARD_PAYMENT\"}"), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CANCEL, 400, "{\"code\":\"ALREADY_CANCELED_PAYMENT\"}"), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_FIND, 403, "{\"code\":\"REJECT_CARD_PAYMENT\"}"), CT_CARD_IS_UNKNOWN);
+}
+
+Test(card_answer, a_look_up_tells_every_state)
+{
+	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("DONE", "5000", "5000")), CT_CARD_IS_CAPTURED);
+	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("CANCELED", "5000", "0")), CT_CARD_IS_CANCELLED);
+	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("ABORTED", "5000", "5000")), CT_CARD_IS_DECLINED);
+	cr_assert_str_eq(code, "ABORTED");
+	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("EXPIRED", "5000", "5000")), CT_CARD_IS_DECLINED);
+	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("READY", "5000", "5000")), CT_CARD_IS_ABSENT);
+	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("IN_PROGRESS", "5000", "5000")), CT_CARD_IS_ABSENT);
+	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("WAITING_FOR_DEPOSIT", "5000", "5000")), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_FIND, 404, "{\"code\":\"NOT_FOUND_PAYMENT\",\"message\":\"m\"}"), CT_CARD_IS_ABSENT);
+	cr_assert_eq(says(CT_CARD_FIND, 404, "{\"code\":\"NOT_FOUND\"}"), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_FIND, 404, ""), CT_CARD_IS_UNKNOWN);
+}
+
+Test(card_answer, only_listed_refusals_are_final)
+{
+	cr_assert_eq(says(CT_CARD_CONFIRM, 403, "{\"code\":\"REJECT_CARD_PAYMENT\",\"message\":\"m\"}"), CT_CARD_IS_DECLINED);
+	cr_assert_str_eq(code, "REJECT_CARD_PAYMENT");
+	cr_assert_eq(says(CT_CARD_CONFIRM, 404, "{\"code\":\"NOT_FOUND_PAYMENT_SESSION\"}"), CT_CARD_IS_DECLINED);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 500, "{\"code\":\"REJECT_CARD_PAYMENT\"}"), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 302, "{\"code\":\"REJECT_CARD_PAYMENT\"}"), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 400, "{\"code\":\"ALREADY_PROCESSED_PAYMENT\"}"), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 400, "{\"code\":\"PROVIDER_ERROR\"}"), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 401, "{\"code\":\"UNAUTHORIZED_KEY\"}"), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 409, "{\"code\":\"IDEMPOTENT_REQUEST_PROCESSING\"}"), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 400, "{\"code\":\"SOMETHING_NEW\"}"), CT_CARD_IS_UNKNOWN);
+	cr_assert_str_eq(code, "SOMETHING_NEW");
+	cr_assert_eq(says(CT_CARD_CONFIRM, 400, "{\"message\":\"no code\"}"), CT_CARD_IS_UNKNOWN);
+	cr_assert_str_eq(code, "");
+}
+
+Test(card_answer, what_is_broken_is_unknown)
+{
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, ""), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, "{\"paymentKey\":"), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, PAYMENT("DONE", "5000", "5000") "x"), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, "[]"), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, "<html>"), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 403, "<html>REJECT_CARD_PAYMENT</html>"), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 204, PAYMENT("DONE", "5000", "5000")), CT_CARD_IS_UNKNOWN);
+}
+
+/* Codes go to users and into logs. */
+Test(card_answer, a_code_looks_like_one)
+{
+	char	body[256];
+
+	(void)says(CT_CARD_CONFIRM, 400, "{\"code\":\"A B\"}");
+	cr_assert_str_eq(code, "");
+	(void)says(CT_CARD_CONFIRM, 400, "{\"code\":\"A\\nB\"}");
+	cr_assert_str_eq(code, "");
+	(void)says(CT_CARD_CONFIRM, 400, "{\"code\":7}");
+	cr_assert_str_eq(code, "");
+	(void)snprintf(body, sizeof(body), "{\"code\":\"%065d\"}", 0);
+	(void)says(CT_CARD_CONFIRM, 400, body);
+	cr_assert_str_eq(code, "");
+	(void)snprintf(body, sizeof(body), "{\"code\":\"%064d\"}", 0);
+	(void)says(CT_CARD_CONFIRM, 400, body);
+	cr_assert_eq(strlen(code), 64);
+}
+
+Test(card_answer, a_payment_key_needs_no_escaping)
+{
+	char	key[202] = { 0 };
+
+	cr_assert(ct_card_key_valid("tviva20250101_AZaz09-x"));
+	cr_assert_not(ct_card_key_valid(""));
+	cr_assert_not(ct_card_key_valid("../confirm"));
+	cr_assert_not(ct_card_key_valid("a\"b"));
+	cr_assert_not(ct_card_key_valid("a%2fb"));
+	memset(key, 'k', 200);
+	cr_assert(ct_card_key_valid(key));
+	key[200] = 'k';
+	cr_assert_not(ct_card_key_valid(key));
+}
+
+Test(card_answer, results_are_spelled_as_the_database_does)
+{
+	cr_assert_str_eq(ct_card_result_name(CT_CARD_IS_UNKNOWN), "UNKNOWN");
+	cr_assert_str_eq(ct_card_result_name(CT_CARD_IS_CAPTURED), "CAPTURED");
+	cr_assert_str_eq(ct_card_result_name(CT_CARD_IS_CANCELLED), "CANCELLED");
+	cr_assert_str_eq(ct_card_result_name(CT_CARD_IS_DECLINED), "DECLINED");
+	cr_assert_str_eq(ct_card_result_name(CT_CARD_IS_ABSENT), "ABSENT");
+}

@@ -1,0 +1,90 @@
+/* What makes two requests the same. */
+#include <criterion/criterion.h>
+
+#include <string.h>
+
+#include "ct/idempotency.h"
+
+static const char *const	fields[] = { "id", "amount", "card", "list", NULL };
+
+static bool
+same(const char *one, const char *two)
+{
+	cJSON	*a = cJSON_Parse(one), *b = cJSON_Parse(two);
+	char	 hash_a[CT_REQUEST_HASH_TEXT], hash_b[CT_REQUEST_HASH_TEXT];
+
+	cr_assert_not_null(a, "%s", one);
+	cr_assert_not_null(b, "%s", two);
+	ct_request_hash("operation", a, fields, hash_a);
+	ct_request_hash("operation", b, fields, hash_b);
+	cr_assert_eq(strlen(hash_a), 64);
+	cJSON_Delete(a);
+	cJSON_Delete(b);
+	return (strcmp(hash_a, hash_b) == 0);
+}
+
+Test(idempotency, how_it_is_written_does_not_count)
+{
+	cr_assert(same("{\"id\":\"a\",\"amount\":1000}", " { \"amount\" : 1000.0 , \"id\" : \"\\u0061\" } "));
+	cr_assert(same("{\"amount\":1000}", "{\"amount\":1e3}"));
+	cr_assert(same("{\"amount\":0}", "{\"amount\":-0}"));
+	cr_assert(same("{\"card\":{\"a\":1,\"b\":[1,2]}}", "{\"card\":{\"b\":[1,2],\"a\":1}}"));
+	cr_assert(same("{\"id\":\"0190A0B0-C0D0-7000-8000-00000000ABCD\"}", "{\"id\":\"0190a0b0-c0d0-7000-8000-00000000abcd\"}"));
+}
+
+Test(idempotency, fields_that_nobody_reads_do_not_count)
+{
+	cr_assert(same("{\"amount\":1,\"note\":\"x\"}", "{\"amount\":1,\"note\":\"y\",\"other\":[]}"));
+}
+
+Test(idempotency, what_is_asked_for_counts)
+{
+	cr_assert_not(same("{\"amount\":1000}", "{\"amount\":1001}"));
+	cr_assert_not(same("{\"amount\":1000}", "{\"amount\":\"1000\"}"));
+	cr_assert_not(same("{\"amount\":1000}", "{}"));
+	cr_assert_not(same("{\"list\":[1,2]}", "{\"list\":[2,1]}"));
+	cr_assert_not(same("{\"list\":[\"a,b\"]}", "{\"list\":[\"a\",\"b\"]}"));
+	cr_assert_not(same("{\"id\":\"x\"}", "{\"card\":\"x\"}"));
+	cr_assert_not(same("{\"id\":null}", "{}"));
+	cr_assert_not(same("{\"id\":true}", "{\"id\":false}"));
+}
+
+Test(idempotency, operations_are_apart)
+{
+	cJSON	*body = cJSON_Parse("{\"amount\":1}");
+	char	 one[CT_REQUEST_HASH_TEXT], two[CT_REQUEST_HASH_TEXT];
+
+	ct_request_hash("points.charge", body, fields, one);
+	ct_request_hash("payments.pay", body, fields, two);
+	cr_assert_str_neq(one, two);
+	cJSON_Delete(body);
+}
+
+Test(idempotency, the_hash_is_the_same_on_every_day)
+{
+	cJSON	*body = cJSON_Parse("{\"amount\":1000}");
+	char	 hash[CT_REQUEST_HASH_TEXT];
+
+	/* Kept in the database for weeks: sha256 of "points.charge","amount":1000 */
+	ct_request_hash("points.charge", body, fields, hash);
+	cr_assert_str_eq(hash, "86f0a8abb614083cb1789070a8347e1dec58bb0594ca550956d9141b1be91d6e");
+	cJSON_Delete(body);
+}
+
+Test(idempotency, keys_are_1_to_255_printable_ascii)
+{
+	char	key[258];
+
+	cr_assert(ct_idempotency_key_valid("x"));
+	cr_assert(ct_idempotency_key_valid("a key ~!"));
+	cr_assert_not(ct_idempotency_key_valid(""));
+	cr_assert_not(ct_idempotency_key_valid("tab\t"));
+	cr_assert_not(ct_idempotency_key_valid("\x7f"));
+	cr_assert_not(ct_idempotency_key_valid("\xed\x95\x9c"));
+	memset(key, 'k', sizeof(key));
+	key[255] = '\0';
+	cr_assert(ct_idempotency_key_valid(key));
+	key[255] = 'k';
+	key[256] = '\0';
+	cr_assert_not(ct_idempotency_key_valid(key));
+}

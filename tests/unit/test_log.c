@@ -1,0 +1,109 @@
+/* Log lines, read back from a file in place of standard error. */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "ct/log.h"
+
+static FILE	*lines;
+
+static void
+start(void)
+{
+	/* A second has just begun, so that all of a test falls into one. */
+	time_t	now = time(NULL);
+
+	while (time(NULL) == now)
+		(void)usleep(1000);
+	lines = tmpfile();
+	(void)dup2(fileno(lines), STDERR_FILENO);
+	ct_log_init("tests", CT_LOG_INFO);
+}
+
+TestSuite(log, .init = start);
+
+static cJSON *
+next_line(void)
+{
+	static char	text[4096];
+	static long	offset;
+
+	(void)fseek(lines, offset, SEEK_SET);
+	if (fgets(text, sizeof(text), lines) == NULL)
+		return (NULL);
+	offset = ftell(lines);
+	cr_assert_leq(strlen(text), 1024);
+	return (cJSON_Parse(text));
+}
+
+static const char *
+member(const cJSON *line, const char *name)
+{
+	return (cJSON_GetStringValue(cJSON_GetObjectItem(line, name)));
+}
+
+Test(log, a_line_is_one_json_object)
+{
+	cJSON	*line;
+
+	ct_log(CT_LOG_WARNING, "request-1", "a \"quoted\" %s\n%d", "text", 7);
+	line = next_line();
+	cr_assert_str_eq(member(line, "message"), "a \"quoted\" text\n7");
+	cr_assert_str_eq(member(line, "requestId"), "request-1");
+	cr_assert_str_eq(member(line, "level"), "warning");
+	cr_assert_str_eq(member(line, "service"), "tests");
+	cr_assert_eq(strlen(member(line, "time")), 24);
+	cJSON_Delete(line);
+}
+
+Test(log, what_is_below_the_level_is_not_printed)
+{
+	cJSON	*line;
+
+	ct_log(CT_LOG_DEBUG, NULL, "unseen");
+	ct_log(CT_LOG_INFO, NULL, "seen");
+	line = next_line();
+	cr_assert_str_eq(member(line, "message"), "seen");
+	cr_assert_null(member(line, "requestId"));
+	cJSON_Delete(line);
+}
+
+Test(log, a_long_message_is_cut_and_still_json)
+{
+	static char	 message[5000], controls[900];
+	cJSON		*line;
+	int		 i;
+
+	for (i = 0; i + 3 < (int)sizeof(message); i += 3)
+		memcpy(message + i, "\xed\x95\x9c", 3);
+	ct_log(CT_LOG_INFO, NULL, "%s", message);
+	cr_assert_not_null(line = next_line());
+	cJSON_Delete(line);
+	memset(controls, 1, sizeof(controls) - 1);
+	ct_log(CT_LOG_INFO, NULL, "%s", controls);
+	cr_assert_not_null(line = next_line());
+	cJSON_Delete(line);
+}
+
+Test(log, past_a_hundred_lines_a_second_they_are_only_counted)
+{
+	cJSON	*line;
+	int	 i;
+
+	for (i = 0; i < 130; i++)
+		ct_log(CT_LOG_INFO, NULL, "%d", i);
+	for (i = 0; (line = next_line()) != NULL; i++)
+		cJSON_Delete(line);
+	cr_assert_eq(i, 100);
+	(void)usleep(1100 * 1000);
+	ct_log(CT_LOG_INFO, NULL, "later");
+	line = next_line();
+	cr_assert_eq(cJSON_GetObjectItem(line, "leftOut")->valueint, 30);
+	cJSON_Delete(line);
+}

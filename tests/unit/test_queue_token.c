@@ -1,0 +1,131 @@
+/* Queue tokens. */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "ct/queue_token.h"
+
+static const char	short_secret[] = "a-secret-for-tests-of-more-than-32-bytes";
+static char		path[] = "/tmp/ct-queue-token-XXXXXX";
+
+static void
+use_secret(const char *secret)
+{
+	FILE	*file = fopen(path, "w");
+
+	cr_assert_not_null(file);
+	cr_assert_geq(fputs(secret, file), 0);
+	(void)fclose(file);
+	(void)setenv("QUEUE_TOKEN_SECRET_FILE", path, 1);
+	ct_queue_token_configure();
+}
+
+static void
+start(void)
+{
+	(void)close(mkstemp(path));
+	use_secret(short_secret);
+}
+
+static void
+end(void)
+{
+	(void)unlink(path);
+}
+
+TestSuite(queue_token, .init = start, .fini = end);
+
+static struct ct_queue_token
+some_token(void)
+{
+	struct ct_queue_token	token = { .seq = UINT64_C(1700000000123456), .issued_ms = UINT64_C(1700000000123),
+		.epoch = UINT64_C(0xfedcba9876543210) };
+
+	ct_uuid_v7(&token.schedule);
+	ct_uuid_v7(&token.user);
+	return (token);
+}
+
+Test(queue_token, it_says_again_what_was_signed)
+{
+	struct ct_queue_token	token = some_token(), back;
+	char			text[CT_QUEUE_TOKEN_TEXT];
+
+	ct_queue_token_sign(&token, text);
+	cr_assert_leq(strlen(text), 200);
+	cr_assert(ct_queue_token_verify(text, &back));
+	cr_assert_eq(memcmp(&token.schedule, &back.schedule, 16), 0);
+	cr_assert_eq(memcmp(&token.user, &back.user, 16), 0);
+	cr_assert_eq(back.seq, token.seq);
+	cr_assert_eq(back.issued_ms, token.issued_ms);
+	cr_assert_eq(back.epoch, token.epoch);
+}
+
+static void
+check_tag(const char *secret)
+{
+	struct ct_queue_token	token = some_token();
+	char			text[CT_QUEUE_TOKEN_TEXT];
+	unsigned char		bytes[73], digest[32];
+
+	ct_queue_token_sign(&token, text);
+	cr_assert_eq(ct_base64url_decode(text, strlen(text), bytes, sizeof(bytes)), 73);
+	HMAC(EVP_sha256(), secret, (int)strlen(secret), bytes, 57, digest, NULL);
+	cr_assert_eq(memcmp(digest, bytes + 57, 16), 0);
+}
+
+Test(queue_token, the_tag_is_hmac_sha_256_also_with_a_secret_longer_than_a_block)
+{
+	static const char	long_secret[] = "a-secret-longer-than-the-sixty-four-bytes-of-a-block-of-sha-256-0123456789";
+
+	check_tag(short_secret);
+	use_secret(long_secret);
+	check_tag(long_secret);
+}
+
+Test(queue_token, any_change_is_refused)
+{
+	struct ct_queue_token	token = some_token(), back;
+	char			text[CT_QUEUE_TOKEN_TEXT], changed[CT_QUEUE_TOKEN_TEXT];
+	size_t			i;
+
+	ct_queue_token_sign(&token, text);
+	for (i = 0; text[i] != '\0'; i++) {
+		memcpy(changed, text, sizeof(changed));
+		changed[i] = changed[i] == 'A' ? 'B' : 'A';
+		cr_assert_not(ct_queue_token_verify(changed, &back), "character %zu", i);
+	}
+}
+
+Test(queue_token, what_is_none_is_refused)
+{
+	struct ct_queue_token	token = some_token(), back;
+	char			text[CT_QUEUE_TOKEN_TEXT], longer[300];
+
+	ct_queue_token_sign(&token, text);
+	(void)snprintf(longer, sizeof(longer), "%sAAAA", text);
+	cr_assert_not(ct_queue_token_verify(longer, &back));
+	memset(longer, 'A', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	cr_assert_not(ct_queue_token_verify(longer, &back));
+	text[strlen(text) - 1] = '\0';
+	cr_assert_not(ct_queue_token_verify(text, &back));
+	cr_assert_not(ct_queue_token_verify("", &back));
+	cr_assert_not(ct_queue_token_verify("not a token", &back));
+}
+
+Test(queue_token, another_secret_refuses_it)
+{
+	struct ct_queue_token	token = some_token(), back;
+	char			text[CT_QUEUE_TOKEN_TEXT];
+
+	ct_queue_token_sign(&token, text);
+	use_secret("another-secret-for-tests-of-more-than-32");
+	cr_assert_not(ct_queue_token_verify(text, &back));
+}

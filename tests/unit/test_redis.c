@@ -1,0 +1,396 @@
+/*
+ * The Redis client against a stand-in server in the same process, on the same
+ * loop, that answers what the test says: silence, an error, or the end.
+ */
+#include <criterion/criterion.h>
+
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ct/buf.h"
+#include "ct/log.h"
+#include "ct/loop.h"
+#include "ct/redis.h"
+#include "loop_poll.h"
+
+/* The server: one client at a time, everything received kept as text. */
+
+static int		 listener = -1, client = -1;
+static struct ct_watch	*listener_watch, *client_watch;
+static struct ct_buf	 received;
+static bool		 greets = true;
+static unsigned		 accepted;
+
+static void
+server_say(const char *text)
+{
+	cr_assert_eq(write(client, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+static void
+server_hang_up(void)
+{
+	ct_loop_unwatch(&client_watch);
+	if (client != -1)
+		close(client);
+	client = -1;
+}
+
+static void
+on_client(void *arg, int events)
+{
+	char	data[4096];
+	ssize_t	len;
+
+	(void)arg;
+	(void)events;
+	len = read(client, data, sizeof(data));
+	if (len <= 0) {
+		server_hang_up();
+		return;
+	}
+	ct_buf_append(&received, data, (size_t)len);
+	if (greets && strstr(received.data, "PING\r\n") != NULL) {
+		ct_buf_deinit(&received);
+		server_say("+PONG\r\n");
+	}
+}
+
+static void
+on_listener(void *arg, int events)
+{
+	(void)arg;
+	(void)events;
+	server_hang_up();
+	client = accept(listener, NULL, NULL);
+	accepted++;
+	client_watch = ct_loop_watch(client, CT_READ, on_client, NULL);
+}
+
+static void
+server_start(const char *password_file)
+{
+	struct sockaddr_in	address = { .sin_family = AF_INET };
+	socklen_t		len = sizeof(address);
+	char			port[8];
+
+	ct_buf_init(&received, 65536);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(bind(listener, (struct sockaddr *)&address, len), 0);
+	cr_assert_eq(listen(listener, 8), 0);
+	cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+	listener_watch = ct_loop_watch(listener, CT_READ, on_listener, NULL);
+
+	(void)snprintf(port, sizeof(port), "%u", ntohs(address.sin_port));
+	setenv("REDIS_HOST", "localhost", 1);
+	setenv("REDIS_PORT", port, 1);
+	setenv("REDIS_TIMEOUT_MS", "200", 1);
+	setenv("REDIS_PASSWORD_FILE", password_file, 1);
+	ct_log_init("test", CT_LOG_ERROR);
+	ct_redis_configure();
+}
+
+static bool
+received_has(void *text)
+{
+	return (strstr(received.data, text) != NULL);
+}
+
+/* Answers. */
+
+static struct {
+	unsigned	 times;
+	int		 type;		/* 0: no answer */
+	char		 text[64];
+} answers[32];
+static unsigned	answered;
+static unsigned	numbers[32];
+
+static void
+on_answer(const redisReply *reply, void *arg)
+{
+	unsigned	*number = arg;
+
+	answered++;
+	answers[*number].times++;
+	if (reply != NULL) {
+		answers[*number].type = reply->type;
+		if (reply->str != NULL)
+			(void)snprintf(answers[*number].text, sizeof(answers[*number].text), "%s",
+			    reply->str);
+	}
+}
+
+static void
+call(struct ct_redis *redis, unsigned number, const char *name, const char *arg)
+{
+	const char	*argv[2] = { name, arg };
+
+	numbers[number] = number;
+	ct_redis_call(redis, arg != NULL ? 2 : 1, argv, NULL, on_answer, &numbers[number]);
+}
+
+static bool
+is_ready(void *redis)
+{
+	return (ct_redis_ready(redis));
+}
+
+static bool
+is_not_ready(void *redis)
+{
+	return (!ct_redis_ready(redis));
+}
+
+static bool
+have_answers(void *count)
+{
+	return (answered >= *(unsigned *)count);
+}
+
+static void
+wait_answers(unsigned count)
+{
+	cr_assert(loop_poll_until(have_answers, &count, 2000));
+	cr_assert_eq(answered, count);
+}
+
+static void
+first_command(struct ct_redis *redis, void *arg)
+{
+	(void)arg;
+	call(redis, 31, "FIRST", NULL);
+}
+
+Test(redis, nothing_is_answered_inside_the_call)
+{
+	struct ct_redis	*redis;
+
+	server_start("");
+	redis = ct_redis_init(NULL, NULL);
+	cr_assert(!ct_redis_ready(redis));
+	call(redis, 0, "GET", "a");
+	cr_assert_eq(answers[0].times, 0);
+	cr_assert_eq(ct_redis_pending(redis), 1);
+	loop_poll_turn(0);
+	cr_assert_eq(answers[0].times, 1);
+	cr_assert_eq(answers[0].type, 0, "not connected: no answer, at once");
+	ct_redis_deinit(&redis);
+	cr_assert_null(redis);
+}
+
+Test(redis, answers_find_their_commands_in_order)
+{
+	struct ct_redis	*redis;
+	unsigned	 i;
+
+	server_start("");
+	redis = ct_redis_init(NULL, NULL);
+	cr_assert(loop_poll_until(is_ready, redis, 2000));
+	for (i = 0; i < 3; i++)
+		call(redis, i, "GET", "a");
+	loop_poll_for(20);
+	server_say("+one\r\n-ERR two\r\n$5\r\nthree\r\n");
+	wait_answers(3);
+	cr_assert_str_eq(answers[0].text, "one");
+	cr_assert_eq(answers[1].type, REDIS_REPLY_ERROR);
+	cr_assert_str_eq(answers[2].text, "three");
+	cr_assert_eq(ct_redis_pending(redis), 0);
+	ct_redis_deinit(&redis);
+}
+
+/* Three commands in one, which are answered or not answered one by one. */
+static void
+on_part(const redisReply *reply, void *arg)
+{
+	unsigned	*part = arg;
+
+	on_answer(reply, part);
+	(*part)++;
+}
+
+static void
+send_three(struct ct_redis *redis, unsigned *part)
+{
+	static const char *const	commands[] = { "*1\r\n$1\r\nA\r\n", "*1\r\n$1\r\nB\r\n", "*1\r\n$1\r\nC\r\n" };
+
+	ct_redis_send(redis, 3, commands, (const size_t[]){ 11, 11, 11 }, on_part, part);
+}
+
+Test(redis, commands_sent_as_one_call_are_answered_each)
+{
+	struct ct_redis	*redis;
+	unsigned	 part = 0, refused = 4, lost = 8;
+
+	server_start("");
+	redis = ct_redis_init(NULL, NULL);
+	send_three(redis, &refused);
+	cr_assert_eq(ct_redis_pending(redis), 1);
+	cr_assert(loop_poll_until(is_ready, redis, 2000));
+	cr_assert_eq(refused, 7, "not connected: three times no answer");
+	cr_assert_eq(answers[6].type, 0);
+
+	send_three(redis, &part);
+	cr_assert(loop_poll_until(received_has, (char[]){ "A\r\n*1\r\n$1\r\nB\r\n*1\r\n$1\r\nC" }, 2000));
+	server_say("+one\r\n:2\r\n");
+	wait_answers(5);
+	cr_assert_eq(ct_redis_pending(redis), 1);
+	server_say("+three\r\n");
+	wait_answers(6);
+	cr_assert_str_eq(answers[0].text, "one");
+	cr_assert_eq(answers[1].type, REDIS_REPLY_INTEGER);
+	cr_assert_str_eq(answers[2].text, "three");
+	cr_assert_eq(ct_redis_pending(redis), 0);
+
+	send_three(redis, &lost);
+	loop_poll_for(20);
+	server_say("+one\r\n");
+	loop_poll_for(20);
+	server_hang_up();
+	wait_answers(9);
+	cr_assert_str_eq(answers[8].text, "one");
+	cr_assert_eq(answers[9].type, 0);
+	cr_assert_eq(answers[10].type, 0);
+	cr_assert_eq(ct_redis_pending(redis), 0);
+	ct_redis_deinit(&redis);
+}
+
+Test(redis, on_connect_goes_before_anything_else)
+{
+	struct ct_redis	*redis;
+
+	server_start("");
+	redis = ct_redis_init(first_command, NULL);
+	cr_assert(loop_poll_until(is_ready, redis, 2000));
+	call(redis, 0, "SECOND", NULL);
+	cr_assert(loop_poll_until(received_has, (char[]){ "SECOND" }, 2000));
+	cr_assert_lt(strstr(received.data, "FIRST"), strstr(received.data, "SECOND"));
+	ct_redis_deinit(&redis);
+	cr_assert_eq(answers[0].times, 1, "closing answers what is in flight");
+	cr_assert_eq(answers[31].times, 1);
+}
+
+Test(redis, a_server_that_is_loading_counts_as_down)
+{
+	struct ct_redis	*redis;
+
+	server_start("");
+	greets = false;
+	redis = ct_redis_init(NULL, NULL);
+	cr_assert(loop_poll_until(received_has, (char[]){ "PING" }, 2000));
+	server_say("-LOADING Redis is loading the dataset in memory\r\n");
+	loop_poll_for(30);
+	cr_assert(!ct_redis_ready(redis));
+	ct_buf_deinit(&received);
+	greets = true;
+	cr_assert(loop_poll_until(is_ready, redis, 2000), "and is tried again");
+	cr_assert_eq(accepted, 2);
+
+	call(redis, 0, "GET", "a");
+	call(redis, 1, "GET", "b");
+	loop_poll_for(20);
+	server_say("-LOADING Redis is loading the dataset in memory\r\n");
+	wait_answers(2);
+	cr_assert_eq(answers[0].type, REDIS_REPLY_ERROR);
+	cr_assert_eq(answers[1].type, 0);
+	cr_assert(!ct_redis_ready(redis));
+	ct_redis_deinit(&redis);
+}
+
+Test(redis, silence_ends_the_connection_and_all_that_waits)
+{
+	struct ct_redis	*redis;
+
+	server_start("");
+	redis = ct_redis_init(NULL, NULL);
+	cr_assert(loop_poll_until(is_ready, redis, 2000));
+	call(redis, 0, "GET", "a");
+	loop_poll_for(100);
+	call(redis, 1, "GET", "b");
+	loop_poll_for(50);
+	cr_assert_eq(answered, 0);
+	wait_answers(2);
+	cr_assert_eq(answers[0].type, 0);
+	cr_assert_eq(answers[1].type, 0);
+	cr_assert(!ct_redis_ready(redis));
+	cr_assert(loop_poll_until(is_ready, redis, 2000), "reconnected");
+	ct_redis_deinit(&redis);
+}
+
+Test(redis, a_lost_connection_is_made_again)
+{
+	struct ct_redis	*redis;
+
+	server_start("");
+	redis = ct_redis_init(first_command, NULL);
+	cr_assert(loop_poll_until(is_ready, redis, 2000));
+	call(redis, 0, "GET", "a");
+	loop_poll_for(20);
+	server_hang_up();
+	cr_assert(loop_poll_until(is_not_ready, redis, 2000));
+	cr_assert_eq(answers[0].times, 1);
+	cr_assert_eq(answers[0].type, 0);
+	cr_assert(loop_poll_until(is_ready, redis, 2000));
+	cr_assert_eq(accepted, 2);
+	ct_redis_deinit(&redis);
+	cr_assert_eq(answers[31].times, 2, "on_connect ran for each connection");
+}
+
+/* A callback that calls again, whatever it is told. */
+static struct ct_redis	*again_redis;
+
+static void
+call_again(const redisReply *reply, void *arg)
+{
+	const char	*argv[1] = { "AGAIN" };
+
+	(void)arg;
+	answered++;
+	if (reply == NULL && answered < 4)
+		ct_redis_call(again_redis, 1, argv, NULL, call_again, NULL);
+}
+
+Test(redis, calls_from_the_callback_of_a_lost_one_are_answered_too)
+{
+	const char	*argv[1] = { "FIRST" };
+
+	server_start("");
+	again_redis = ct_redis_init(NULL, NULL);
+	cr_assert(loop_poll_until(is_ready, again_redis, 2000));
+	ct_redis_call(again_redis, 1, argv, NULL, call_again, NULL);
+	loop_poll_for(20);
+	server_hang_up();
+	wait_answers(4);
+	cr_assert_eq(ct_redis_pending(again_redis), 0);
+	ct_redis_deinit(&again_redis);
+}
+
+Test(redis, the_password_goes_first)
+{
+	struct ct_redis	*redis;
+	char		 path[] = "/tmp/redis-password-XXXXXX";
+	int		 fd;
+
+	fd = mkstemp(path);
+	cr_assert_eq(write(fd, "s3cret word\n", 12), 12);
+	close(fd);
+	server_start(path);
+	unlink(path);
+
+	greets = false;
+	redis = ct_redis_init(NULL, NULL);
+	cr_assert(loop_poll_until(received_has, (char[]){ "PING" }, 2000));
+	cr_assert_not_null(strstr(received.data, "AUTH\r\n$11\r\ns3cret word\r\n"));
+	cr_assert_lt(strstr(received.data, "AUTH"), strstr(received.data, "PING"));
+	server_say("-WRONGPASS invalid username-password pair\r\n");
+	loop_poll_for(30);
+	cr_assert(!ct_redis_ready(redis));
+	ct_redis_deinit(&redis);
+}

@@ -1,0 +1,371 @@
+/* The checks that every request goes through, and their order. */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <jwt.h>
+
+#include "ct/config.h"
+#include "ct/jwt.h"
+#include "edge.h"
+
+#define ID	"0190a0b0-c0d0-7000-8000-00000000abcd"
+
+static unsigned			 handled;
+static struct ct_request	*held[64];
+static unsigned			 held_count;
+static struct {
+	char	user[CT_UUID_TEXT], ids[2][CT_UUID_TEXT], key[300], id[65];
+	char	raw[100];
+	bool	has_body;
+} seen;
+
+static void
+handler(struct ct_request *request)
+{
+	handled++;
+	memcpy(seen.user, request->user, sizeof(seen.user));
+	memcpy(seen.ids, request->path_id, sizeof(seen.ids));
+	memcpy(seen.id, request->id, sizeof(seen.id));
+	(void)snprintf(seen.key, sizeof(seen.key), "%s", request->idempotency_key == NULL ? "" : request->idempotency_key);
+	(void)snprintf(seen.raw, sizeof(seen.raw), "%s", request->raw_body == NULL ? "" : request->raw_body);
+	seen.has_body = request->body != NULL;
+	ct_reply_json(request, 200, "{}", 2);
+}
+
+static void
+hold_it(struct ct_request *request)
+{
+	held[held_count++] = request;
+}
+
+static const struct ct_route	routes[] = {
+	{ "GET", "/concerts", CT_PUBLIC, 0, CT_OK, handler },
+	{ "GET", "/concerts/{id}", CT_PUBLIC, 0, CT_CONCERT_NOT_FOUND, handler },
+	{ "GET", "/points", CT_USER, 0, CT_OK, handler },
+	{ "POST", "/points/charge", CT_USER, CT_BODY | CT_KEY_REQUIRED, CT_OK, handler },
+	{ "POST", "/hold", CT_USER, CT_BODY | CT_KEY_OPTIONAL, CT_OK, handler },
+	{ "POST", "/leave", CT_USER, 0, CT_OK, handler },
+	{ "GET", "/admin/{id}", CT_OPERATOR, 0, CT_SCHEDULE_NOT_FOUND, handler },
+	{ "PUT", "/admin/{id}", CT_OPERATOR, CT_BODY, CT_SCHEDULE_NOT_FOUND, handler },
+	{ "PUT", "/admin/{id}/of/{id}", CT_OPERATOR, CT_BODY, CT_SCHEDULE_NOT_FOUND, handler },
+	{ "POST", "/webhook", CT_PUBLIC, CT_RAW_BODY, CT_OK, handler },
+	{ "GET", "/slow", CT_PUBLIC, 0, CT_OK, hold_it },
+	{ "GET", "/livez", CT_PUBLIC, CT_INTERNAL, CT_OK, handler },
+	{ 0 }
+};
+
+static char	user_token[1000], operator_token[1000];
+
+static void
+make_token(char *token_r, bool operator_role)
+{
+	static const char	secret[] = "a-secret-for-tests-of-more-than-32-bytes";
+	jwt_t			*jwt;
+	char			*text;
+
+	cr_assert_eq(jwt_new(&jwt), 0);
+	cr_assert_eq(jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)secret, sizeof(secret) - 1), 0);
+	cr_assert_eq(jwt_add_grant(jwt, "sub", ID), 0);
+	cr_assert_eq(jwt_add_grant_int(jwt, "exp", (long)time(NULL) + 600), 0);
+	if (operator_role)
+		cr_assert_eq(jwt_add_grants_json(jwt, "{\"roles\":[\"operator\"]}"), 0);
+	text = jwt_encode_str(jwt);
+	(void)snprintf(token_r, 1000, "Bearer %s", text);
+	free(text);
+	jwt_free(jwt);
+}
+
+static void
+start(void)
+{
+	char	path[] = "/tmp/ct-serve-XXXXXX";
+	int	fd = mkstemp(path), i;
+
+	cr_assert_eq(write(fd, "a-secret-for-tests-of-more-than-32-bytes", 40), 40);
+	(void)close(fd);
+	(void)setenv("JWT_SECRET_FILE", path, 1);
+	ct_jwt_configure();
+	(void)unlink(path);
+	ct_serve_configure(10);
+	for (i = 0; routes[i].path != NULL; i++)
+		ct_router_add(&routes[i]);
+	make_token(user_token, false);
+	make_token(operator_token, true);
+}
+
+TestSuite(serve, .init = start);
+
+/* What a request is made of; serves it. */
+struct given {
+	enum ct_method	 method;
+	const char	*path, *token, *key, *type, *body, *request_id;
+	size_t		 body_length;
+	bool		 misframed, repeated;
+};
+
+static void
+serve(struct given given)
+{
+	struct ct_exchange	*exchange = edge_request(given.method, given.path);
+
+	exchange->headers[CT_HEADER_AUTHORIZATION] = given.token;
+	exchange->headers[CT_HEADER_IDEMPOTENCY_KEY] = given.key;
+	exchange->headers[CT_HEADER_CONTENT_TYPE] = given.type;
+	exchange->headers[CT_HEADER_REQUEST_ID] = given.request_id;
+	exchange->body = given.body;
+	exchange->body_length = given.body_length != 0 ? given.body_length : given.body == NULL ? 0 : strlen(given.body);
+	exchange->misframed = given.misframed;
+	exchange->header_repeated = given.repeated;
+	ct_serve(exchange);
+}
+
+#define JSON	"application/json"
+
+Test(serve, a_request_that_passes_reaches_its_handler)
+{
+	serve((struct given){ .method = CT_POST, "/points/charge", user_token, "key 1", JSON, "{\"amount\":1}" });
+	cr_assert_eq(sent.status, 200);
+	cr_assert_eq(handled, 1);
+	cr_assert_str_eq(seen.user, ID);
+	cr_assert_str_eq(seen.key, "key 1");
+	cr_assert(seen.has_body);
+	cr_assert_eq(ct_exchange_count(), 0);
+}
+
+Test(serve, routes_match_whole_paths)
+{
+	static const char *const	nothing[] = { "/", "", "/concert", "/concertsX", "/concerts/", "//concerts", "/concerts/" ID "/x",
+		"/Concerts", "concerts", "/points/charge/", "/admin", "/admin/", "/%63oncerts" };
+	size_t				i;
+
+	for (i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++) {
+		serve((struct given){ .method = CT_GET, nothing[i] });
+		cr_assert(edge_problem(404, "NOT_FOUND"), "%s: %s", nothing[i], sent.body);
+	}
+	serve((struct given){ .method = CT_GET, "/concerts?x=/a/b" });
+	cr_assert_eq(sent.status, 200);
+}
+
+Test(serve, another_method_is_405_with_what_is_allowed)
+{
+	serve((struct given){ .method = CT_POST, "/concerts" });
+	cr_assert(edge_problem(405, "METHOD_NOT_ALLOWED"));
+	cr_assert(edge_has("allow: GET, HEAD"), "%s", sent.head);
+	serve((struct given){ .method = CT_DELETE, "/admin/" ID });
+	cr_assert(edge_has("allow: GET, HEAD, PUT"), "%s", sent.head);
+	serve((struct given){ .method = CT_METHODS, "/points/charge" });
+	cr_assert(edge_problem(405, "METHOD_NOT_ALLOWED"));
+	cr_assert(edge_has("allow: POST"), "%s", sent.head);
+}
+
+Test(serve, checks_come_in_the_contracts_order)
+{
+	static char	big[CT_BODY_MAX + 2];
+
+	memset(big, 'x', sizeof(big) - 1);
+	/* Everything is wrong; one thing after another is put right. */
+	serve((struct given){ .method = CT_POST, "/nothing", NULL, NULL, "text/plain", big });
+	cr_assert(edge_problem(404, "NOT_FOUND"));
+	serve((struct given){ .method = CT_POST, "/admin/x/of/y", NULL, NULL, "text/plain", big });
+	cr_assert(edge_problem(405, "METHOD_NOT_ALLOWED"));
+	serve((struct given){ .method = CT_PUT, "/admin/x/of/y", NULL, NULL, "text/plain", big });
+	cr_assert(edge_problem(413, "PAYLOAD_TOO_LARGE"));
+	serve((struct given){ .method = CT_PUT, "/admin/x/of/y", NULL, NULL, "text/plain", "[" });
+	cr_assert(edge_problem(401, "UNAUTHENTICATED"));
+	cr_assert(edge_has("www-authenticate: Bearer"));
+	serve((struct given){ .method = CT_PUT, "/admin/x/of/y", user_token, NULL, "text/plain", "[" });
+	cr_assert(edge_problem(403, "FORBIDDEN"));
+	serve((struct given){ .method = CT_PUT, "/admin/x/of/y", operator_token, NULL, "text/plain", "[" });
+	cr_assert(edge_problem(415, "UNSUPPORTED_MEDIA_TYPE"));
+	serve((struct given){ .method = CT_PUT, "/admin/x/of/y", operator_token, NULL, JSON, "[" });
+	cr_assert(edge_problem(400, "INVALID_REQUEST"));
+	serve((struct given){ .method = CT_PUT, "/admin/x/of/y", operator_token, NULL, JSON, "{}" });
+	cr_assert(edge_problem(404, "SCHEDULE_NOT_FOUND"));
+	serve((struct given){ .method = CT_PUT, "/admin/" ID "/of/y", operator_token, NULL, JSON, "{}" });
+	cr_assert(edge_problem(404, "SCHEDULE_NOT_FOUND"));
+	cr_assert_eq(handled, 0);
+	serve((struct given){ .method = CT_PUT, "/admin/" ID "/of/0190A0B0-C0D0-7000-8000-00000000ABCE", operator_token, NULL, JSON, "{}" });
+	cr_assert_eq(handled, 1);
+	cr_assert_str_eq(seen.ids[0], ID);
+	cr_assert_str_eq(seen.ids[1], "0190a0b0-c0d0-7000-8000-00000000abce", "in lower case");
+}
+
+Test(serve, the_idempotency_key_is_checked_after_the_token_and_before_the_body)
+{
+	static char	long_key[300];
+
+	memset(long_key, 'k', 256);
+	serve((struct given){ .method = CT_POST, "/points/charge", NULL, NULL, JSON, "{" });
+	cr_assert(edge_problem(401, "UNAUTHENTICATED"));
+	serve((struct given){ .method = CT_POST, "/points/charge", user_token, NULL, JSON, "{" });
+	cr_assert(edge_problem(400, "IDEMPOTENCY_KEY_REQUIRED"));
+	serve((struct given){ .method = CT_POST, "/points/charge", user_token, long_key, JSON, "{" });
+	cr_assert(edge_problem(400, "INVALID_REQUEST"));
+	cr_assert_not_null(strstr(sent.body, "Idempotency-Key"));
+	serve((struct given){ .method = CT_POST, "/hold", user_token, long_key, JSON, "{}" });
+	cr_assert(edge_problem(400, "INVALID_REQUEST"));
+	serve((struct given){ .method = CT_POST, "/hold", user_token, NULL, JSON, "{}" });
+	cr_assert_eq(sent.status, 200);
+	cr_assert_str_eq(seen.key, "");
+	serve((struct given){ .method = CT_POST, "/leave", user_token, long_key, NULL, NULL });
+	cr_assert_eq(sent.status, 200, "where none is read, none is checked");
+}
+
+Test(serve, a_token_is_a_bearer_token)
+{
+	char	lower[1100], basic[1100];
+
+	(void)snprintf(lower, sizeof(lower), "bearer  %s", user_token + 7);
+	(void)snprintf(basic, sizeof(basic), "Basic %s", user_token + 7);
+	serve((struct given){ .method = CT_GET, "/points", lower });
+	cr_assert_eq(sent.status, 200);
+	serve((struct given){ .method = CT_GET, "/points", basic });
+	cr_assert(edge_problem(401, "UNAUTHENTICATED"));
+	serve((struct given){ .method = CT_GET, "/points", user_token + 7 });
+	cr_assert(edge_problem(401, "UNAUTHENTICATED"));
+	serve((struct given){ .method = CT_GET, "/points", "Bearer " });
+	cr_assert(edge_problem(401, "UNAUTHENTICATED"));
+	serve((struct given){ .method = CT_GET, "/concerts", "Bearer rubbish" });
+	cr_assert_eq(sent.status, 200, "nobody looks at it where it is not needed");
+}
+
+Test(serve, bodies_are_json_by_type_and_content)
+{
+	static const char *const	right[] = { "application/json", "Application/JSON", "application/json; charset=utf-8",
+		"application/json;charset=UTF-8", "application/json; charset=\"utf-8\"" };
+	static const char *const	wrong[] = { "text/plain", "application/jsonx", "application/json; charset=latin1",
+		"application/x-www-form-urlencoded", "application/json, text/plain", "json" };
+	size_t				i;
+
+	for (i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+		serve((struct given){ .method = CT_POST, "/hold", user_token, NULL, right[i], "{}" });
+		cr_assert_eq(sent.status, 200, "%s", right[i]);
+	}
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		serve((struct given){ .method = CT_POST, "/hold", user_token, NULL, wrong[i], "{}" });
+		cr_assert(edge_problem(415, "UNSUPPORTED_MEDIA_TYPE"), "%s", wrong[i]);
+	}
+	serve((struct given){ .method = CT_POST, "/hold", user_token, NULL, NULL, "{}" });
+	cr_assert(edge_problem(415, "UNSUPPORTED_MEDIA_TYPE"), "none");
+	serve((struct given){ .method = CT_POST, "/hold", user_token, NULL, NULL, NULL });
+	cr_assert(edge_problem(400, "INVALID_REQUEST"), "no body at all");
+	serve((struct given){ .method = CT_POST, .path = "/hold", .token = user_token, .type = JSON, .body = "{}\0{}", .body_length = 5 });
+	cr_assert(edge_problem(400, "INVALID_REQUEST"));
+	serve((struct given){ .method = CT_POST, "/leave", user_token, NULL, "text/plain", "whatever" });
+	cr_assert_eq(sent.status, 200, "a body that is not read is not checked");
+}
+
+Test(serve, a_raw_body_is_given_as_it_is)
+{
+	serve((struct given){ .method = CT_POST, "/webhook", NULL, NULL, "text/plain", "not {json" });
+	cr_assert_eq(sent.status, 200);
+	cr_assert_str_eq(seen.raw, "not {json");
+	cr_assert_not(seen.has_body);
+}
+
+Test(serve, the_request_id_is_the_callers_if_it_is_one)
+{
+	static const char *const	wrong[] = { "", "with space", "under_score", "a\r\nb",
+		"12345678901234567890123456789012345678901234567890123456789012345" };
+	struct ct_uuid			uuid;
+	size_t				i;
+
+	serve((struct given){ .method = CT_GET, "/concerts", .request_id = "Caller-7" });
+	cr_assert(edge_has("x-request-id: Caller-7"));
+	serve((struct given){ .method = CT_GET, "/concerts",
+	    .request_id = "1234567890123456789012345678901234567890123456789012345678901234" });
+	cr_assert_eq(strlen(seen.id), 64);
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		serve((struct given){ .method = CT_GET, "/concerts", .request_id = wrong[i] });
+		cr_assert(ct_uuid_parse(seen.id, &uuid), "%s", wrong[i]);
+	}
+	serve((struct given){ .method = CT_GET, "/nothing", .request_id = "Caller-7" });
+	cr_assert(edge_has("x-request-id: Caller-7"), "errors too");
+	cr_assert_not_null(strstr(sent.body, "\"requestId\":\"Caller-7\""));
+}
+
+Test(serve, a_misframed_request_is_400_before_anything_else)
+{
+	serve((struct given){ .method = CT_GET, "/nothing", .misframed = true });
+	cr_assert(edge_problem(400, "INVALID_REQUEST"));
+	serve((struct given){ .method = CT_GET, "/concerts", .misframed = true });
+	cr_assert(edge_problem(400, "INVALID_REQUEST"));
+	cr_assert_eq(handled, 0);
+}
+
+Test(serve, a_header_that_is_there_twice_is_refused)
+{
+	serve((struct given){ .method = CT_GET, "/points", user_token, .repeated = true });
+	cr_assert(edge_problem(401, "UNAUTHENTICATED"));
+	serve((struct given){ .method = CT_GET, "/concerts", .repeated = true });
+	cr_assert(edge_problem(400, "INVALID_REQUEST"));
+	cr_assert_eq(handled, 0);
+}
+
+Test(serve, too_many_in_flight_are_shed_but_those_who_watch_are_not)
+{
+	unsigned	i;
+
+	for (i = 0; i < 10; i++)
+		serve((struct given){ .method = CT_GET, "/slow" });
+	cr_assert_eq(sent.count, 0);
+	cr_assert_eq(ct_exchange_count(), 10);
+	serve((struct given){ .method = CT_GET, "/slow" });
+	cr_assert(edge_problem(503, "SERVICE_UNAVAILABLE"));
+	cr_assert(edge_has("retry-after: 1"));
+	serve((struct given){ .method = CT_GET, "/livez" });
+	cr_assert_eq(sent.status, 200);
+	for (i = 0; i < held_count; i++)
+		ct_reply_empty(held[i], 204);
+	cr_assert_eq(ct_exchange_count(), 0);
+	serve((struct given){ .method = CT_GET, "/concerts" });
+	cr_assert_eq(sent.status, 200);
+}
+
+Test(serve, known_headers_are_known_in_any_case)
+{
+	struct ct_exchange	*exchange = edge_request(CT_GET, "/concerts");
+
+	cr_assert_eq(ct_known_header("Authorization"), CT_HEADER_AUTHORIZATION);
+	cr_assert_eq(ct_known_header("X-QUEUE-TOKEN"), CT_HEADER_QUEUE_TOKEN);
+	cr_assert_eq(ct_known_header("idempotency-key"), CT_HEADER_IDEMPOTENCY_KEY);
+	cr_assert_eq(ct_known_header("Transfer-Encoding"), CT_HEADER_TRANSFER_ENCODING);
+	cr_assert_eq(ct_known_header("x-queue-tokeX"), CT_HEADER_OTHER);
+	cr_assert_eq(ct_known_header(""), CT_HEADER_OTHER);
+	cr_assert_eq(ct_known_header("a-header-name-longer-than-any-of-ours"), CT_HEADER_OTHER);
+	exchange->headers[CT_HEADER_IF_NONE_MATCH] = "W/\"1\"";
+	cr_assert_str_eq(ct_header(&exchange->request, "If-None-Match"), "W/\"1\"");
+	cr_assert_null(ct_header(&exchange->request, "X-Queue-Token"));
+	cr_assert_str_eq(ct_header(&exchange->request, "x-other"), "other");
+	ct_exchange_free(exchange);
+}
+
+Test(serve, memory_of_a_request_is_zeroed_and_its_own)
+{
+	struct ct_exchange	*exchange = edge_request(CT_GET, "/concerts");
+	unsigned char		*small[200], *large;
+	int			 i, j;
+
+	for (i = 0; i < 200; i++) {
+		small[i] = ct_alloc(&exchange->request, 50);
+		for (j = 0; j < 50; j++)
+			cr_assert_eq(small[i][j], 0);
+		memset(small[i], i + 1, 50);
+	}
+	large = ct_alloc(&exchange->request, 1000000);
+	cr_assert_eq(large[999999], 0);
+	memset(large, 0xff, 1000000);
+	for (i = 0; i < 200; i++)
+		cr_assert(small[i][0] == (unsigned char)(i + 1) && small[i][49] == (unsigned char)(i + 1));
+	ct_exchange_free(exchange);
+	exchange = edge_request(CT_GET, "/concerts");
+	small[0] = ct_alloc(&exchange->request, 2000);
+	for (j = 0; j < 2000; j++)
+		cr_assert_eq(small[0][j], 0, "also when the block is used again");
+	ct_exchange_free(exchange);
+}
