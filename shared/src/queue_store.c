@@ -11,32 +11,45 @@ static const char *const	key_names[CT_QUEUE_KEYS] = {
 	"state", "waiting", "heard", "active", "places", "used", "gone", "guesses"
 };
 
+/* The command's head, "*argc\r\n", is written in front of the rest at the end. */
+#define HEAD_MAX	8
+#define KEY_MAX		64
+
+static void
+put(struct ct_queue_command *command, const void *data, size_t len)
+{
+	memcpy(command->bytes + command->used, data, len);
+	command->used += len;
+}
+
+/* "$len\r\ndata\r\n" */
 static void
 append(struct ct_queue_command *command, const void *data, size_t len)
 {
-	char	*at;
+	char	number[CT_NUMBER_TEXT];
+	size_t	digits = ct_number((int64_t)len, number);
 
 	/* Callers' arguments are few and short; more than fits is a mistake in the program. */
-	if (command->argc == CT_QUEUE_ARGS_MAX || len >= sizeof(command->bytes) - command->used)
+	if (len >= sizeof(command->bytes) || digits + len + 5 > sizeof(command->bytes) - command->used)
 		abort();
-	at = command->bytes + command->used;
-	memcpy(at, data, len);
-	at[len] = '\0';
-	command->used += len + 1;
-	command->argv[command->argc] = at;
-	command->lens[command->argc++] = len;
+	put(command, "$", 1);
+	put(command, number, digits);
+	put(command, "\r\n", 2);
+	put(command, data, len);
+	put(command, "\r\n", 2);
+	command->argc++;
 }
 
-size_t
-ct_queue_key(const struct ct_uuid *schedule, int key, char text_r[CT_QUEUE_KEY_TEXT])
+/* Writes the name of a schedule's key, "q:{" schedule "}:" name; returns its length. */
+static size_t
+key_text(const char schedule[CT_UUID_TEXT], const char *name, char text_r[KEY_MAX])
 {
-	size_t	len = strlen(key_names[key]);
+	size_t	len = strlen(name);
 
-	/* "q:{" schedule "}:" name */
 	memcpy(text_r, "q:{", 3);
-	ct_uuid_format(schedule, text_r + 3);
+	memcpy(text_r + 3, schedule, CT_UUID_TEXT - 1);
 	memcpy(text_r + 3 + CT_UUID_TEXT - 1, "}:", 2);
-	memcpy(text_r + 5 + CT_UUID_TEXT - 1, key_names[key], len + 1);
+	memcpy(text_r + 5 + CT_UUID_TEXT - 1, name, len);
 	return (5 + CT_UUID_TEXT - 1 + len);
 }
 
@@ -44,15 +57,16 @@ void
 ct_queue_command_init(struct ct_queue_command *command, const char *function,
     const struct ct_uuid *schedule)
 {
-	char	key[CT_QUEUE_KEY_TEXT];
+	char	text[CT_UUID_TEXT], key[KEY_MAX];
 
+	ct_uuid_format(schedule, text);
 	command->argc = 0;
-	command->used = 0;
+	command->used = HEAD_MAX;
 	ct_queue_command_text(command, "FCALL");
 	ct_queue_command_text(command, function);
 	ct_queue_command_number(command, CT_QUEUE_KEYS);
 	for (int i = 0; i < CT_QUEUE_KEYS; i++)
-		append(command, key, ct_queue_key(schedule, i, key));
+		append(command, key, key_text(text, key_names[i], key));
 }
 
 void
@@ -81,6 +95,20 @@ ct_queue_command_place(struct ct_queue_command *command, const struct ct_queue_t
 	ct_queue_command_bytes(command, token->user.bytes, sizeof(token->user.bytes));
 	ct_queue_command_number(command, (int64_t)token->seq);
 	ct_queue_command_number(command, (int64_t)token->epoch);
+}
+
+const char *
+ct_queue_command_end(struct ct_queue_command *command, size_t *length_r)
+{
+	char	 number[CT_NUMBER_TEXT];
+	size_t	 digits = ct_number(command->argc, number);
+	char	*start = command->bytes + HEAD_MAX - digits - 3;
+
+	start[0] = '*';
+	memcpy(start + 1, number, digits);
+	memcpy(start + 1 + digits, "\r\n", 2);
+	*length_r = command->used - (size_t)(start - command->bytes);
+	return (start);
 }
 
 void

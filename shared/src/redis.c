@@ -37,7 +37,6 @@ struct redis_call {
 	ct_redis_cb		 cb;
 	void			*arg;
 	uint64_t		 sent_ms;
-	unsigned		 answers;	/* that are still to come */
 };
 
 TAILQ_HEAD(redis_calls, redis_call);
@@ -55,6 +54,8 @@ struct ct_redis {
 	bool			 outage_logged;
 	bool			 closing;
 	bool			 turn_set;
+	bool			 to_write;	/* commands are in hiredis' buffer: written in the next turn */
+	bool			 writing;
 	struct redis_calls	 sent;		/* oldest first */
 	struct redis_calls	 refused;	/* told in the next turn */
 	unsigned		 pending;
@@ -137,14 +138,9 @@ log_outage(struct ct_redis *redis, const char *why)
 	ct_log(CT_LOG_WARNING, NULL, "redis: no connection: %s", why);
 }
 
-/* One answer of the call; the last one ends it. */
 static void
 call_answer(struct ct_redis *redis, struct redis_call *call, const redisReply *reply)
 {
-	if (--call->answers > 0) {
-		call->cb(reply, call->arg);
-		return;
-	}
 	redis->pending--;
 	ct_metric_set(metrics.pending, redis->pending);
 	if (reply == NULL)
@@ -185,8 +181,7 @@ on_reply(redisAsyncContext *context, void *data, void *arg)
 	struct redis_call	*call = arg;
 	bool			 unusable;
 
-	if (call->answers == 1)
-		TAILQ_REMOVE(&redis->sent, call, list);
+	TAILQ_REMOVE(&redis->sent, call, list);
 	unusable = reply != NULL && cannot_serve(reply);
 	call_answer(redis, call, reply);
 	if (unusable && redis->context == context)
@@ -211,6 +206,52 @@ on_greeting(redisAsyncContext *context, void *data, void *arg)
 	set_state(redis, REDIS_READY);
 	if (redis->on_connect != NULL)
 		redis->on_connect(redis, redis->on_connect_arg);
+}
+
+static void
+tell_refused(struct ct_redis *redis)
+{
+	struct redis_calls	 refused = TAILQ_HEAD_INITIALIZER(refused);
+	struct redis_call	*call;
+
+	TAILQ_CONCAT(&refused, &redis->refused, list);
+	while ((call = TAILQ_FIRST(&refused)) != NULL) {
+		TAILQ_REMOVE(&refused, call, list);
+		call_answer(redis, call, NULL);
+	}
+}
+
+/* What the socket does not take is left to the loop. */
+static void
+write_commands(struct ct_redis *redis)
+{
+	redis->to_write = false;
+	if (redis->context == NULL || redis->state != REDIS_READY)
+		return;
+	redis->writing = true;
+	redisAsyncHandleWrite(redis->context);
+	redis->writing = false;
+}
+
+static void
+turn(void *arg)
+{
+	(void)arg;
+	if (instance == NULL)
+		return;
+	instance->turn_set = false;
+	if (instance->to_write)
+		write_commands(instance);
+	tell_refused(instance);
+}
+
+static void
+turn_later(struct ct_redis *redis)
+{
+	if (redis->turn_set)
+		return;
+	redis->turn_set = true;
+	ct_loop_defer(turn, NULL);
 }
 
 /* hiredis' hooks. */
@@ -240,12 +281,18 @@ hook_del_read(void *arg)
 	hook_set(redis, redis->events & ~CT_READ);
 }
 
+/* Once a turn for all that was given to hiredis in the last one: asking the loop for each would be two system calls more. */
 static void
 hook_add_write(void *arg)
 {
 	struct ct_redis	*redis = arg;
 
-	hook_set(redis, redis->events | CT_WRITE);
+	if (redis->state != REDIS_READY || redis->writing) {
+		hook_set(redis, redis->events | CT_WRITE);
+	} else if ((redis->events & CT_WRITE) == 0) {
+		redis->to_write = true;
+		turn_later(redis);
+	}
 }
 
 static void
@@ -346,31 +393,6 @@ tick(void *arg)
 	}
 }
 
-static void
-tell_refused(struct ct_redis *redis)
-{
-	struct redis_calls	 refused = TAILQ_HEAD_INITIALIZER(refused);
-	struct redis_call	*call;
-
-	TAILQ_CONCAT(&refused, &redis->refused, list);
-	while ((call = TAILQ_FIRST(&refused)) != NULL) {
-		TAILQ_REMOVE(&refused, call, list);
-		while (call->answers > 1)
-			call_answer(redis, call, NULL);
-		call_answer(redis, call, NULL);
-	}
-}
-
-static void
-turn(void *arg)
-{
-	(void)arg;
-	if (instance == NULL)
-		return;
-	instance->turn_set = false;
-	tell_refused(instance);
-}
-
 struct ct_redis *
 ct_redis_init(void (*on_connect)(struct ct_redis *, void *), void *arg)
 {
@@ -422,7 +444,7 @@ ct_redis_pending(const struct ct_redis *redis)
 }
 
 static struct redis_call *
-call_new(struct ct_redis *redis, unsigned answers, ct_redis_cb cb, void *arg)
+call_new(struct ct_redis *redis, ct_redis_cb cb, void *arg)
 {
 	struct redis_call	*call;
 
@@ -431,7 +453,6 @@ call_new(struct ct_redis *redis, unsigned answers, ct_redis_cb cb, void *arg)
 		abort();
 	call->cb = cb;
 	call->arg = arg;
-	call->answers = answers;
 	call->sent_ms = ct_loop_now_ms();
 	redis->pending++;
 	ct_metric_add(metrics.calls, 1);
@@ -439,49 +460,43 @@ call_new(struct ct_redis *redis, unsigned answers, ct_redis_cb cb, void *arg)
 	return (call);
 }
 
+/* `taken` is what hiredis said of the call's command. */
 static void
-call_refuse(struct ct_redis *redis, struct redis_call *call)
+call_sent(struct ct_redis *redis, struct redis_call *call, int taken)
 {
-	TAILQ_INSERT_TAIL(&redis->refused, call, list);
-	if (!redis->turn_set) {
-		redis->turn_set = true;
-		ct_loop_defer(turn, NULL);
+	if (taken == REDIS_OK) {
+		TAILQ_INSERT_TAIL(&redis->sent, call, list);
+	} else {
+		TAILQ_INSERT_TAIL(&redis->refused, call, list);
+		turn_later(redis);
 	}
+}
+
+static bool
+takes_calls(const struct ct_redis *redis)
+{
+	return (redis->state == REDIS_READY && redis->pending <= PENDING_MAX);
 }
 
 void
 ct_redis_call(struct ct_redis *redis, int argc, const char *const *argv, const size_t *lens,
     ct_redis_cb cb, void *arg)
 {
-	struct redis_call	*call = call_new(redis, 1, cb, arg);
+	struct redis_call	*call = call_new(redis, cb, arg);
 	const char		*args[ARGS_MAX];
 
 	if (argc < 1 || argc > ARGS_MAX)
 		abort();
 	memcpy(args, argv, (size_t)argc * sizeof(*args));
-	if (redis->state == REDIS_READY && redis->pending <= PENDING_MAX &&
-	    redisAsyncCommandArgv(redis->context, on_reply, call, argc, args, lens) == REDIS_OK)
-		TAILQ_INSERT_TAIL(&redis->sent, call, list);
-	else
-		call_refuse(redis, call);
+	call_sent(redis, call, !takes_calls(redis) ? REDIS_ERR :
+	    redisAsyncCommandArgv(redis->context, on_reply, call, argc, args, lens));
 }
 
 void
-ct_redis_send(struct ct_redis *redis, unsigned count, const char *const *commands, const size_t *lens,
-    ct_redis_cb cb, void *arg)
+ct_redis_send(struct ct_redis *redis, const char *command, size_t length, ct_redis_cb cb, void *arg)
 {
-	struct redis_call	*call = call_new(redis, count, cb, arg);
-	unsigned		 i;
+	struct redis_call	*call = call_new(redis, cb, arg);
 
-	if (redis->state != REDIS_READY || redis->pending > PENDING_MAX ||
-	    redisAsyncFormattedCommand(redis->context, on_reply, call, commands[0], lens[0]) != REDIS_OK) {
-		call_refuse(redis, call);
-		return;
-	}
-	TAILQ_INSERT_TAIL(&redis->sent, call, list);
-	/* The first one was taken, so the context takes the others: it refuses only once it is being closed. */
-	for (i = 1; i < count; i++) {
-		if (redisAsyncFormattedCommand(redis->context, on_reply, call, commands[i], lens[i]) != REDIS_OK)
-			abort();
-	}
+	call_sent(redis, call, !takes_calls(redis) ? REDIS_ERR :
+	    redisAsyncFormattedCommand(redis->context, on_reply, call, command, length));
 }

@@ -154,14 +154,25 @@ append_settings(struct ct_queue_command *command)
 		ct_queue_command_number(command, values[i]);
 }
 
-static redisReply *
+/* A copy is ended, so that the same command can be sent again. */
+void
+append_command(redisContext *to, const struct ct_queue_command *command)
+{
+	struct ct_queue_command	 copy = *command;
+	const char		*text;
+	size_t			 length;
+
+	text = ct_queue_command_end(&copy, &length);
+	cr_assert_eq(redisAppendFormattedCommand(to, text, length), REDIS_OK);
+}
+
+redisReply *
 send_command(const struct ct_queue_command *command)
 {
 	redisReply	*reply;
 
-	reply = redisCommandArgv(store, command->argc, (const char **)(uintptr_t)command->argv,
-	    command->lens);
-	cr_assert_not_null(reply, "Redis does not answer");
+	append_command(store, command);
+	cr_assert_eq(redisGetReply(store, (void **)&reply), REDIS_OK, "Redis does not answer");
 	if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "MOVED ", 6) == 0 && store_moved != NULL) {
 		/* A cluster's node that has not got the schedule: the one that has. */
 		store = store_moved(atoi(strrchr(reply->str, ':') + 1));
@@ -173,10 +184,25 @@ send_command(const struct ct_queue_command *command)
 }
 
 struct place
-place_of(const redisReply *reply)
+place_at(const redisReply *reply, size_t i, const struct place *asked)
 {
 	struct place	place = { .seq = 0 };
+	int64_t		speed, opens_in_ms;
 
+	cr_assert_eq(reply->type, REDIS_REPLY_ARRAY, "%s", reply->str);
+	cr_assert_gt(reply->elements, 2 + i);
+	speed = reply->element[0]->integer;
+	opens_in_ms = reply->element[1]->integer;
+	reply = reply->element[2 + i];
+	if (reply->type == REDIS_REPLY_INTEGER) {
+		/* Goes on waiting. */
+		cr_assert_not_null(asked);
+		place = (struct place){ .state = "WAITING", .seq = asked->seq, .epoch = asked->epoch,
+		    .position = reply->integer, .wait = -1 };
+		if (speed > 0)
+			place.wait = (reply->integer * INT64_C(1000000000) / speed + opens_in_ms + 999) / 1000;
+		return (place);
+	}
 	cr_assert_eq(reply->type, REDIS_REPLY_ARRAY, "%s", reply->str);
 	cr_assert_eq(reply->elements, 7);
 	snprintf(place.state, sizeof(place.state), "%s", reply->element[0]->str);
@@ -190,10 +216,10 @@ place_of(const redisReply *reply)
 }
 
 static struct place
-send_for_place(const struct ct_queue_command *command)
+send_for_place(const struct ct_queue_command *command, const struct place *asked)
 {
 	redisReply	*reply = send_command(command);
-	struct place	 place = place_of(reply);
+	struct place	 place = place_at(reply, 0, asked);
 
 	freeReplyObject(reply);
 	return (place);
@@ -223,16 +249,20 @@ begin(void)
 	return (began);
 }
 
-static void
-command_enter_with(struct ct_queue_command *command, int user, int64_t opens, int64_t drawn)
+void
+command_enter_begin(struct ct_queue_command *command, int64_t opens)
+{
+	ct_queue_command_init(command, "queue1_enter", &schedule);
+	ct_queue_command_number(command, opens);
+	append_settings(command);
+}
+
+void
+command_enter_user(struct ct_queue_command *command, int user, int64_t drawn)
 {
 	struct ct_uuid	id = user_id(user);
 
-	ct_queue_command_init(command, "queue1_enter", &schedule);
 	ct_queue_command_bytes(command, id.bytes, sizeof(id.bytes));
-	ct_queue_command_number(command, opens);
-	ct_queue_command_number(command, 0);
-	append_settings(command);
 	if (drawn != 0)
 		ct_queue_command_number(command, drawn);
 	else
@@ -242,7 +272,8 @@ command_enter_with(struct ct_queue_command *command, int user, int64_t opens, in
 void
 command_enter(struct ct_queue_command *command, int user)
 {
-	command_enter_with(command, user, 0, 0);
+	command_enter_begin(command, 0);
+	command_enter_user(command, user, 0);
 }
 
 struct place
@@ -263,13 +294,36 @@ enter_drawn(int user, int64_t opens, int64_t drawn)
 	struct ct_queue_command	command;
 	struct place		place;
 
-	command_enter_with(&command, user, opens, drawn);
-	place = send_for_place(&command);
+	command_enter_begin(&command, opens);
+	command_enter_user(&command, user, drawn);
+	place = send_for_place(&command, NULL);
 	if (strcmp(place.state, "NEW") == 0) {
 		cr_assert(begin());
-		place = send_for_place(&command);
+		place = send_for_place(&command, NULL);
 	}
 	return (place);
+}
+
+void
+command_status_begin(struct ct_queue_command *command, int64_t opens, bool unused, bool draw)
+{
+	ct_queue_command_init(command, "queue1_status", &schedule);
+	ct_queue_command_number(command, opens);
+	ct_queue_command_number(command, settings.patience);
+	ct_queue_command_number(command, settings.settle);
+	ct_queue_command_text(command, unused ? "1" : "");
+	if (draw)
+		ct_queue_command_number(command, opens);
+	else
+		ct_queue_command_text(command, "");
+}
+
+void
+command_status_place(struct ct_queue_command *command, int user, struct place place)
+{
+	struct ct_queue_token	token = token_of(user, place);
+
+	ct_queue_command_place(command, &token);
 }
 
 struct place
@@ -282,23 +336,14 @@ struct place
 status_with(int user, struct place place, int64_t opens, bool unused, bool draw)
 {
 	struct ct_queue_command	command;
-	struct ct_queue_token	token = token_of(user, place);
 	struct place		answer;
 
-	ct_queue_command_init(&command, "queue1_status", &schedule);
-	ct_queue_command_place(&command, &token);
-	ct_queue_command_number(&command, opens);
-	ct_queue_command_number(&command, settings.patience);
-	ct_queue_command_number(&command, settings.settle);
-	ct_queue_command_text(&command, unused ? "1" : "");
-	if (draw)
-		ct_queue_command_number(&command, opens);
-	else
-		ct_queue_command_text(&command, "");
-	answer = send_for_place(&command);
+	command_status_begin(&command, opens, unused, draw);
+	command_status_place(&command, user, place);
+	answer = send_for_place(&command, &place);
 	if (strcmp(answer.state, "NEW") == 0) {
 		cr_assert(begin());
-		answer = send_for_place(&command);
+		answer = send_for_place(&command, &place);
 	}
 	return (answer);
 }
@@ -449,12 +494,11 @@ enter_many(int from, int to)
 	(void)begin();
 	for (int user = from; user < to; user++) {
 		command_enter(&command, user);
-		redisAppendCommandArgv(store, command.argc,
-		    (const char **)(uintptr_t)command.argv, command.lens);
+		append_command(store, &command);
 	}
 	for (int user = from; user < to; user++) {
 		cr_assert_eq(redisGetReply(store, (void **)&reply), REDIS_OK);
-		check_state(place_of(reply), "WAITING");
+		check_state(place_at(reply, 0, NULL), "WAITING");
 		freeReplyObject(reply);
 	}
 }

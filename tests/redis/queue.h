@@ -101,7 +101,15 @@ int64_t		 tick_for(int64_t time, int64_t every);
 /* For tests that send by themselves. */
 void		 command_enter(struct ct_queue_command *command, int user);
 void		 command_tick(struct ct_queue_command *command);
-struct place	 place_of(const redisReply *reply);
+redisReply	*send_command(const struct ct_queue_command *command);
+void		 append_command(redisContext *to, const struct ct_queue_command *command);
+/* The i-th person's answer of enter or status; `asked` is the place it was about, NULL: entering. */
+struct place	 place_at(const redisReply *reply, size_t i, const struct place *asked);
+/* Several people in one command. */
+void		 command_enter_begin(struct ct_queue_command *command, int64_t opens);
+void		 command_enter_user(struct ct_queue_command *command, int user, int64_t drawn);
+void		 command_status_begin(struct ct_queue_command *command, int64_t opens, bool unused, bool draw);
+void		 command_status_place(struct ct_queue_command *command, int user, struct place place);
 int64_t		 number_of(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #define check_state(place, expected) \

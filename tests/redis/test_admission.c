@@ -77,8 +77,7 @@ Test(admission, ten_timers_at_once_admit_no_more_than_one)
 		clock_pass(100 * MS);
 		admitted = 0;
 		for (int i = 0; i < 10; i++) {
-			redisAppendCommandArgv(connections[i], command.argc,
-			    (const char **)(uintptr_t)command.argv, command.lens);
+			append_command(connections[i], &command);
 			redisBufferWrite(connections[i], &done);
 		}
 		for (int i = 0; i < 10; i++) {

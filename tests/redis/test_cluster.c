@@ -72,18 +72,28 @@ Test(cluster, all_keys_of_a_schedule_have_one_slot)
 {
 	for (int number = 0; number < 100; number++) {
 		struct ct_queue_command	command;
-		int64_t			slot = -1;
+		redisReader		*reader = redisReaderCreate();
+		redisReply		*sent;
+		const char		*text;
+		size_t			 length;
+		int64_t			 slot = -1;
 
 		choose(number);
 		ct_queue_command_init(&command, "queue1_tick", &schedule);
+		text = ct_queue_command_end(&command, &length);
+		cr_assert_eq(redisReaderFeed(reader, text, length), REDIS_OK);
+		cr_assert_eq(redisReaderGetReply(reader, (void **)&sent), REDIS_OK);
 		for (int key = 0; key < CT_QUEUE_KEYS; key++) {
-			redisReply	*reply = redisCommand(store, "CLUSTER KEYSLOT %s", command.argv[3 + key]);
+			const char	*name = sent->element[3 + key]->str;
+			redisReply	*reply = redisCommand(store, "CLUSTER KEYSLOT %s", name);
 
 			cr_assert_eq(reply->type, REDIS_REPLY_INTEGER);
-			cr_assert(slot == -1 || reply->integer == slot, "%s", command.argv[3 + key]);
+			cr_assert(slot == -1 || reply->integer == slot, "%s", name);
 			slot = reply->integer;
 			freeReplyObject(reply);
 		}
+		freeReplyObject(sent);
+		redisReaderFree(reader);
 	}
 }
 

@@ -73,14 +73,13 @@ Test(places, entering_twenty_times_at_once_is_one_place)
 	command_enter(&command, 1);
 	for (int i = 0; i < 20; i++) {
 		connections[i] = store_connect();
-		redisAppendCommandArgv(connections[i], command.argc,
-		    (const char **)(uintptr_t)command.argv, command.lens);
+		append_command(connections[i], &command);
 	}
 	for (int i = 0; i < 20; i++)
 		cr_assert_eq(redisBufferWrite(connections[i], &done), REDIS_OK);
 	for (int i = 0; i < 20; i++) {
 		cr_assert_eq(redisGetReply(connections[i], (void **)&reply), REDIS_OK);
-		place = place_of(reply);
+		place = place_at(reply, 0, NULL);
 		new_places += place.is_new;
 		cr_assert(seq == 0 || seq == place.seq);
 		seq = place.seq;

@@ -103,6 +103,12 @@ received_has(void *text)
 	return (strstr(received.data, text) != NULL);
 }
 
+static bool
+received_all(void *length)
+{
+	return (received.length == *(size_t *)length);
+}
+
 /* Answers. */
 
 static struct {
@@ -206,60 +212,62 @@ Test(redis, answers_find_their_commands_in_order)
 	ct_redis_deinit(&redis);
 }
 
-/* Three commands in one, which are answered or not answered one by one. */
-static void
-on_part(const redisReply *reply, void *arg)
+Test(redis, a_command_in_redis_own_form_is_sent_as_it_is)
 {
-	unsigned	*part = arg;
-
-	on_answer(reply, part);
-	(*part)++;
-}
-
-static void
-send_three(struct ct_redis *redis, unsigned *part)
-{
-	static const char *const	commands[] = { "*1\r\n$1\r\nA\r\n", "*1\r\n$1\r\nB\r\n", "*1\r\n$1\r\nC\r\n" };
-
-	ct_redis_send(redis, 3, commands, (const size_t[]){ 11, 11, 11 }, on_part, part);
-}
-
-Test(redis, commands_sent_as_one_call_are_answered_each)
-{
-	struct ct_redis	*redis;
-	unsigned	 part = 0, refused = 4, lost = 8;
+	static const char	command[] = "*2\r\n$1\r\nA\r\n$3\r\n\1\0\2\r\n";
+	struct ct_redis		*redis;
+	unsigned		 refused = 4, part = 0, lost = 8;
 
 	server_start("");
 	redis = ct_redis_init(NULL, NULL);
-	send_three(redis, &refused);
+	ct_redis_send(redis, command, sizeof(command) - 1, on_answer, &refused);
 	cr_assert_eq(ct_redis_pending(redis), 1);
 	cr_assert(loop_poll_until(is_ready, redis, 2000));
-	cr_assert_eq(refused, 7, "not connected: three times no answer");
-	cr_assert_eq(answers[6].type, 0);
+	cr_assert_eq(answers[4].times, 1, "not connected: no answer");
+	cr_assert_eq(answers[4].type, 0);
 
-	send_three(redis, &part);
-	cr_assert(loop_poll_until(received_has, (char[]){ "A\r\n*1\r\n$1\r\nB\r\n*1\r\n$1\r\nC" }, 2000));
-	server_say("+one\r\n:2\r\n");
-	wait_answers(5);
-	cr_assert_eq(ct_redis_pending(redis), 1);
-	server_say("+three\r\n");
-	wait_answers(6);
-	cr_assert_str_eq(answers[0].text, "one");
-	cr_assert_eq(answers[1].type, REDIS_REPLY_INTEGER);
-	cr_assert_str_eq(answers[2].text, "three");
-	cr_assert_eq(ct_redis_pending(redis), 0);
-
-	send_three(redis, &lost);
-	loop_poll_for(20);
+	ct_redis_send(redis, command, sizeof(command) - 1, on_answer, &part);
+	cr_assert_eq(received.length, 0, "nothing is written before the call returns");
+	cr_assert(loop_poll_until(received_all, (size_t[]){ sizeof(command) - 1 }, 2000));
+	cr_assert_eq(memcmp(received.data, command, sizeof(command) - 1), 0);
 	server_say("+one\r\n");
-	loop_poll_for(20);
+	wait_answers(2);
+	cr_assert_str_eq(answers[0].text, "one");
+
+	ct_redis_send(redis, command, sizeof(command) - 1, on_answer, &lost);
 	server_hang_up();
-	wait_answers(9);
-	cr_assert_str_eq(answers[8].text, "one");
-	cr_assert_eq(answers[9].type, 0);
-	cr_assert_eq(answers[10].type, 0);
+	wait_answers(3);
+	cr_assert_eq(answers[8].times, 1);
+	cr_assert_eq(answers[8].type, 0);
 	cr_assert_eq(ct_redis_pending(redis), 0);
 	ct_redis_deinit(&redis);
+}
+
+/* What the socket does not take at once is written when it takes more. */
+Test(redis, a_command_larger_than_the_socket_takes_arrives_whole)
+{
+	size_t		 length = 8 * 1024 * 1024, head;
+	char		*command = malloc(length + 64);
+	struct ct_redis	*redis;
+	unsigned	 number = 0;
+
+	server_start("");
+	ct_buf_init(&received, 2 * length);
+	head = (size_t)snprintf(command, 64, "*1\r\n$%zu\r\n", length);
+	memset(command + head, 'x', length);
+	memcpy(command + head + length, "\r\n", 2);
+	redis = ct_redis_init(NULL, NULL);
+	cr_assert(loop_poll_until(is_ready, redis, 2000));
+	ct_buf_init(&received, 2 * length);
+	setenv("REDIS_TIMEOUT_MS", "60000", 1);
+	ct_redis_configure();
+	ct_redis_send(redis, command, head + length + 2, on_answer, &number);
+	cr_assert(loop_poll_until(received_all, (size_t[]){ head + length + 2 }, 20000));
+	server_say("+OK\r\n");
+	wait_answers(1);
+	cr_assert_str_eq(answers[0].text, "OK");
+	ct_redis_deinit(&redis);
+	free(command);
 }
 
 Test(redis, on_connect_goes_before_anything_else)

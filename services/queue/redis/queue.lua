@@ -201,16 +201,26 @@ local function speed_of(set, m, b, waiting, active)
 	return waiting <= set.max_active - active and set.admit or least
 end
 
--- The answer of enter and status:
--- state, seq, epoch, position, active until (ms), wait (s or -1), 1 if the place is new.
+-- Enter and status are asked about many people of one queue in one call, and answer with what waits are
+-- reckoned by (the speed in millionths of a person a second, 0 if nobody can say, and the milliseconds until
+-- the opening), then for each of them one of these:
+-- state, seq, epoch, position, active until (ms), wait (s or -1), 1 if the place is new;
+-- or, where status finds what it nearly always finds, somebody who goes on waiting, just the position.
+local function answers_begin(speed, opens, now)
+	speed, opens = tonumber(speed), tonumber(opens)
+	return { opens and speed and math.floor(speed * 1000000) or 0,
+	    opens and math.max(0, math.ceil((opens - now) / 1000)) or 0 }
+end
+
 local function answer(state, seq, epoch, position, deadline, wait, is_new)
 	return { state, seq, epoch or 0, position, math.floor((deadline or 0) / 1000), wait, is_new or 0 }
 end
 
-local function waiting_answer(keys, user, seq, epoch, speed, opens, draw, now)
+-- `all` is how many wait, where the caller knows it.
+local function waiting_answer(keys, user, seq, epoch, speed, opens, draw, now, all)
 	if draw and now < tonumber(draw) then
 		-- Before the draw positions mean nothing: the worst is shown.
-		return answer('WAITING', seq, epoch, redis.call('ZCARD', keys[WAITING]), 0, -1)
+		return answer('WAITING', seq, epoch, all or redis.call('ZCARD', keys[WAITING]), 0, -1)
 	end
 	local rank = redis.call('ZRANK', keys[WAITING], user)
 	return answer('WAITING', seq, epoch, rank + 1, 0, expected_wait(rank + 1, speed, opens, now))
@@ -245,61 +255,109 @@ local function begin(keys, args)
 	return 1
 end
 
--- enter: user, sale opens (us, 0: it has), 0, settings, drawn seq ('': by arrival).
--- Answers as above, or NEW, QUEUE_CLOSED or QUEUE_FULL as the state.
-local function enter(keys, args)
-	local user, opens, drawn = args[1], args[2], tonumber(args[4 + SETTINGS])
-	local now = clock()
-	local s = redis.call('HMGET', keys[STATE], 'epoch', 'last', 'opens', 'entered', 'speed',
-	    'mode', 'max_active', 'admit', 'max_waiting', 'ttl', 'draw', 'ticked', 'paused')
-	local epoch, last = tonumber(s[1]), tonumber(s[2])
-	if not epoch then
-		return answer('NEW', 0, 0, 0, 0, -1)
-	end
-	local set = settings(s, 6, args, 4)
-	local speed = s[5] or speed_of(set, 0, 0, 1, 0)		-- before the first tick
-	local before = old_before(epoch, s[11])
-
-	local seq = tonumber(redis.call('ZSCORE', keys[WAITING], user))
+-- The place that the user has, as an answer; nil if it has ended by now. `seq`: that of a waiting one, or nil. `s`
+-- is of the state: epoch, draw, ticked, paused.
+local function place_held(keys, user, seq, patience, speed, opens, s, now, all)
+	local epoch, before = s.epoch, old_before(s.epoch, s.draw)
 	if seq then
-		if hear(keys, user, set.patience, now) then
-			return waiting_answer(keys, user, seq, epoch, speed, opens, s[11], now)
+		if hear(keys, user, patience, now) then
+			return waiting_answer(keys, user, seq, epoch, speed, opens, s.draw, now, all)
 		end
 		abandon(keys, user, seq, before, now)
 	end
 	seq = tonumber(redis.call('HGET', keys[PLACES], user))
 	if seq then
 		local deadline = tonumber(redis.call('ZSCORE', keys[ACTIVE], user))
-		local time, ahead = served(now, s[12], s[13])
+		local time, ahead = served(now, s.ticked, s.paused)
 		if deadline > time then
 			return answer('ACTIVE', seq, epoch, 0, deadline + ahead, 0)
 		end
 		expire_active(keys, user, seq, before, now)
 	end
+	return nil
+end
 
-	if set.mode == 'CLOSED' then
-		return answer('QUEUE_CLOSED', 0, epoch, 0, 0, -1)
+-- enter: sale opens (us, 0: it has), settings, then for each who enters, in the order they came: user, drawn seq
+-- ('': by arrival). Answers as above, or NEW, QUEUE_CLOSED or QUEUE_FULL as the state.
+local function enter(keys, args)
+	local opens, first = args[1], 2 + SETTINGS
+	local now = clock()
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'last', 'opens', 'entered', 'speed',
+	    'mode', 'max_active', 'admit', 'max_waiting', 'ttl', 'draw', 'ticked', 'paused')
+	local epoch, last = tonumber(s[1]), tonumber(s[2])
+	local set = settings(s, 6, args, 2)
+	local speed = s[5] or speed_of(set, 0, 0, 1, 0)		-- before the first tick
+	local answers = answers_begin(speed, opens, now)
+	if not epoch then
+		for _ = first, #args, 2 do
+			answers[#answers + 1] = answer('NEW', 0, 0, 0, 0, -1)
+		end
+		return answers
 	end
+
+	local users = {}
+	for i = first, #args, 2 do
+		users[#users + 1] = args[i]
+	end
+	local seqs = redis.call('ZMSCORE', keys[WAITING], unpack(users))
+	local actives = redis.call('HMGET', keys[PLACES], unpack(users))
 	local waiting = redis.call('ZCARD', keys[WAITING])
-	if waiting >= set.max_waiting then
-		return answer('QUEUE_FULL', 0, epoch, 0, 0, expected_wait(1, speed, opens, now))
-	end
-	local wait = -1
-	if drawn and now < tonumber(opens) then
-		seq = drawn
-		redis.call('HSET', keys[STATE], 'opens', opens, 'draw', opens, 'entered', text((s[4] or 0) + 1))
-	else
-		seq = math.max(last + 1, now)
-		redis.call('HSET', keys[STATE], 'last', text(seq), 'opens', opens, 'entered', text((s[4] or 0) + 1))
-		-- The latest seq of all is the last in line.
-		wait = expected_wait(waiting + 1, speed, opens, now)
-		if wait >= 0 and is_sampled(user) then
-			redis.call('HSET', keys[GUESSES], user, text(now) .. ' ' .. wait)
+	local line, heard, guesses, mine, draw = {}, {}, {}, {}, s[11]
+
+	for i, user in ipairs(users) do
+		local drawn = tonumber(args[first + 2 * i - 1])
+		local held = nil
+		if mine[user] then
+			-- More than once in this very call.
+			local position = draw and now < tonumber(draw) and waiting or mine[user][4]
+			held = answer('WAITING', mine[user][2], epoch, position, 0, mine[user][6])
+		elseif seqs[i] or actives[i] then
+			held = place_held(keys, user, tonumber(seqs[i]), set.patience, speed, opens,
+			    { epoch = epoch, draw = draw, ticked = s[12], paused = s[13] }, now, waiting)
+			waiting = waiting - (seqs[i] and not held and 1 or 0)
+		end
+		if held then
+			answers[#answers + 1] = held
+		elseif set.mode == 'CLOSED' then
+			answers[#answers + 1] = answer('QUEUE_CLOSED', 0, epoch, 0, 0, -1)
+		elseif waiting >= set.max_waiting then
+			answers[#answers + 1] = answer('QUEUE_FULL', 0, epoch, 0, 0, expected_wait(1, speed, opens, now))
+		else
+			local seq, wait = drawn, -1
+			waiting = waiting + 1
+			if drawn and now < tonumber(opens) then
+				draw = opens
+			else
+				seq = math.max(last + 1, now)
+				last = seq
+				-- The latest seq of all is the last in line.
+				wait = expected_wait(waiting, speed, opens, now)
+				if wait >= 0 and is_sampled(user) then
+					guesses[#guesses + 1] = user
+					guesses[#guesses + 1] = text(now) .. ' ' .. wait
+				end
+			end
+			line[#line + 1] = text(seq)
+			line[#line + 1] = user
+			heard[#heard + 1] = text(now)
+			heard[#heard + 1] = user
+			mine[user] = answer('WAITING', seq, epoch, waiting, 0, wait, 1)
+			answers[#answers + 1] = mine[user]
 		end
 	end
-	redis.call('ZADD', keys[WAITING], text(seq), user)
-	redis.call('ZADD', keys[HEARD], text(now), user)
-	return answer('WAITING', seq, epoch, waiting + 1, 0, wait, 1)
+
+	if #line > 0 then
+		local changes = { 'last', text(last), 'opens', opens, 'entered', text((s[4] or 0) + #line / 2) }
+		if draw then
+			changes[#changes + 1] = 'draw'
+			changes[#changes + 1] = draw
+		end
+		redis.call('HSET', keys[STATE], unpack(changes))
+		redis.call('ZADD', keys[WAITING], unpack(line))
+		redis.call('ZADD', keys[HEARD], unpack(heard))
+		local _ = #guesses > 0 and redis.call('HSET', keys[GUESSES], unpack(guesses))
+	end
+	return answers
 end
 
 -- Of a place that an earlier store gave and this one does not know: may it come
@@ -355,28 +413,17 @@ local function put_back(keys, user, seq, token_epoch, placed, unused, settle, dr
 	return 'YES'
 end
 
-local function status_waiting(keys, user, seq, epoch, opens, now)
-	local s = redis.call('HMGET', keys[STATE], 'speed', 'opens', 'draw')
-	if opens ~= '' and opens ~= s[2] then
-		redis.call('HSET', keys[STATE], 'opens', opens)
-		s[2] = opens
+-- One place, whatever has become of it. `opens` is the sale's (us, '': not known), `draw` when the draw is.
+local function status_of(keys, user, seq, epoch, opens, draw, patience, settle, unused, now)
+	local function waits()
+		local s = redis.call('HMGET', keys[STATE], 'speed', 'opens', 'draw')
+		return waiting_answer(keys, user, seq, epoch, s[1], opens ~= '' and opens or s[2], s[3], now)
 	end
-	return waiting_answer(keys, user, seq, epoch, s[1], s[2], s[3], now)
-end
-
--- status: user, seq, epoch, sale opens (us, '' if the caller does not know), patience, settle,
--- '1' if the database says that the place was not used, when the draw is (us, '': none).
--- Answers as above; EXPIRED, NEW or ASK (ask the database, then again) may be the
--- state. Asking is the heartbeat.
-local function status(keys, args)
-	local user, seq, epoch, opens = args[1], tonumber(args[2]), tonumber(args[3]), args[4]
-	local patience, settle = tonumber(args[5]), tonumber(args[6])
-	local now = clock()
 
 	local placed = tonumber(redis.call('ZSCORE', keys[WAITING], user))
 	if placed == seq then
 		if hear(keys, user, patience, now) then
-			return status_waiting(keys, user, seq, epoch, opens, now)
+			return waits()
 		end
 		abandon(keys, user, seq, old_before_of(keys), now)
 		return answer('EXPIRED', seq, epoch, 0, 0, -1)
@@ -402,11 +449,47 @@ local function status(keys, args)
 	if not epoch_of(keys) then
 		return answer('NEW', seq, epoch, 0, 0, -1)
 	end
-	local back = put_back(keys, user, seq, epoch, placed, args[7] == '1', settle, args[8], now)
+	local back = put_back(keys, user, seq, epoch, placed, unused, settle, draw, now)
 	if back == 'YES' then
-		return status_waiting(keys, user, seq, epoch, opens, now)
+		return waits()
 	end
 	return answer(back == 'ASK' and 'ASK' or 'EXPIRED', seq, epoch, 0, 0, -1)
+end
+
+-- status: sale opens (us, '' if the caller does not know), patience, settle, '1' if the database says that the
+-- places were not used, when the draw is (us, '': none), then for each place: user, seq, epoch.
+-- Answers as above; EXPIRED, NEW or ASK (ask the database, then again) may be the state. Asking is the heartbeat.
+local function status(keys, args)
+	local opens, draw, patience, settle = args[1], args[5], tonumber(args[2]), tonumber(args[3])
+	local now = clock()
+	local users = {}
+	for i = 6, #args, 3 do
+		users[#users + 1] = args[i]
+	end
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'speed', 'opens', 'draw')
+	if s[1] and opens ~= '' and opens ~= s[3] then
+		redis.call('HSET', keys[STATE], 'opens', opens)
+		s[3] = opens
+	end
+	local drawing = s[4] and now < tonumber(s[4])
+	local seqs = redis.call('ZMSCORE', keys[WAITING], unpack(users))
+	local heards = redis.call('ZMSCORE', keys[HEARD], unpack(users))
+	local answers = answers_begin(s[2], s[3], now)
+	local looked_into = {}	-- whose place may not be what was read above any more
+
+	for i, user in ipairs(users) do
+		local seq, epoch = args[3 + 3 * i + 1], args[3 + 3 * i + 2]
+		local heard = tonumber(heards[i])
+		if seqs[i] == seq and not drawing and not looked_into[user] and heard and now - heard <= patience / 8 and heard <= now then
+			-- Nearly everybody: waits, and was heard of lately.
+			answers[#answers + 1] = redis.call('ZRANK', keys[WAITING], user) + 1
+		else
+			looked_into[user] = true
+			answers[#answers + 1] = status_of(keys, user, tonumber(seq), tonumber(epoch), opens, draw, patience, settle,
+			    args[4] == '1', now)
+		end
+	end
+	return answers
 end
 
 -- leave: user, seq, epoch. Gives the place up, whichever it is; again and again.

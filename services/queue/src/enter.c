@@ -11,7 +11,7 @@
 #include "draw.h"
 #include "facts.h"
 #include "handlers.h"
-#include "memory.h"
+#include "places.h"
 #include "store.h"
 #include "ticker.h"
 #include "ticket.h"
@@ -22,80 +22,44 @@ struct entering {
 	const char		*schedule_text;
 	struct ct_uuid		 schedule;
 	struct facts_wait	 wait;
+	struct place_call	 call;
 	int64_t			 opens_ms;
 	int64_t			 seats_left;
-	int64_t			 drawn;
-	bool			 begun;		/* the store had no queue: it was begun, and this is the second try */
 };
 
-static void	send_command(struct entering *);
-
 static void
-begun(enum ct_error error, void *arg)
-{
-	struct entering	*entering = arg;
-
-	if (error == CT_OK)
-		send_command(entering);
-	else
-		ct_reply_error(entering->request, error, NULL, NULL);
-}
-
-static void
-entered(const redisReply *reply, void *arg)
+entered(const struct place *place, void *arg)
 {
 	struct entering		*entering = arg;
 	struct ct_request	*request = entering->request;
 	struct ct_queue_token	 token;
 	char			 text[CT_QUEUE_TOKEN_TEXT];
-	struct place		 place;
 	struct queue		*queue;
 
-	if (!store_place(request, reply, &place))
-		return;
-	if (place.state == PLACE_NEW && !entering->begun) {
-		entering->begun = true;
-		memory_begin(request, &entering->schedule, begun, entering);
+	if (place == NULL) {
+		store_unavailable(request);
 		return;
 	}
-	if (place.state == PLACE_CLOSED) {
+	if (place->state == PLACE_CLOSED) {
 		ct_reply_error(request, CT_QUEUE_CLOSED, NULL, NULL);
 		return;
 	}
-	if (place.state == PLACE_FULL) {
+	if (place->state == PLACE_FULL) {
 		ct_reply_error(request, CT_QUEUE_FULL, NULL, NULL);
 		return;
 	}
-	if ((queue = queues_get(&entering->schedule)) == NULL || (place.state != PLACE_WAITING &&
-	    place.state != PLACE_ACTIVE)) {
+	if ((queue = queues_get(&entering->schedule)) == NULL || (place->state != PLACE_WAITING &&
+	    place->state != PLACE_ACTIVE)) {
 		ct_reply_error(request, CT_SERVICE_UNAVAILABLE, NULL, NULL);
 		return;
 	}
 	ticker_add(queue);
 	token = (struct ct_queue_token){ .schedule = entering->schedule, .user = request->user_id,
-	    .seq = place.seq, .issued_ms = (uint64_t)draw_issued_ms(queue, place.seq), .epoch = place.epoch };
+	    .seq = place->seq, .issued_ms = (uint64_t)draw_issued_ms(queue, place->seq), .epoch = place->epoch };
 	ct_queue_token_sign(&token, text);
-	ticket_reply(request, place.is_new ? 201 : 200, &(struct ticket){ .token = text,
+	ticket_reply(request, place->is_new ? 201 : 200, &(struct ticket){ .token = text,
 	    .schedule = entering->schedule_text, .opens_ms = entering->opens_ms,
-	    .seats_left = entering->seats_left, .issued_ms = (int64_t)token.issued_ms }, &place);
-}
-
-static void
-send_command(struct entering *entering)
-{
-	struct ct_queue_command	command;
-
-	ct_queue_command_init(&command, "queue1_enter", &entering->schedule);
-	ct_queue_command_bytes(&command, entering->request->user_id.bytes,
-	    sizeof(entering->request->user_id.bytes));
-	ct_queue_command_number(&command, entering->opens_ms * 1000);
-	ct_queue_command_number(&command, 0);
-	store_append_settings(&command);
-	if (entering->drawn != 0)
-		ct_queue_command_number(&command, entering->drawn);
-	else
-		ct_queue_command_text(&command, "");
-	store_call(&command, entered, entering);
+	    .seats_left = entering->seats_left, .issued_ms = (int64_t)token.issued_ms }, place);
 }
 
 /* It is not this concert's, or not known: the database says which of the two is not there. */
@@ -112,7 +76,7 @@ looked_for(const struct ct_outcome *outcome, void *arg)
 }
 
 static void
-take_place(struct entering *entering, const struct queue *queue)
+take_place(struct entering *entering, struct queue *queue)
 {
 	struct ct_request	*request = entering->request;
 
@@ -127,8 +91,9 @@ take_place(struct entering *entering, const struct queue *queue)
 	}
 	entering->opens_ms = queue->opens_ms;
 	entering->seats_left = queue->seats_left;
-	entering->drawn = draw_place(queue, &request->user_id);
-	send_command(entering);
+	entering->call = (struct place_call){ .request = request, .drawn = draw_place(queue, &request->user_id),
+	    .token = { .schedule = entering->schedule, .user = request->user_id }, .cb = entered, .arg = entering };
+	places_enter(queue, &entering->call);
 }
 
 static void

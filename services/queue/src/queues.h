@@ -14,6 +14,7 @@
 #define QUEUES_MAX	2048
 
 struct facts_wait;
+struct place_call;
 
 struct queue {
 	struct queue		*next;		/* of the same bucket */
@@ -53,8 +54,12 @@ struct queue {
 	uint64_t		 saved_ms;
 	bool			 saving;
 
-	/* glance.c */
-	uint64_t		 full_ms;	/* when a place was last asked for by the function */
+	/* places.c: who came in this turn of the loop, first come first */
+	struct place_calls {
+		struct place_call	*first, *last;
+		unsigned		 count;
+	}			 entering, placing;
+	bool			 gathering;	/* they are sent when the turn is over */
 };
 
 /* The schedule's entry, or NULL if it has none. */
@@ -63,8 +68,8 @@ struct queue	*queues_find(const struct ct_uuid *schedule);
 /*
  * The schedule's entry, made if need be; the one longest not used makes room.
  * NULL if all are busy, which takes QUEUES_MAX queues with people in them.
- * Entries stay where they are; one that is live, asking or ticking is never
- * given to another schedule.
+ * Entries stay where they are; one that is live, asking, ticking, saving or
+ * gathering is never given to another schedule.
  */
 struct queue	*queues_get(const struct ct_uuid *schedule);
 

@@ -37,9 +37,13 @@ store_append_settings(struct ct_queue_command *command)
 }
 
 void
-store_call(const struct ct_queue_command *command, ct_redis_cb cb, void *arg)
+store_call(struct ct_queue_command *command, ct_redis_cb cb, void *arg)
 {
-	ct_redis_call(ct_service_redis, command->argc, command->argv, command->lens, cb, arg);
+	const char	*text;
+	size_t		 length;
+
+	text = ct_queue_command_end(command, &length);
+	ct_redis_send(ct_service_redis, text, length, cb, arg);
 }
 
 void
@@ -54,6 +58,13 @@ store_failed(const char *request_id, const redisReply *reply)
 		library_load(ct_service_redis, NULL);
 }
 
+void
+store_unavailable(struct ct_request *request)
+{
+	/* Whatever may have happened: entering, asking and leaving again do no harm. */
+	ct_reply_error(request, CT_SERVICE_UNAVAILABLE, "the queue cannot be asked now", NULL);
+}
+
 bool
 store_answered(struct ct_request *request, const redisReply *reply, size_t elements)
 {
@@ -61,13 +72,12 @@ store_answered(struct ct_request *request, const redisReply *reply, size_t eleme
 	    (elements == 0 || (reply->type == REDIS_REPLY_ARRAY && reply->elements == elements)))
 		return (true);
 	store_failed(request->id, reply);
-	/* Whatever may have happened: entering, asking and leaving again do no harm. */
-	ct_reply_error(request, CT_SERVICE_UNAVAILABLE, "the queue cannot be asked now", NULL);
+	store_unavailable(request);
 	return (false);
 }
 
 bool
-store_place(struct ct_request *request, const redisReply *reply, struct place *place_r)
+store_place(const redisReply *reply, struct place *place_r)
 {
 	static const struct {
 		const char		*name;
@@ -82,7 +92,7 @@ store_place(struct ct_request *request, const redisReply *reply, struct place *p
 		{ "ASK", PLACE_ASK },
 	};
 
-	if (!store_answered(request, reply, 7))
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 7 || reply->element[0]->type != REDIS_REPLY_STRING)
 		return (false);
 	place_r->state = PLACE_EXPIRED;
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {

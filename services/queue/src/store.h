@@ -51,14 +51,14 @@ void	 store_configure(void);
 /* Appends all settings, in the functions' order. */
 void	 store_append_settings(struct ct_queue_command *command);
 
-/* Sends `command` on this worker's connection. */
-void	 store_call(const struct ct_queue_command *command, ct_redis_cb cb, void *arg);
+/* Sends `command`, and with that ends it, on this worker's connection. */
+void	 store_call(struct ct_queue_command *command, ct_redis_cb cb, void *arg);
 
-/*
- * Reads the answer of queue1_enter or queue1_status. If there is none, or an
- * error: replies 503 and returns false.
- */
-bool	 store_place(struct ct_request *request, const redisReply *reply, struct place *place_r);
+/* Reads one person's answer of queue1_enter or queue1_status; false if it is none. */
+bool	 store_place(const redisReply *reply, struct place *place_r) __attribute__((warn_unused_result));
+
+/* Replies 503: the store cannot be asked now. */
+void	 store_unavailable(struct ct_request *request);
 
 /* An answer of `elements` elements (0: not an array), or 503 is replied and false returned. */
 bool	 store_answered(struct ct_request *request, const redisReply *reply, size_t elements);

@@ -110,6 +110,16 @@ read_best_available(struct ct_request *request, const cJSON *best, struct hold *
 		hold->quantity = ct_printf(request, "%d", (int)quantity);
 }
 
+static void
+hold_ask_queue(struct hold *hold, struct ct_queue_command *command, ct_redis_cb cb)
+{
+	const char	*text;
+	size_t		 length;
+
+	text = ct_queue_command_end(command, &length);
+	ct_redis_send(ct_service_redis, text, length, cb, hold);
+}
+
 void
 hold(struct ct_request *request)
 {
@@ -153,7 +163,7 @@ hold(struct ct_request *request)
 
 	ct_request_hash("reservations.hold", request->body, hashed, hold->hash);
 	ct_queue_store_check(&hold->token, &command);
-	ct_redis_call(ct_service_redis, command.argc, command.argv, command.lens, hold_checked, hold);
+	hold_ask_queue(hold, &command, hold_checked);
 }
 
 static void
@@ -267,5 +277,5 @@ hold_use_place(struct hold *hold)
 	struct ct_queue_command	 command;
 
 	ct_queue_store_use(&hold->token, &command);
-	ct_redis_call(ct_service_redis, command.argc, command.argv, command.lens, hold_used, hold);
+	hold_ask_queue(hold, &command, hold_used);
 }

@@ -20,26 +20,18 @@
 
 /*
  * The keys of a schedule, all under one hash tag, so that Redis Cluster holds
- * them together. Every function takes all of them, in this order.
+ * them together. Every function takes all of them, in the order of queue.lua.
  */
 #define CT_QUEUE_KEYS		8
-#define CT_QUEUE_ARGS_MAX	(3 + CT_QUEUE_KEYS + 20)
 
-/* Two of the keys, for the queue service's own reads (glance.c): where they are in that order. */
-#define CT_QUEUE_KEY_WAITING	1
-#define CT_QUEUE_KEY_HEARD	2
-#define CT_QUEUE_KEY_TEXT	64
+/* How many people one command may be about: what fits whatever is said of each. */
+#define CT_QUEUE_PEOPLE_MAX	64
 
-/* Writes the name of a schedule's key and a NUL; returns the length. */
-size_t	 ct_queue_key(const struct ct_uuid *schedule, int key, char text_r[CT_QUEUE_KEY_TEXT]);
-
-/* One Redis command, arguments and bytes in one place. Big (2 KiB), no allocation. */
+/* One Redis command in Redis' own form. Big (8 KiB), no allocation. */
 struct ct_queue_command {
-	int		 argc;
-	const char	*argv[CT_QUEUE_ARGS_MAX];
-	size_t		 lens[CT_QUEUE_ARGS_MAX];
-	size_t		 used;
-	char		 bytes[1536];
+	unsigned	argc;
+	size_t		used;
+	char		bytes[8192];
 };
 
 enum ct_queue_state {
@@ -50,7 +42,7 @@ enum ct_queue_state {
 	CT_QUEUE_EXPIRED
 };
 
-/* "FCALL function 8 keys..." for `schedule`; arguments follow by the calls below, at most 20. */
+/* "FCALL function 8 keys..." for `schedule`; arguments follow by the calls below. */
 void	 ct_queue_command_init(struct ct_queue_command *command, const char *function,
 	     const struct ct_uuid *schedule);
 void	 ct_queue_command_bytes(struct ct_queue_command *command, const void *data, size_t len);
@@ -60,10 +52,12 @@ void	 ct_queue_command_number(struct ct_queue_command *command, int64_t number);
 /* The three arguments that name a place: user (16 bytes), seq, epoch. */
 void	 ct_queue_command_place(struct ct_queue_command *command, const struct ct_queue_token *token);
 
+/* The whole command, for ct_redis_send; it is in `command`. Nothing can be appended any more. */
+const char	*ct_queue_command_end(struct ct_queue_command *command, size_t *length_r);
+
 /*
  * queue1_check: the state of the token's place, without changing anything.
- * Send it with ct_redis_call(redis, command.argc, command.argv, command.lens, ...)
- * and read the answer with ct_queue_store_state.
+ * Read the answer with ct_queue_store_state.
  */
 void	 ct_queue_store_check(const struct ct_queue_token *token, struct ct_queue_command *command_r);
 

@@ -50,14 +50,9 @@ bool		 ct_redis_ready(const struct ct_redis *redis);
 void		 ct_redis_call(struct ct_redis *redis, int argc, const char *const *argv,
 		     const size_t *lens, ct_redis_cb cb, void *arg);
 
-/*
- * Sends `count` commands that are in Redis' own form already ("*3\r\n$6\r\n..."),
- * as one call with one deadline: nothing is formatted and little is allocated.
- * `cb` runs `count` times, in the order of the commands; without an answer each
- * time with NULL.
- */
-void		 ct_redis_send(struct ct_redis *redis, unsigned count, const char *const *commands,
-		     const size_t *lens, ct_redis_cb cb, void *arg);
+/* The same with a command that is in Redis' own form already ("*1\r\n$4\r\nPING\r\n"), copied. */
+void		 ct_redis_send(struct ct_redis *redis, const char *command, size_t length,
+		     ct_redis_cb cb, void *arg);
 
 /* Commands not yet answered: what a worker waits for before it ends. */
 unsigned	 ct_redis_pending(const struct ct_redis *redis);

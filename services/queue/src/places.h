@@ -1,0 +1,42 @@
+/*
+ * Places in line, entered and asked for. In a rush a call of a Redis function
+ * costs more than what it does for one person: so all who enter a queue, and all
+ * who ask for their places in it, in one turn of the loop go in one call. Whoever
+ * comes alone goes alone, in the same turn.
+ */
+#ifndef QUEUE_PLACES_H
+#define QUEUE_PLACES_H
+
+#include "ct/queue_token.h"
+#include "ct/request.h"
+#include "queues.h"
+#include "store.h"
+
+/* `place` is NULL if the store cannot be asked now; else it lives until the callback returns. */
+typedef void (*place_cb)(const struct place *place, void *arg);
+
+/* Room for one who enters or asks; lives until the callback has run. */
+struct place_call {
+	struct place_call	*next;
+	struct ct_request	*request;
+	struct ct_queue_token	 token;		/* entering: only user and schedule */
+	int64_t			 drawn;		/* entering: the seq by lot; 0: by arrival */
+	bool			 unused;	/* asking: the database says that no hold was made with it */
+	place_cb		 cb;
+	void			*arg;
+
+	/* places.c */
+	bool			 enters;
+	bool			 begun;		/* the store had no queue: it was begun, and this is the second try */
+};
+
+/*
+ * queue1_enter for the token's user. A queue that the store does not have is
+ * begun first. `cb` runs once, later.
+ */
+void	 places_enter(struct queue *queue, struct place_call *call);
+
+/* queue1_status for the token's place; the same. */
+void	 places_ask(struct queue *queue, struct place_call *call);
+
+#endif
