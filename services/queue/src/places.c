@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-#include "ct/loop.h"
 #include "ct/service.h"
 #include "memory.h"
 
 static void	send_chain(struct queue *, struct place_call *);
+static void	send_gathered(struct queue *, struct place_calls *);
 
 static void
 tell(struct place_call *call, const struct place *place)
@@ -59,8 +59,12 @@ answered(const redisReply *reply, void *arg)
 	struct place_call	*call = arg, *next;
 	struct place		 place;
 	const redisReply	*one;
+	struct queue		*queue;
 	size_t			 i;
 
+	if (call->gathered && (queue = queues_find(&call->token.schedule)) != NULL)
+		send_gathered(queue, call->enters ? &queue->entering : &queue->placing);
+	call->gathered = false;
 	if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 ||
 	    reply->element[0]->type != REDIS_REPLY_INTEGER || reply->element[1]->type != REDIS_REPLY_INTEGER) {
 		store_failed(call->request->id, reply);
@@ -119,62 +123,53 @@ send_chain(struct queue *queue, struct place_call *first)
 	store_call(&command, answered, first);
 }
 
+/* The call that was under way has ended: the next one takes as many of those gathered as fit. */
 static void
 send_gathered(struct queue *queue, struct place_calls *calls)
 {
-	struct place_call	*first = calls->first;
+	struct place_call	*first = calls->first, *last = first;
 
-	*calls = (struct place_calls){ .first = NULL };
-	if (first != NULL)
-		send_chain(queue, first);
-}
-
-/* The turn in which they came is over. */
-static void
-turn_over(void *arg)
-{
-	struct queue	*queue = arg;
-
-	queue->gathering = false;
-	send_gathered(queue, &queue->entering);
-	send_gathered(queue, &queue->placing);
+	calls->under_way = first != NULL;
+	if (first == NULL)
+		return;
+	for (unsigned n = 1; n < CT_QUEUE_PEOPLE_MAX && last->next != NULL; n++)
+		last = last->next;
+	calls->first = last->next;
+	last->next = NULL;
+	first->gathered = true;
+	send_chain(queue, first);
 }
 
 static void
 gather(struct queue *queue, struct place_calls *calls, struct place_call *call)
 {
 	call->next = NULL;
-	call->begun = false;
 	if (calls->first == NULL)
 		calls->first = call;
 	else
 		calls->last->next = call;
 	calls->last = call;
-	if (++calls->count == CT_QUEUE_PEOPLE_MAX)
+	if (!calls->under_way)
 		send_gathered(queue, calls);
-	if (!queue->gathering) {
-		queue->gathering = true;
-		ct_loop_defer(turn_over, queue);
-	}
 }
 
 void
 places_enter(struct queue *queue, struct place_call *call)
 {
 	call->enters = true;
+	call->gathered = call->begun = false;
 	gather(queue, &queue->entering, call);
 }
 
 void
 places_ask(struct queue *queue, struct place_call *call)
 {
-	call->enters = false;
+	call->enters = call->gathered = call->begun = false;
 	if (!call->unused) {
 		gather(queue, &queue->placing, call);
 		return;
 	}
 	/* What the database said holds for this one only. */
 	call->next = NULL;
-	call->begun = false;
 	send_chain(queue, call);
 }

@@ -1,8 +1,8 @@
 /*
  * Places in line, entered and asked for. In a rush a call of a Redis function
- * costs more than what it does for one person: so all who enter a queue, and all
- * who ask for their places in it, in one turn of the loop go in one call. Whoever
- * comes alone goes alone, in the same turn.
+ * costs more than what it does for one person: so while one is under way for a
+ * queue, all who enter it gather, and all who ask for their places in it, and
+ * the next call takes them all. Whoever comes alone goes at once, alone.
  */
 #ifndef QUEUE_PLACES_H
 #define QUEUE_PLACES_H
@@ -27,6 +27,7 @@ struct place_call {
 
 	/* places.c */
 	bool			 enters;
+	bool			 gathered;	/* the first of those that a call took */
 	bool			 begun;		/* the store had no queue: it was begun, and this is the second try */
 };
 

@@ -44,7 +44,8 @@ take_oldest(void)
 	for (unsigned i = 0; i < entries_used; i++) {
 		struct queue	*queue = &entries[i];
 
-		if (queue->live || queue->asking || queue->ticking || queue->saving || queue->gathering)
+		if (queue->live || queue->asking || queue->ticking || queue->saving ||
+		    queue->entering.under_way || queue->placing.under_way)
 			continue;
 		if (oldest == NULL || queue->used_ms < oldest->used_ms)
 			oldest = queue;

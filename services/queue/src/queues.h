@@ -54,12 +54,11 @@ struct queue {
 	uint64_t		 saved_ms;
 	bool			 saving;
 
-	/* places.c: who came in this turn of the loop, first come first */
+	/* places.c: who came while a call of that kind was under way, first come first */
 	struct place_calls {
 		struct place_call	*first, *last;
-		unsigned		 count;
+		bool			 under_way;
 	}			 entering, placing;
-	bool			 gathering;	/* they are sent when the turn is over */
 };
 
 /* The schedule's entry, or NULL if it has none. */
@@ -69,7 +68,7 @@ struct queue	*queues_find(const struct ct_uuid *schedule);
  * The schedule's entry, made if need be; the one longest not used makes room.
  * NULL if all are busy, which takes QUEUES_MAX queues with people in them.
  * Entries stay where they are; one that is live, asking, ticking, saving or
- * gathering is never given to another schedule.
+ * with a call under way is never given to another schedule.
  */
 struct queue	*queues_get(const struct ct_uuid *schedule);
 
