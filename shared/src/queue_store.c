@@ -14,6 +14,7 @@ static const char *const	key_names[CT_QUEUE_KEYS] = {
 /* The command's head, "*argc\r\n", is written in front of the rest at the end. */
 #define HEAD_MAX	8
 #define KEY_MAX		64
+#define KEY_WAITING	1
 
 static void
 put(struct ct_queue_command *command, const void *data, size_t len)
@@ -40,33 +41,49 @@ append(struct ct_queue_command *command, const void *data, size_t len)
 	command->argc++;
 }
 
-/* Writes the name of a schedule's key, "q:{" schedule "}:" name; returns its length. */
-static size_t
-key_text(const char schedule[CT_UUID_TEXT], const char *name, char text_r[KEY_MAX])
+/* Appends the name of one of a schedule's keys: "q:{" schedule "}:" name. */
+static void
+append_key(struct ct_queue_command *command, const char schedule[CT_UUID_TEXT], const char *name)
 {
+	char	text[KEY_MAX];
 	size_t	len = strlen(name);
 
-	memcpy(text_r, "q:{", 3);
-	memcpy(text_r + 3, schedule, CT_UUID_TEXT - 1);
-	memcpy(text_r + 3 + CT_UUID_TEXT - 1, "}:", 2);
-	memcpy(text_r + 5 + CT_UUID_TEXT - 1, name, len);
-	return (5 + CT_UUID_TEXT - 1 + len);
+	memcpy(text, "q:{", 3);
+	memcpy(text + 3, schedule, CT_UUID_TEXT - 1);
+	memcpy(text + 3 + CT_UUID_TEXT - 1, "}:", 2);
+	memcpy(text + 5 + CT_UUID_TEXT - 1, name, len);
+	append(command, text, 5 + CT_UUID_TEXT - 1 + len);
+}
+
+static void
+begin(struct ct_queue_command *command, const char *name, const struct ct_uuid *schedule, char text_r[CT_UUID_TEXT])
+{
+	ct_uuid_format(schedule, text_r);
+	command->argc = 0;
+	command->used = HEAD_MAX;
+	ct_queue_command_text(command, name);
 }
 
 void
 ct_queue_command_init(struct ct_queue_command *command, const char *function,
     const struct ct_uuid *schedule)
 {
-	char	text[CT_UUID_TEXT], key[KEY_MAX];
+	char	text[CT_UUID_TEXT];
 
-	ct_uuid_format(schedule, text);
-	command->argc = 0;
-	command->used = HEAD_MAX;
-	ct_queue_command_text(command, "FCALL");
+	begin(command, "FCALL", schedule, text);
 	ct_queue_command_text(command, function);
 	ct_queue_command_number(command, CT_QUEUE_KEYS);
 	for (int i = 0; i < CT_QUEUE_KEYS; i++)
-		append(command, key, key_text(text, key_names[i], key));
+		append_key(command, text, key_names[i]);
+}
+
+void
+ct_queue_read_init(struct ct_queue_command *command, const char *name, const struct ct_uuid *schedule)
+{
+	char	text[CT_UUID_TEXT];
+
+	begin(command, name, schedule, text);
+	append_key(command, text, key_names[KEY_WAITING]);
 }
 
 void

@@ -124,7 +124,7 @@ begin_if_need_be(struct model *model)
 static bool
 is_heard(struct model *model, struct model_place *place)
 {
-	int64_t	patience = settings.patience * 9 / 8;
+	int64_t	patience = settings.patience * 5 / 4;
 
 	if (model->now - place->time <= settings.patience / 8 && place->time <= model->now)
 		return (true);
@@ -331,7 +331,7 @@ struct round
 model_tick(struct model *model)
 {
 	struct round	round = { .waiting = 0 };
-	int64_t		patience = settings.patience * 9 / 8, time = model_served(model), active = 0, n;
+	int64_t		patience = settings.patience * 5 / 4, time = model_served(model), active = 0, n;
 	bool		open, fresh = model->ticked == 0 || model->now - model->ticked > GAP ||
 			    model->now < model->ticked;
 

@@ -151,7 +151,7 @@ Test(admission, silent_waiters_are_reaped_by_parts)
 {
 	settings.admit = 0;
 	enter_many(0, 500);
-	for (int64_t passed = 0; passed < 11 * MINUTE + 15 * SECOND; passed += 3 * SECOND) {
+	for (int64_t passed = 0; passed < 12 * MINUTE + 30 * SECOND; passed += 3 * SECOND) {
 		clock_pass(3 * SECOND);
 		cr_assert_eq(tick().abandoned, 0);
 	}

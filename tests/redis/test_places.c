@@ -178,13 +178,13 @@ Test(places, who_is_not_heard_of_loses_the_place)
 	struct place	silent = enter(1), heard = enter(2), never;
 
 	settings.admit = 0;
-	for (int i = 0; i < 240; i++) {
+	for (int i = 0; i < 270; i++) {
 		clock_pass(3 * SECOND);
 		tick();
 		if (i % 3 == 0)
 			check_state(status(2, heard), "WAITING");
 	}
-	/* Twelve minutes: the first is gone, the other has moved up. */
+	/* Thirteen minutes: the first is gone, the other has moved up. */
 	cr_assert_eq(status(2, heard).position, 1);
 	check_state(status(1, silent), "EXPIRED");
 	cr_assert_eq(control_get().expired, 1);

@@ -84,7 +84,7 @@ Test(size, a_tick_takes_so_many_members_and_no_more)
 		cr_assert_leq(tick().admitted, 1000);
 	}
 	settings.admit = 0;
-	tick_for(33 * SECOND, 3 * SECOND);
+	tick_for(36 * SECOND, 3 * SECOND);
 	clock_pass(4 * SECOND);
 	settings.admit = 100000;
 	freeReplyObject(redisCommand(store, "CONFIG RESETSTAT"));

@@ -189,7 +189,7 @@ Test(store_loss, a_place_is_put_back_once)
 
 	settings.admit = 0;
 	check_state(status(3, silent), "WAITING");
-	tick_for(12 * MINUTE, 3 * SECOND);
+	tick_for(13 * MINUTE, 3 * SECOND);
 	check_state(status(3, silent), "EXPIRED");
 	cr_assert_eq(control_get().waiting, 0);
 }

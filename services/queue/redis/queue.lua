@@ -136,9 +136,10 @@ local function abandon(keys, user, seq, before, now)
 end
 
 -- Being heard of is noted only when the note is an eighth of the patience old, so
--- that polling costs no write; the waiter is given that eighth on top.
+-- that polling costs no write, and for another eighth the service may ask without
+-- it (see places.h); the waiter is given both on top.
 local function patience_of(patience)
-	return patience * 9 / 8
+	return patience * 5 / 4
 end
 
 -- True if nothing was heard of the waiter for too long, while it could have been heard.

@@ -1,13 +1,19 @@
-/* Calls of queue1_enter and queue1_status, many people in one. See places.h. */
+/* Quick looks, and calls of queue1_enter and queue1_status, many people in one. See places.h. */
 #include "places.h"
 
-#include <string.h>
+#include <stdlib.h>
+#include <time.h>
 
+#include "ct/loop.h"
 #include "ct/service.h"
+#include "heard.h"
 #include "memory.h"
 
+#define SPEED_MS	2000	/* how old the last tick's speed may be, to tell a wait by */
+
 static void	send_chain(struct queue *, struct place_call *);
-static void	send_gathered(struct queue *, struct place_calls *);
+static void	gather(struct queue *, enum place_kind, struct place_call *);
+static void	end_call(struct place_call *);
 
 static void
 tell(struct place_call *call, const struct place *place)
@@ -49,7 +55,7 @@ waiting_place(const struct place_call *call, int64_t position, int64_t speed, in
 
 	/* As expected_wait in queue.lua; the speed is in millionths of a person a second. */
 	if (speed > 0)
-		place.wait = (position * INT64_C(1000000000) / speed + opens_in_ms + 999) / 1000;
+		place.wait = (position * INT64_C(1000000000) / speed + (opens_in_ms > 0 ? opens_in_ms : 0) + 999) / 1000;
 	return (place);
 }
 
@@ -59,12 +65,9 @@ answered(const redisReply *reply, void *arg)
 	struct place_call	*call = arg, *next;
 	struct place		 place;
 	const redisReply	*one;
-	struct queue		*queue;
 	size_t			 i;
 
-	if (call->gathered && (queue = queues_find(&call->token.schedule)) != NULL)
-		send_gathered(queue, call->enters ? &queue->entering : &queue->placing);
-	call->gathered = false;
+	end_call(call);
 	if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 ||
 	    reply->element[0]->type != REDIS_REPLY_INTEGER || reply->element[1]->type != REDIS_REPLY_INTEGER) {
 		store_failed(call->request->id, reply);
@@ -80,25 +83,30 @@ answered(const redisReply *reply, void *arg)
 		next = call->next;
 		one = i < reply->elements ? reply->element[i] : NULL;
 		if (one != NULL && one->type == REDIS_REPLY_INTEGER) {
+			heard_note(&call->token);
 			place = waiting_place(call, one->integer, reply->element[0]->integer,
 			    reply->element[1]->integer);
 			tell(call, &place);
+		} else if (one != NULL && store_place(one, &place) && place.state != PLACE_NEW) {
+			if (call->kind == PLACE_STATUS && place.state == PLACE_WAITING)
+				heard_note(&call->token);
+			tell(call, &place);
 		} else {
-			tell(call, one != NULL && store_place(one, &place) && place.state != PLACE_NEW ? &place : NULL);
+			tell(call, NULL);
 		}
 	}
 }
 
-/* Sends a chain of at most CT_QUEUE_PEOPLE_MAX calls of one kind. */
+/* Sends queue1_enter or queue1_status for a chain of calls. */
 static void
-send_chain(struct queue *queue, struct place_call *first)
+send_function(struct queue *queue, struct place_call *first)
 {
 	struct ct_queue_command	 command;
 	const struct place_call	*call;
 
-	ct_queue_command_init(&command, first->enters ? "queue1_enter" : "queue1_status", &queue->schedule);
+	ct_queue_command_init(&command, first->kind == PLACE_ENTER ? "queue1_enter" : "queue1_status", &queue->schedule);
 	ct_queue_command_number(&command, queue->opens_ms * 1000);
-	if (first->enters) {
+	if (first->kind == PLACE_ENTER) {
 		store_append_settings(&command);
 	} else {
 		ct_queue_command_number(&command, store_settings.patience_us);
@@ -110,7 +118,7 @@ send_chain(struct queue *queue, struct place_call *first)
 			ct_queue_command_text(&command, "");
 	}
 	for (call = first; call != NULL; call = call->next) {
-		if (!first->enters) {
+		if (first->kind == PLACE_STATUS) {
 			ct_queue_command_place(&command, &call->token);
 			continue;
 		}
@@ -121,6 +129,81 @@ send_chain(struct queue *queue, struct place_call *first)
 			ct_queue_command_text(&command, "");
 	}
 	store_call(&command, answered, first);
+}
+
+/* The last read of a look has been answered: it tells, or the function has to be asked. */
+static void
+looked(struct place_call *call)
+{
+	struct queue	*queue = queues_get(&call->token.schedule);
+	struct place	 place;
+
+	if (queue == NULL) {
+		tell(call, NULL);
+	} else if (call->stands && call->position > 0 && queue->ticked_ms != 0) {
+		place = waiting_place(call, call->position, queue->speed * 1000,
+		    queue->opens_ms == 0 ? 0 : queue->opens_ms - (int64_t)time(NULL) * 1000);
+		tell(call, &place);
+	} else {
+		gather(queue, PLACE_STATUS, call);
+	}
+}
+
+/* The seqs at which the users of a chain stand, in its order. Whoever left and came again has another. */
+static void
+saw_seqs(const redisReply *reply, void *arg)
+{
+	struct place_call	*call = arg, *next;
+	size_t			 i;
+
+	end_call(call);
+	for (i = 0; call != NULL; call = next, i++) {
+		next = call->next;
+		call->stands = reply != NULL && reply->type == REDIS_REPLY_ARRAY && i < reply->elements &&
+		    reply->element[i]->type == REDIS_REPLY_STRING &&
+		    strtoull(reply->element[i]->str, NULL, 10) == call->token.seq;
+		if (--call->looks == 0)
+			looked(call);
+	}
+}
+
+static void
+saw_rank(const redisReply *reply, void *arg)
+{
+	struct place_call	*call = arg;
+
+	call->position = reply != NULL && reply->type == REDIS_REPLY_INTEGER ? reply->integer + 1 : 0;
+	if (--call->looks == 0)
+		looked(call);
+}
+
+/* For all at once at which seq they stand, and for each at which rank. */
+static void
+send_look(struct queue *queue, struct place_call *first)
+{
+	struct ct_queue_command	 command;
+	struct place_call	*call;
+
+	ct_queue_read_init(&command, "ZMSCORE", &queue->schedule);
+	for (call = first; call != NULL; call = call->next) {
+		ct_queue_command_bytes(&command, call->token.user.bytes, sizeof(call->token.user.bytes));
+		call->looks = 2;
+	}
+	store_call(&command, saw_seqs, first);
+	for (call = first; call != NULL; call = call->next) {
+		ct_queue_read_init(&command, "ZRANK", &queue->schedule);
+		ct_queue_command_bytes(&command, call->token.user.bytes, sizeof(call->token.user.bytes));
+		store_call(&command, saw_rank, call);
+	}
+}
+
+static void
+send_chain(struct queue *queue, struct place_call *first)
+{
+	if (first->kind == PLACE_LOOK)
+		send_look(queue, first);
+	else
+		send_function(queue, first);
 }
 
 /* The call that was under way has ended: the next one takes as many of those gathered as fit. */
@@ -141,8 +224,22 @@ send_gathered(struct queue *queue, struct place_calls *calls)
 }
 
 static void
-gather(struct queue *queue, struct place_calls *calls, struct place_call *call)
+end_call(struct place_call *first)
 {
+	struct queue	*queue;
+
+	if (first->gathered && (queue = queues_find(&first->token.schedule)) != NULL)
+		send_gathered(queue, &queue->calls[first->kind]);
+	first->gathered = false;
+}
+
+static void
+gather(struct queue *queue, enum place_kind kind, struct place_call *call)
+{
+	struct place_calls	*calls = &queue->calls[kind];
+
+	call->kind = kind;
+	call->gathered = call->begun = false;
 	call->next = NULL;
 	if (calls->first == NULL)
 		calls->first = call;
@@ -156,20 +253,27 @@ gather(struct queue *queue, struct place_calls *calls, struct place_call *call)
 void
 places_enter(struct queue *queue, struct place_call *call)
 {
-	call->enters = true;
-	call->gathered = call->begun = false;
-	gather(queue, &queue->entering, call);
+	gather(queue, PLACE_ENTER, call);
+}
+
+/* Before a draw positions mean nothing; and a wait is told by the speed that the last tick had. */
+static bool
+can_look(const struct queue *queue, const struct place_call *call)
+{
+	return (queue->ticked_ms != 0 && ct_loop_now_ms() - queue->ticked_ms <= SPEED_MS &&
+	    !(queue->draw && queue->opens_ms > (int64_t)time(NULL) * 1000) && heard_lately(&call->token));
 }
 
 void
 places_ask(struct queue *queue, struct place_call *call)
 {
-	call->enters = call->gathered = call->begun = false;
-	if (!call->unused) {
-		gather(queue, &queue->placing, call);
-		return;
+	if (call->unused) {
+		/* What the database said holds for this one only. */
+		call->kind = PLACE_STATUS;
+		call->gathered = call->begun = false;
+		call->next = NULL;
+		send_function(queue, call);
+	} else {
+		gather(queue, can_look(queue, call) ? PLACE_LOOK : PLACE_STATUS, call);
 	}
-	/* What the database said holds for this one only. */
-	call->next = NULL;
-	send_chain(queue, call);
 }

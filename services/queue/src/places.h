@@ -3,6 +3,11 @@
  * costs more than what it does for one person: so while one is under way for a
  * queue, all who enter it gather, and all who ask for their places in it, and
  * the next call takes them all. Whoever comes alone goes at once, alone.
+ *
+ * Nearly everybody who asks waits, has asked a short while ago (heard.h) and
+ * goes on waiting. That is told by two plain reads, which are a third of the
+ * work for Redis that the function is; in all other cases, and whenever anything
+ * is in doubt, the function is asked.
  */
 #ifndef QUEUE_PLACES_H
 #define QUEUE_PLACES_H
@@ -26,9 +31,12 @@ struct place_call {
 	void			*arg;
 
 	/* places.c */
-	bool			 enters;
-	bool			 gathered;	/* the first of those that a call took */
+	enum place_kind		 kind;
+	bool			 gathered;	/* the first of those that were sent together */
 	bool			 begun;		/* the store had no queue: it was begun, and this is the second try */
+	bool			 stands;	/* the look: the user stands at this seq, */
+	int64_t			 position;	/* and there; 0: not told. */
+	unsigned		 looks;		/* Reads not answered yet */
 };
 
 /*

@@ -45,7 +45,8 @@ take_oldest(void)
 		struct queue	*queue = &entries[i];
 
 		if (queue->live || queue->asking || queue->ticking || queue->saving ||
-		    queue->entering.under_way || queue->placing.under_way)
+		    queue->calls[PLACE_LOOK].under_way || queue->calls[PLACE_STATUS].under_way ||
+		    queue->calls[PLACE_ENTER].under_way)
 			continue;
 		if (oldest == NULL || queue->used_ms < oldest->used_ms)
 			oldest = queue;

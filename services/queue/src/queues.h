@@ -13,6 +13,9 @@
 
 #define QUEUES_MAX	2048
 
+/* What is asked of a place: a quick look, queue1_status, queue1_enter. */
+enum place_kind { PLACE_LOOK, PLACE_STATUS, PLACE_ENTER, PLACE_KINDS };
+
 struct facts_wait;
 struct place_call;
 
@@ -58,7 +61,7 @@ struct queue {
 	struct place_calls {
 		struct place_call	*first, *last;
 		bool			 under_way;
-	}			 entering, placing;
+	}			 calls[PLACE_KINDS];
 };
 
 /* The schedule's entry, or NULL if it has none. */

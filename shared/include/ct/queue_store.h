@@ -45,6 +45,8 @@ enum ct_queue_state {
 /* "FCALL function 8 keys..." for `schedule`; arguments follow by the calls below. */
 void	 ct_queue_command_init(struct ct_queue_command *command, const char *function,
 	     const struct ct_uuid *schedule);
+/* "command key" of who waits (users by seq), for the queue service's own reads; the same. */
+void	 ct_queue_read_init(struct ct_queue_command *command, const char *name, const struct ct_uuid *schedule);
 void	 ct_queue_command_bytes(struct ct_queue_command *command, const void *data, size_t len);
 void	 ct_queue_command_text(struct ct_queue_command *command, const char *text);
 void	 ct_queue_command_number(struct ct_queue_command *command, int64_t number);
