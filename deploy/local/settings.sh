@@ -110,7 +110,7 @@ check_settings() {
 	check_number PG_QUEUE_MAX 1 100000
 	check_number REDIS_TIMEOUT_MS 10 60000
 	check_choice JWT_ALG HS256 RS256 ES256
-	check_number REQUESTS_MAX 1 100000
+	check_number REQUESTS_MAX 1 4000
 	check_number DRAIN_SECONDS 0 300
 	check_choice LOG_LEVEL error warning info debug
 	check_number QUEUE_MAX_ACTIVE 0 1000000

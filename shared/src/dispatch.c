@@ -181,6 +181,7 @@ write_reply(struct http_request *req, int status, const struct ct_buf *head, con
 	if (out.ceiling == 0)
 		ct_buf_init(&out, 64 * 1024);
 	out.length = 0;
+	out.failed = false;
 	ct_buf_append(&out, "HTTP/1.1 ", 9);
 	ct_buf_number(&out, status);
 	ct_buf_append(&out, " ", 1);

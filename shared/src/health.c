@@ -29,7 +29,7 @@ readyz(struct ct_request *request)
 {
 	bool	 pg = !ct_service.uses_pg || ct_pg_ready(ct_service_pg);
 	bool	 redis = !ct_service.uses_redis || ct_redis_ready(ct_service_redis);
-	bool	 ready = pg && (redis || ct_service.redis_optional) && !draining;
+	bool	 ready = pg && redis && !draining;
 	char	*stores, *body;
 
 	stores = ct_printf(request, "{%s%s%s}",

@@ -90,15 +90,26 @@ start(void *arg)
 }
 
 static void
+add_header(struct http_call *call, const char *line)
+{
+	struct curl_slist	*longer = curl_slist_append(call->headers, line);
+
+	/* Half a request's headers (its credentials, its idempotency key) must never go out. */
+	if (longer == NULL)
+		abort();
+	call->headers = longer;
+}
+
+static void
 set_options(struct http_call *call, const struct ct_http_request *request)
 {
 	CURL	*handle = call->curl.handle;
 	size_t	 i;
 
 	for (i = 0; request->headers != NULL && request->headers[i] != NULL; i++)
-		call->headers = curl_slist_append(call->headers, request->headers[i]);
+		add_header(call, request->headers[i]);
 	/* No waiting for a 100 Continue. */
-	call->headers = curl_slist_append(call->headers, "Expect:");
+	add_header(call, "Expect:");
 	curl_easy_setopt(handle, CURLOPT_HTTPHEADER, call->headers);
 
 	if (request->body != NULL) {

@@ -1,4 +1,4 @@
-/* UUIDs and base64url: small, strict, without allocation. */
+/* UUIDs, hexadecimal digits and base64url: small, strict, without allocation. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 static const char	hex_digits[] = "0123456789abcdef";
 static const char	base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-static int
-hex_value(char c)
+int
+ct_hex_value(char c)
 {
 	if (c >= '0' && c <= '9')
 		return (c - '0');
@@ -95,7 +95,7 @@ ct_uuid_parse(const char *text, struct ct_uuid *uuid_r)
 			at++;
 		}
 		/* A NUL is no digit, so nothing past the end is read. */
-		if ((high = hex_value(text[at])) < 0 || (low = hex_value(text[at + 1])) < 0)
+		if ((high = ct_hex_value(text[at])) < 0 || (low = ct_hex_value(text[at + 1])) < 0)
 			return (false);
 		uuid.bytes[i] = (uint8_t)(high << 4 | low);
 		at += 2;

@@ -243,7 +243,7 @@ time_member(const cJSON *payload, const char *name, time_t *time_r)
 
 	if (item == NULL)
 		return (true);
-	if (!cJSON_IsNumber(item) || !(item->valuedouble > 0) || item->valuedouble >= 9007199254740992.0)
+	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) || item->valuedouble >= 9007199254740992.0)
 		return (false);
 	*time_r = (time_t)item->valuedouble;
 	return (true);

@@ -4,8 +4,9 @@
  *
  * Each statement has a queue. A statement that may be gathered (batch_max > 1)
  * has two batches in flight at a time, so that one is worked on while the other
- * commits; what is called meanwhile is the next batch. Others use any idle connection. When a connection is free, it goes to
- * the queue whose oldest call has waited longest.
+ * commits; what is called meanwhile is the next batch. Others use any idle
+ * connection. When a connection is free, it goes to the queue whose oldest call
+ * has waited longest.
  *
  * A batch the server refused as a whole was rolled back as a whole: its calls
  * go again, each alone, so that only the one to blame sees the error.
@@ -376,12 +377,15 @@ ct_pg_deinit(struct ct_pg **pgp)
 	for (i = 0; i < pg->queues_count; i++) {
 		expire(pg, &pg->queues[i]->again, UINT64_MAX, 0);
 		expire(pg, &pg->queues[i]->waiting, UINT64_MAX, 0);
+	}
+	/* Callbacks may have called again, and still may: nothing they stand on goes before the last is told. */
+	while (!TAILQ_EMPTY(&pg->refused))
+		tell_refused(pg);
+	for (i = 0; i < pg->queues_count; i++) {
 		ct_buf_deinit(&pg->queues[i]->sql[0]);
 		ct_buf_deinit(&pg->queues[i]->sql[1]);
 		free(pg->queues[i]);
 	}
-	while (!TAILQ_EMPTY(&pg->refused))
-		tell_refused(pg);
 	instance = NULL;
 	free(pg->conns);
 	free(pg);

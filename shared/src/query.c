@@ -4,23 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ct/ids.h"
 #include "dates.h"
 #include "exchange.h"
 #include "json_strict.h"
 
 #define PARAMS_MAX	32
-
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (c - 'a' + 10);
-	if (c >= 'A' && c <= 'F')
-		return (c - 'A' + 10);
-	return (-1);
-}
 
 /* Decodes in place. False for a bad escape, a control character or what is not UTF-8. */
 static bool
@@ -32,7 +21,7 @@ decode(char *text)
 
 	for (from = text; *from != '\0'; from++) {
 		if (*from == '%') {
-			if ((high = hex_value(from[1])) < 0 || (low = hex_value(from[2])) < 0)
+			if ((high = ct_hex_value(from[1])) < 0 || (low = ct_hex_value(from[2])) < 0)
 				return (false);
 			*to = (char)(high << 4 | low);
 			from += 2;

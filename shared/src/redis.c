@@ -114,12 +114,7 @@ set_state(struct ct_redis *redis, enum redis_state state)
 		return;
 	redis->state = state;
 	ct_metric_set(metrics.connected, state == REDIS_READY);
-	if (state == REDIS_READY) {
-		redis->backoff_ms = BACKOFF_MIN_MS;
-		if (redis->outage_logged)
-			ct_log(CT_LOG_INFO, NULL, "redis: connected again");
-		redis->outage_logged = false;
-	} else if (state == REDIS_DOWN) {
+	if (state == REDIS_DOWN) {
 		redis->retry_ms = ct_loop_now_ms() + redis->backoff_ms / 2 +
 		    (unsigned)random() % (redis->backoff_ms / 2 + 1);
 		redis->backoff_ms *= 2;
@@ -173,6 +168,16 @@ cannot_serve(const redisReply *reply)
 	    strncmp(reply->str, "READONLY ", 9) == 0));
 }
 
+/* A greeting does not show that it serves (a replica answers PING too): an answer to a command does. */
+static void
+is_serving(struct ct_redis *redis)
+{
+	redis->backoff_ms = BACKOFF_MIN_MS;
+	if (redis->outage_logged)
+		ct_log(CT_LOG_INFO, NULL, "redis: connected again");
+	redis->outage_logged = false;
+}
+
 static void
 on_reply(redisAsyncContext *context, void *data, void *arg)
 {
@@ -183,6 +188,8 @@ on_reply(redisAsyncContext *context, void *data, void *arg)
 
 	TAILQ_REMOVE(&redis->sent, call, list);
 	unusable = reply != NULL && cannot_serve(reply);
+	if (reply != NULL && !unusable)
+		is_serving(redis);
 	call_answer(redis, call, reply);
 	if (unusable && redis->context == context)
 		drop(redis, "the server cannot serve now");

@@ -168,6 +168,9 @@ problem(struct ct_request *request, enum ct_error error, const char *detail, con
 void
 ct_reply_error(struct ct_request *request, enum ct_error error, const char *detail, const char *extras)
 {
+	/* A lock that could not be had: only who sent a key can have a first request that holds it. */
+	if (error == CT_IDEMPOTENCY_KEY_IN_USE && request->idempotency_key == NULL)
+		error = CT_SERVICE_UNAVAILABLE;
 	problem(request, error, detail, request->id, extras);
 }
 

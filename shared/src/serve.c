@@ -25,6 +25,7 @@ ct_endpoint_new(const struct ct_route *route)
 	struct ct_buf		 labels;
 	size_t			 length;
 	unsigned		 i;
+	char			*without_status;
 
 	if ((endpoint = calloc(1, sizeof(*endpoint))) == NULL)
 		abort();
@@ -41,8 +42,10 @@ ct_endpoint_new(const struct ct_route *route)
 		    "Requests answered, by route and class of status.");
 		if (i > 2)
 			continue;
-		endpoint->duration = ct_metric_histogram("ct_request_duration_seconds",
-		    strndup(labels.data, length), "Time from a request's arrival to its reply, by route.");
+		if ((without_status = strndup(labels.data, length)) == NULL)
+			abort();
+		endpoint->duration = ct_metric_histogram("ct_request_duration_seconds", without_status,
+		    "Time from a request's arrival to its reply, by route.");
 	}
 	return (endpoint);
 }

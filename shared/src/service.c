@@ -14,6 +14,7 @@
 #include <kore/hooks.h>
 
 #include "ct/config.h"
+#include "ct/http_client.h"
 #include "ct/jwt.h"
 #include "ct/log.h"
 #include "ct/service.h"
@@ -74,7 +75,8 @@ kore_parent_configure(int argc, char **argv)
 	done = true;
 
 	configure_log();
-	ct_serve_configure((unsigned)ct_config_number("REQUESTS_MAX", 1, 1000000, 3000));
+	/* Kore takes 4,096 connections a worker (conf/); what it sheds itself past them has no body. */
+	ct_serve_configure((unsigned)ct_config_number("REQUESTS_MAX", 1, 4000, 3000));
 	drain_ms = 1000 * (u_int64_t)ct_config_number("DRAIN_SECONDS", 0, 3600, 10);
 	configure_routes();
 	if (ct_service.uses_pg)
@@ -157,7 +159,7 @@ unsent(void)
 static bool
 idle(void)
 {
-	return (http_request_count == 0 && ct_exchange_count() == 0 && !unsent() &&
+	return (http_request_count == 0 && ct_exchange_count() == 0 && ct_http_pending() == 0 && !unsent() &&
 	    (ct_service_pg == NULL || ct_pg_pending(ct_service_pg) == 0) &&
 	    (ct_service_redis == NULL || ct_redis_pending(ct_service_redis) == 0));
 }

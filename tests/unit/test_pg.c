@@ -432,3 +432,27 @@ Test(pg, closing_answers_everything_once)
 	cr_assert_eq(answers[1].error, CT_SERVICE_UNAVAILABLE);
 	loop_poll_turn(0);
 }
+
+/* A callback that calls again, the first time with a statement that was never called. */
+static struct ct_pg	*again_pg;
+
+static void
+call_again(const struct ct_outcome *outcome, void *arg)
+{
+	const char	*args[2] = { "u", NULL };
+
+	on_answer(outcome, arg);
+	if (answers[0].times < 4)
+		ct_pg_call(again_pg, answers[0].times == 1 ? &pay : &hold, args, call_again, arg);
+}
+
+Test(pg, calls_from_the_callbacks_of_closing_are_answered_too)
+{
+	const char	*args[2] = { "u", NULL };
+
+	again_pg = start("1", "3");
+	ct_pg_call(again_pg, &hold, args, call_again, &numbers[0]);
+	ct_pg_deinit(&again_pg);
+	cr_assert_eq(answers[0].times, 4);
+	cr_assert_eq(answers[0].error, CT_SERVICE_UNAVAILABLE);
+}

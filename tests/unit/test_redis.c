@@ -25,6 +25,7 @@ static int		 listener = -1, client = -1;
 static struct ct_watch	*listener_watch, *client_watch;
 static struct ct_buf	 received;
 static bool		 greets = true;
+static bool		 read_only;	/* as a replica is: greets, and refuses the first command */
 static unsigned		 accepted;
 
 static void
@@ -59,6 +60,9 @@ on_client(void *arg, int events)
 	if (greets && strstr(received.data, "PING\r\n") != NULL) {
 		ct_buf_deinit(&received);
 		server_say("+PONG\r\n");
+	} else if (read_only && strstr(received.data, "FIRST") != NULL) {
+		ct_buf_deinit(&received);
+		server_say("-READONLY You can't write against a read only replica.\r\n");
 	}
 }
 
@@ -349,6 +353,19 @@ Test(redis, a_lost_connection_is_made_again)
 	cr_assert_eq(accepted, 2);
 	ct_redis_deinit(&redis);
 	cr_assert_eq(answers[31].times, 2, "on_connect ran for each connection");
+}
+
+Test(redis, a_server_that_only_greets_is_asked_ever_more_rarely)
+{
+	struct ct_redis	*redis;
+
+	server_start("");
+	read_only = true;
+	redis = ct_redis_init(first_command, NULL);
+	loop_poll_for(2000);
+	cr_assert_gt(accepted, 1);
+	cr_assert_lt(accepted, 9, "at its beginning the pause is a tenth of a second: asked %u times", accepted);
+	ct_redis_deinit(&redis);
 }
 
 /* A callback that calls again, whatever it is told. */

@@ -53,8 +53,6 @@ const struct ct_service ct_service = {
 	.routes = routes,
 	.uses_pg = true,
 	.uses_redis = true,
-	/* Without Redis only holds are refused; everything else goes on. */
-	.redis_optional = true,
 	.configure = configure,
 	.start = start,
 };

@@ -83,8 +83,9 @@ enum ct_error	 ct_error_from_code(const char *code);
 
 /*
  * The error for a SQLSTATE (PostgreSQL 15, appendix A): 55P03
- * lock_not_available is CT_IDEMPOTENCY_KEY_IN_USE (the only lock a caller can
- * be refused for is its own duplicate's); what was rolled back but may pass
+ * lock_not_available is CT_IDEMPOTENCY_KEY_IN_USE (a duplicate waits for the
+ * first one's lock; ct_reply_error tells it only to who sent a key, anybody
+ * else is told CT_SERVICE_UNAVAILABLE); what was rolled back but may pass
  * when tried again (connection, resource and operator classes, which include
  * shutdown, start-up and the statement timeout; serialization failure and
  * deadlock; a read-only server) is CT_SERVICE_UNAVAILABLE; everything else

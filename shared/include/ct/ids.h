@@ -1,4 +1,4 @@
-/* UUIDs: version 7 (RFC 9562) made here, any version read, lower case written. */
+/* UUIDs: version 7 (RFC 9562) made here, any version read, lower case written; and the bytes' other spellings. */
 #ifndef CT_IDS_H
 #define CT_IDS_H
 
@@ -23,6 +23,9 @@ bool	 ct_uuid_parse(const char *text, struct ct_uuid *uuid_r);
 
 /* Writes the lower-case form and a NUL into text_r. */
 void	 ct_uuid_format(const struct ct_uuid *uuid, char text_r[CT_UUID_TEXT]);
+
+/* The value of a hexadecimal digit of either case, -1 if `c` is none. */
+int	 ct_hex_value(char c);
 
 /*
  * base64url without padding (RFC 4648, section 5). `out` must hold

@@ -16,8 +16,8 @@ struct ct_redis;
 /*
  * `reply` is NULL if there was no answer (not connected, timed out, lost): a
  * write may then have happened. Otherwise it may be a REDIS_REPLY_ERROR. It
- * lives until the callback returns. Runs exactly once for each call, from the
- * loop, never before ct_redis_call returns.
+ * lives until the callback returns. Runs exactly once for each command, from the
+ * loop, never before ct_redis_call or ct_redis_send returns.
  */
 typedef void (*ct_redis_cb)(const redisReply *reply, void *arg);
 
@@ -43,7 +43,7 @@ bool		 ct_redis_ready(const struct ct_redis *redis);
 
 /*
  * Sends one command of up to 64 arguments, binary safe and copied; `lens` may be
- * NULL for C strings. While not connected, or with 20,000 commands waiting, the
+ * NULL for C strings. While not connected, or with 20,000 calls waiting, the
  * answer is NULL at once. A command without an answer after REDIS_TIMEOUT_MS
  * ends the connection, and with it all that were sent after it.
  */
@@ -54,7 +54,7 @@ void		 ct_redis_call(struct ct_redis *redis, int argc, const char *const *argv,
 void		 ct_redis_send(struct ct_redis *redis, const char *command, size_t length,
 		     ct_redis_cb cb, void *arg);
 
-/* Commands not yet answered: what a worker waits for before it ends. */
+/* Calls not yet answered in full, one of ct_redis_send being one: what a worker waits for before it ends. */
 unsigned	 ct_redis_pending(const struct ct_redis *redis);
 
 #endif

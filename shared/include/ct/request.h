@@ -124,7 +124,10 @@ struct ct_shared	*ct_shared_new(const char *data, size_t length);
 void	 ct_shared_drop(struct ct_shared *shared);	/* NULL: nothing */
 void	 ct_reply_shared(struct ct_request *, int status, struct ct_shared *json);
 
-/* `detail` NULL: the title; `extras` NULL or a JSON object whose members are added to the problem. */
+/*
+ * `detail` NULL: the title; `extras` NULL or a JSON object whose members are added to the problem.
+ * CT_IDEMPOTENCY_KEY_IN_USE goes out as CT_SERVICE_UNAVAILABLE where the request has no key.
+ */
 void	 ct_reply_error(struct ct_request *, enum ct_error error, const char *detail, const char *extras);
 /* What a SQL function answered: the usual last line of a ct_pg_cb. */
 void	 ct_reply_outcome(struct ct_request *, const struct ct_outcome *outcome);

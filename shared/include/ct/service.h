@@ -17,7 +17,6 @@ struct ct_service {
 	const struct ct_route	*routes;	/* ends with an empty row; livez, readyz, metrics are added */
 	bool			 uses_pg;
 	bool			 uses_redis;
-	bool			 redis_optional;	/* readyz stays 200 without Redis */
 	void			(*configure)(void);	/* parent: reads settings, registers metrics; may be NULL */
 	void			(*start)(void);		/* worker, after ct_pg and ct_redis exist; may be NULL */
 	void			(*redis_connected)(struct ct_redis *, void *);	/* may be NULL */
