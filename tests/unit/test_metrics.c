@@ -13,6 +13,7 @@ printed(void)
 {
 	static struct ct_buf	buf;
 
+	ct_buf_deinit(&buf);
 	ct_buf_init(&buf, 100000);
 	ct_metrics_print(&buf);
 	return (buf.data);

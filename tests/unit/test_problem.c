@@ -11,6 +11,7 @@ problem(enum ct_error error, const char *detail, const char *request_id, const c
 {
 	static struct ct_buf	buf;
 
+	ct_buf_deinit(&buf);
 	ct_buf_init(&buf, 10000);
 	ct_problem(&buf, error, detail, request_id, extras);
 	return (buf.data);
