@@ -82,14 +82,20 @@ read_headers(struct ct_exchange *exchange, struct http_request *req)
 	TAILQ_FOREACH(header, &req->req_headers, list) {
 		known = ct_known_header(header->header);
 		switch (known) {
+		case CT_HEADER_BODY_LENGTH:
+			exchange->misframed = true;
+			exchange->body_length = strtoul(header->value, NULL, 10);
+			break;
 		case CT_HEADER_CONNECTION:
 			if (strcasecmp(header->value, "close") == 0)
 				req->owner->flags |= CONN_CLOSE_EMPTY;
 			break;
 		case CT_HEADER_CONTENT_LENGTH:
 			/* Kore leaves the body of such a request to be read as the next one. */
-			if (++lengths > 1 || (!has_body(req) && strcmp(header->value, "0") != 0))
+			if (++lengths > 1 || (!has_body(req) && strcmp(header->value, "0") != 0)) {
 				exchange->misframed = true;
+				exchange->body_length = strtoul(header->value, NULL, 10);
+			}
 			break;
 		case CT_HEADER_TRANSFER_ENCODING:
 			exchange->misframed = true;

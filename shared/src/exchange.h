@@ -28,7 +28,8 @@ enum ct_known_header {
 	CT_HEADERS,
 
 	/* These say how the message is framed and are only looked at by the edge. */
-	CT_HEADER_CONNECTION = CT_HEADERS,
+	CT_HEADER_BODY_LENGTH = CT_HEADERS,	/* the gateway's: of a body it did not let through */
+	CT_HEADER_CONNECTION,
 	CT_HEADER_CONTENT_LENGTH,
 	CT_HEADER_TRANSFER_ENCODING,
 	CT_HEADER_OTHER
@@ -65,8 +66,8 @@ struct ct_exchange {
 	const char		*query;		/* NULL: none */
 	const char		*headers[CT_HEADERS];
 	const char		*body;
-	size_t			 body_length;
-	bool			 misframed;	/* where it ends is in doubt: must not be answered in full */
+	size_t			 body_length;	/* as announced, where misframed */
+	bool			 misframed;	/* a body that must not be there, or that nobody knows the end of: no handler may see it */
 	bool			 header_repeated;
 
 	/* From the router. */

@@ -153,6 +153,15 @@ check_token(struct ct_exchange *exchange)
 }
 
 static bool
+check_framing(struct ct_exchange *exchange)
+{
+	if (!exchange->misframed)
+		return (true);
+	return (refuse(exchange, CT_INVALID_REQUEST,
+	    "A request with this method, or framed like this, has no body."));
+}
+
+static bool
 check_headers(struct ct_exchange *exchange)
 {
 	const char	*key = exchange->headers[CT_HEADER_IDEMPOTENCY_KEY];
@@ -248,17 +257,12 @@ ct_serve(struct ct_exchange *exchange)
 	ct_serve_count();
 	set_request_id(exchange);
 	exchange->endpoint = no_endpoint;
-	if (exchange->misframed) {
-		(void)refuse(exchange, CT_INVALID_REQUEST,
-		    "A request with this method, or framed like this, has no body.");
-		return;
-	}
 	if (!check_route(exchange) || !check_load(exchange))
 		return;
 	if (exchange->body_length > CT_BODY_MAX) {
 		(void)refuse(exchange, CT_PAYLOAD_TOO_LARGE, "The body is larger than 64 KiB.");
 		return;
 	}
-	if (check_token(exchange) && check_headers(exchange) && check_body(exchange) && check_ids(exchange))
+	if (check_token(exchange) && check_framing(exchange) && check_headers(exchange) && check_body(exchange) && check_ids(exchange))
 		exchange->request.route->handler(&exchange->request);
 }

@@ -11,7 +11,8 @@
  * no header, "half" closes within one, "big" is 2 MiB of JSON, "conflict" is a
  * 409 with a body of the service's own, "missing" a 404, "readonly" has no
  * method but GET, "slow" takes 300 ms. A write without Authorization
- * is a 401, but for "webhooks".
+ * is a 401, but for "webhooks". A read that X-Body-Length says had a body is a
+ * 400, or a 413 over 64 KiB.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -85,6 +86,7 @@ serve(const struct client *client, char *request, size_t length)
 {
 	static const char	problem[] = "application/problem+json\r\n";
 	char			method[16] = "", target[4096] = "", headers[256];
+	const char		*kept_back;
 	bool			write_method, authorized;
 
 	request[length] = '\0';
@@ -116,6 +118,10 @@ serve(const struct client *client, char *request, size_t length)
 		snprintf(headers, sizeof(headers), "allow: GET, HEAD\r\ncontent-type: %s", problem);
 		return answer(client->fd, "405 Method Not Allowed", headers, "{\"by\":\"service\"}", 16, false);
 	}
+	kept_back = strcasestr(request, "\r\nx-body-length: ");
+	if (kept_back != NULL)
+		return answer(client->fd, strtoul(kept_back + 17, NULL, 10) > 64 * 1024 ? "413 Payload Too Large" :
+		    "400 Bad Request", headers, "{\"by\":\"service\"}", 16, !strcmp(method, "HEAD"));
 	if (write_method && !authorized && strstr(target, "webhooks") == NULL)
 		return answer(client->fd, "401 Unauthorized", headers, "{\"by\":\"service\"}", 16, false);
 	if (strstr(target, "conflict") != NULL)

@@ -131,3 +131,16 @@ Test(reply, a_header_with_a_line_break_is_left_out)
 	cr_assert_null(strstr(sent.head, "x-two"));
 	cr_assert_null(strstr(sent.head, "x-three"));
 }
+
+/* A lock that could not be had in time says so only to whoever can have a first request of the same key. */
+Test(outcome, a_key_is_in_use_only_for_who_has_sent_one)
+{
+	struct ct_request	*keyed = request();
+
+	ct_reply_outcome(request(), &(struct ct_outcome){ .error = CT_IDEMPOTENCY_KEY_IN_USE });
+	cr_assert(edge_problem(503, "SERVICE_UNAVAILABLE"));
+	cr_assert(edge_has("retry-after: 1"));
+	keyed->idempotency_key = "key";
+	ct_reply_outcome(keyed, &(struct ct_outcome){ .error = CT_IDEMPOTENCY_KEY_IN_USE });
+	cr_assert(edge_problem(409, "IDEMPOTENCY_KEY_IN_USE"));
+}

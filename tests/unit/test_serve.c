@@ -289,11 +289,17 @@ Test(serve, the_request_id_is_the_callers_if_it_is_one)
 	cr_assert_not_null(strstr(sent.body, "\"requestId\":\"Caller-7\""));
 }
 
-Test(serve, a_misframed_request_is_400_before_anything_else)
+Test(serve, a_body_where_none_may_be_is_400_in_its_place_in_the_order)
 {
 	serve((struct given){ .method = CT_GET, "/nothing", .misframed = true });
+	cr_assert(edge_problem(404, "NOT_FOUND"));
+	serve((struct given){ .method = CT_GET, "/concerts", .misframed = true, .body_length = 64 * 1024 + 1 });
+	cr_assert(edge_problem(413, "PAYLOAD_TOO_LARGE"));
+	serve((struct given){ .method = CT_GET, "/concerts", .misframed = true, .body_length = 5 });
 	cr_assert(edge_problem(400, "INVALID_REQUEST"));
-	serve((struct given){ .method = CT_GET, "/concerts", .misframed = true });
+	serve((struct given){ .method = CT_POST, "/points/charge", .misframed = true });
+	cr_assert(edge_problem(401, "UNAUTHENTICATED"));
+	serve((struct given){ .method = CT_POST, "/points/charge", .token = user_token, .misframed = true });
 	cr_assert(edge_problem(400, "INVALID_REQUEST"));
 	cr_assert_eq(handled, 0);
 }
