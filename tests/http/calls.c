@@ -372,6 +372,15 @@ raw_tcp(int port, const char *first, const char *second, int seconds)
 	return (text);
 }
 
+int
+raw_send(int port, const char *request)
+{
+	int	fd = connect_to(port);
+
+	cr_assert_eq(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
+	return (fd);
+}
+
 size_t
 count_of(const char *text, const char *needle)
 {

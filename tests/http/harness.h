@@ -16,6 +16,7 @@
 
 #include <cjson/cJSON.h>
 #include <criterion/criterion.h>
+#include <openssl/evp.h>
 
 #define UUID_TEXT	37
 
@@ -61,6 +62,8 @@ char		*read_file(const char *path);
 char		*raw_tls(const char *bytes, size_t length, int seconds);
 /* The same in plain TCP to a port of 127.0.0.1, in two segments with a pause until the first is acknowledged. */
 char		*raw_tcp(int port, const char *first, const char *second, int seconds);
+/* Sends a whole request to a port of 127.0.0.1 and waits for nothing; the socket, which the caller closes. */
+int		 raw_send(int port, const char *request);
 size_t		 count_of(const char *text, const char *needle);
 
 /* json.c: "seats.0.seatId" walks objects and arrays; the test fails if it is not there. */
@@ -86,6 +89,8 @@ struct user	 operator_new(void);
 void		 uuid_new(char text_r[UUID_TEXT]);
 /* A JWT of these exact JSON parts, signed HS256 with `secret` (NULL: the stack's). */
 char		*jwt_of(const char *header_json, const char *payload_json, const char *secret);
+/* One of the user's, signed ES256 with the private key of `pair`. */
+char		*jwt_es256(EVP_PKEY *pair, const char *kid, const char *user);
 
 /* fixtures.c */
 struct schedule {

@@ -476,7 +476,8 @@ by_card_start(void)
 	if (by_card == 0) {
 		/* However this test ends, it ends too. */
 		if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent)
-			(void)execl("tests/http/point-by-card", "point-by-card", format("%d", port), (char *)NULL);
+			(void)execl("tests/http/point-beside", "point-beside", format("%d", port), "CHARGE_FUNDING=card",
+			    (char *)NULL);
 		_exit(1);
 	}
 	wait_for(http((struct call){ .base = by_card_base, .path = "/readyz" }).status == 200, 20);

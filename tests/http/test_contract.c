@@ -1,14 +1,23 @@
 /*
  * Answers of the contract that need a story of their own to be seen: a key
  * that is in use, a write whose outcome nobody knows, a sale that ends while
- * people choose. tests/api checks that every documented answer was seen.
+ * people choose, tokens of another algorithm, clients who leave. tests/api
+ * checks that every documented answer was seen.
  */
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libpq-fe.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 
 #include "harness.h"
 
@@ -52,6 +61,25 @@ Test(idempotency, a_key_whose_first_request_still_runs_is_in_use)
 	cr_assert_eq(balance(&user), 1000);
 }
 
+/* Without a key there is no first request: whoever holds the lock, it is only not to be had now. */
+Test(idempotency, a_call_without_a_key_behind_a_lock_is_503)
+{
+	struct schedule	 schedule = schedule_new(1, 1);
+	struct user	 user = user_new();
+	char		*reservation = held(&user, &schedule, 0, 1, NULL);
+	struct call	 cancel = { .method = "POST", .path = format("/reservations/%s/cancel", reservation), .jwt = user.jwt };
+	PGconn		*lock;
+	struct reply	 reply;
+
+	lock = keep_locked(format("SELECT 1 FROM reservation.reservations WHERE reservation_id = '%s' FOR UPDATE",
+	    reservation));
+	reply = http(cancel);
+	check_problem(reply, 503, "SERVICE_UNAVAILABLE");
+	cr_assert_not_null(header(&reply, "Retry-After"));
+	let_go(lock);
+	check_status(http(cancel), 200);
+}
+
 Test(idempotency, a_key_of_another_payment_is_refused)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
@@ -67,6 +95,20 @@ Test(idempotency, a_key_of_another_payment_is_refused)
 	reply = pay(&user, reservation, amount + 1, key);
 	check_problem(reply, 422, "IDEMPOTENCY_KEY_REUSED");
 	cr_assert_eq(balance(&user), 500000 - amount);
+}
+
+Test(lists, a_cursor_that_names_nothing_of_the_list_is_refused)
+{
+	static const char *const	lists[] = { "/concerts", "/reservations", "/payments", "/points/histories" };
+	struct user			 user = user_new();
+	struct reply			 reply;
+	size_t				 i;
+
+	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		reply = http((struct call){ .path = format("%s?cursor=AAAAAAAAAAAAAAAAAAAAAA", lists[i]), .jwt = user.jwt });
+		check_problem(reply, 400, "INVALID_REQUEST");
+		cr_assert_str_eq(text_at(reply.json, "errors.0.field"), "cursor");
+	}
 }
 
 Test(hold, a_sale_that_ends_while_people_choose_is_over)
@@ -128,4 +170,111 @@ Test(restart, a_write_without_an_answer_is_unknown_and_its_repetition_settles_it
 
 	wait_for((reply = charge(&slow.user, 2000, slow.key)).status == 201, 20);
 	cr_assert_eq(balance(&slow.user), 3000);
+}
+
+/* ES256, with a service of its own: its workers' sandbox must let all of it through. */
+
+Test(tokens, es256_is_verified_in_the_sandbox)
+{
+	char		*keys = format("%s/es256-keys", setting("RUN_DIR")), *base, *good;
+	EVP_PKEY	*pair = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");
+	struct user	 user = user_new();
+	int		 port = atoi(setting("POINT_PORT")) + 8;
+	pid_t		 parent = getpid(), service;
+	struct reply	 reply;
+	FILE		*file;
+
+	(void)mkdir(keys, 0700);
+	cr_assert_not_null(file = fopen(format("%s/first.pem", keys), "w"));
+	cr_assert_eq(PEM_write_PUBKEY(file, pair), 1);
+	(void)fclose(file);
+	base = format("http://127.0.0.1:%d", port);
+	service = fork();
+	cr_assert_geq(service, 0);
+	if (service == 0) {
+		/* However this test ends, it ends too. */
+		if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent)
+			(void)execl("tests/http/point-beside", "point-beside", format("%d", port), "JWT_ALG=ES256",
+			    format("JWT_KEYS_DIR=%s", keys), (char *)NULL);
+		_exit(1);
+	}
+	wait_for(http((struct call){ .base = base, .path = "/readyz" }).status == 200, 20);
+
+	good = jwt_es256(pair, "first", user.id);
+	reply = http((struct call){ .base = base, .path = "/points", .jwt = good });
+	check_status(reply, 200);
+	cr_assert_eq(number_at(reply.json, "balance"), 0);
+	/* And once more, as a token that is known. */
+	check_status(http((struct call){ .base = base, .path = "/points", .jwt = good }), 200);
+	check_status(http((struct call){ .base = base, .path = "/points", .jwt = jwt_es256(other, "first", user.id) }), 401);
+	check_status(http((struct call){ .base = base, .path = "/points", .jwt = user.jwt }), 401);
+	(void)kill(service, SIGTERM);
+	(void)waitpid(service, NULL, 0);
+}
+
+/* The sum of what a service's /metrics says in the lines that begin so. */
+static int64_t
+metric(const char *service, const char *begin)
+{
+	char	*text = http((struct call){ .base = direct(service), .path = "/metrics" }).body, *line;
+	int64_t	 sum = 0;
+
+	while ((line = strsep(&text, "\n")) != NULL) {
+		if (strncmp(line, begin, strlen(begin)) == 0 && strrchr(line, ' ') != NULL)
+			sum += atoll(strrchr(line, ' '));
+	}
+	return (sum);
+}
+
+/*
+ * Their requests are worked on to the end: a write is never cancelled, and what was read of the request must still be
+ * there when the answer comes.
+ */
+Test(restart, clients_who_leave_change_nothing, .timeout = 60)
+{
+	enum { CLIENTS = 100 };
+	static const char	 holds[] = "ct_requests_total{method=\"POST\",route=\"/reservations/hold\"";
+	struct schedule		 schedule = schedule_new(1, 1);
+	struct user		 user = user_new();
+	char			*token = become_active(&user, &schedule), *body;
+	int64_t			 before = metric("reservation", holds);
+	PGconn			*lock;
+	int			 clients[CLIENTS], i;
+
+	body = format("{\"scheduleId\":\"%s\",\"seatIds\":[\"%s\"]}", schedule.id, schedule.seats[0]);
+	lock = keep_locked(format("SELECT platform.lock_user('%s')", user.id));
+	for (i = 0; i < CLIENTS; i++)
+		clients[i] = raw_send(atoi(setting("RESERVATION_PORT")), format("POST /reservations/hold HTTP/1.1\r\nHost: x\r\n"
+		    "Authorization: Bearer %s\r\nX-Queue-Token: %s\r\nIdempotency-Key: %s\r\nIf-None-Match: \"%d\"\r\n"
+		    "X-Request-Id: leaves-%d\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+		    user.jwt, token, key_new(), i, i, strlen(body), body));
+	wait_for(metric("reservation", "ct_requests_in_flight") >= CLIENTS && *sql("SELECT 1 FROM pg_stat_activity "
+	    "WHERE usename = 'reservation_service' AND wait_event_type = 'Lock'") == '1', 2);
+	for (i = 0; i < CLIENTS; i++)
+		(void)close(clients[i]);
+	let_go(lock);
+	wait_for(metric("reservation", holds) == before + CLIENTS, 20);
+	cr_assert_str_eq(sql(format("SELECT count(*) FROM reservation.reservations WHERE user_id = '%s'", user.id)), "1");
+	cr_assert_str_eq(seat_status(&schedule, 0), "HOLD");
+}
+
+Test(restart, readyz_names_the_store_that_is_down, .timeout = 120)
+{
+	static const char *const	services[] = { "queue", "reservation" };
+	struct reply			 reply;
+	int				 i;
+
+	cr_assert_eq(system(format("%s/ctl stop redis >/dev/null", setting("RUN_DIR"))), 0);
+	for (i = 0; i < 2; i++) {
+		wait_for((reply = http((struct call){ .base = direct(services[i]), .path = "/readyz" })).status == 503, 10);
+		check_problem_body(&reply, "SERVICE_UNAVAILABLE");
+		cr_assert_str_eq(text_at(reply.json, "stores.redis"), "down");
+		cr_assert_str_eq(text_at(reply.json, "stores.postgres"), "up");
+	}
+	/* Only what needs it is out of use. */
+	check_status(http((struct call){ .path = "/concerts?limit=1" }), 200);
+	check_status(http((struct call){ .base = direct("reservation"), .path = "/livez" }), 200);
+	cr_assert_eq(system(format("%s/ctl start redis >/dev/null", setting("RUN_DIR"))), 0);
+	for (i = 0; i < 2; i++)
+		wait_for(http((struct call){ .base = direct(services[i]), .path = "/readyz" }).status == 200, 30);
 }

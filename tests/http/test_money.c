@@ -441,9 +441,21 @@ Test(idempotency, a_refusal_is_kept_a_mistake_is_not)
 
 Test(payment, a_webhook_is_never_believed)
 {
-	struct reply	reply;
+	struct schedule	 schedule = schedule_new(1, 1);
+	struct user	 user = user_new();
+	int64_t		 amount;
+	char		*reservation = held(&user, &schedule, 0, 1, &amount), *payment;
+	struct reply	 reply;
 
+	reply = pay(&user, reservation, amount, key_new());
+	check_problem(reply, 402, "INSUFFICIENT_POINTS");
+	payment = strdup(text_at(reply.json, "paymentId"));
 	reply = http((struct call){ .path = "/payments/webhooks/toss",
-	    .body = "{\"eventType\":\"PAYMENT_STATUS_CHANGED\",\"data\":{\"status\":\"DONE\"}}" });
-	cr_assert(reply.status >= 200 && reply.status < 300, "%ld", reply.status);
+	    .body = format("{\"eventType\":\"PAYMENT_STATUS_CHANGED\",\"data\":{\"orderId\":\"%s\",\"status\":\"DONE\","
+	    "\"paymentKey\":\"card-1\",\"totalAmount\":%" PRId64 "}}", payment, amount) });
+	check_status(reply, 200);
+	reply = http((struct call){ .path = format("/payments/%s", payment), .jwt = user.jwt });
+	cr_assert_str_eq(text_at(reply.json, "status"), "FAILED");
+	reply = http((struct call){ .path = format("/reservations/%s", reservation), .jwt = user.jwt });
+	cr_assert_str_eq(text_at(reply.json, "status"), "HOLD");
 }

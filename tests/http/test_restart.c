@@ -68,20 +68,42 @@ Test(restart, a_killed_worker_leaves_the_service_answering, .timeout = 120)
 	}
 }
 
-Test(restart, a_replay_is_the_same_after_every_service_was_restarted, .timeout = 180)
+Test(restart, a_replay_is_the_same_after_the_services_were_restarted, .timeout = 180)
 {
+	static const char *const services[] = { "reservation", "payment", "point" };
+	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
-	char		*key = key_new();
-	struct reply	 first, again;
+	char		*keys[3] = { key_new(), key_new(), key_new() }, *token, *reservation;
+	int64_t		 amount;
+	struct call	 hold = { .path = "/reservations/hold", .jwt = user.jwt, .key = keys[1] };
+	struct reply	 first[3], again[3];
+	int		 i;
 
-	first = charge(&user, 9000, key);
-	check_status(first, 201);
-	restart("point-0");
+	first[0] = charge(&user, 500000, keys[0]);
+	token = become_active(&user, &schedule);
+	hold.queue_token = token;
+	hold.body = format("{\"scheduleId\":\"%s\",\"seatIds\":[\"%s\"]}", schedule.id, schedule.seats[0]);
+	first[1] = http(hold);
+	check_status(first[1], 201);
+	reservation = strdup(text_at(first[1].json, "reservationId"));
+	amount = number_at(first[1].json, "totalAmount");
+	first[2] = pay(&user, reservation, amount, keys[2]);
+	for (i = 0; i < 3; i++)
+		restart(format("%s-0", services[i]));
+	for (i = 0; i < 3; i++)
+		wait_for(http((struct call){ .base = direct(services[i]), .path = "/readyz" }).status == 200, 30);
 	wait_for(everything_answers(&user), 30);
-	again = charge(&user, 9000, key);
-	check_status(again, 201);
-	cr_assert_str_eq(again.body, first.body);
-	cr_assert_eq(balance(&user), 9000);
+
+	again[0] = charge(&user, 500000, keys[0]);
+	again[1] = http(hold);
+	again[2] = pay(&user, reservation, amount, keys[2]);
+	for (i = 0; i < 3; i++) {
+		check_status(first[i], 201);
+		check_status(again[i], 201);
+		cr_assert_str_eq(again[i].body, first[i].body);
+		cr_assert_str_eq(header(&again[i], "Idempotent-Replayed"), "true");
+	}
+	cr_assert_eq(balance(&user), 500000 - amount);
 }
 
 /* As processes of their own: a lock on the reservation for a second, and its cancellation, which waits for that. */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
@@ -38,6 +39,30 @@ jwt_of(const char *header_json, const char *payload_json, const char *secret)
 	HMAC(EVP_sha256(), secret, (int)strlen(secret), (unsigned char *)signed_part,
 	    strlen(signed_part), mac, &mac_length);
 	return (format("%s.%s", signed_part, base64url(mac, mac_length)));
+}
+
+char *
+jwt_es256(EVP_PKEY *pair, const char *kid, const char *user)
+{
+	char			*header_json = format("{\"alg\":\"ES256\",\"kid\":\"%s\"}", kid), *signed_part;
+	char			*payload_json = format("{\"sub\":\"%s\",\"exp\":%ld}", user, (long)time(NULL) + 300);
+	unsigned char		 der[128], raw[64];
+	const unsigned char	*at = der;
+	size_t			 length = sizeof(der);
+	EVP_MD_CTX		*context = EVP_MD_CTX_new();
+	ECDSA_SIG		*signature;
+
+	signed_part = format("%s.%s", base64url(header_json, strlen(header_json)),
+	    base64url(payload_json, strlen(payload_json)));
+	cr_assert_eq(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, pair), 1);
+	cr_assert_eq(EVP_DigestSign(context, der, &length, (unsigned char *)signed_part, strlen(signed_part)), 1);
+	EVP_MD_CTX_free(context);
+	/* r and s in 32 bytes each (RFC 7518, section 3.4). */
+	signature = d2i_ECDSA_SIG(NULL, &at, (long)length);
+	cr_assert_eq(BN_bn2binpad(ECDSA_SIG_get0_r(signature), raw, 32), 32);
+	cr_assert_eq(BN_bn2binpad(ECDSA_SIG_get0_s(signature), raw + 32, 32), 32);
+	ECDSA_SIG_free(signature);
+	return (format("%s.%s", signed_part, base64url(raw, sizeof(raw))));
 }
 
 void

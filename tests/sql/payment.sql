@@ -2,7 +2,7 @@
 -- refused, failed, replayed, cancelled; and that in each case either all of it
 -- happened or nothing.
 BEGIN;
-SELECT plan(104);
+SELECT plan(106);
 
 \set ann '00000000-0000-7000-8000-0000000000a1'
 \set bob '00000000-0000-7000-8000-0000000000b2'
@@ -181,6 +181,8 @@ SELECT is(next, platform.cursor(last), 'its cursor is its last payment') FROM pa
 SELECT is(json_array_length(b -> 'items') || ' ' || coalesce(b ->> 'nextCursor', 'no more'), '1 no more', 'and one more on the next')
 FROM (SELECT (payment.list_payments(:'ann', 3, last)).body::json AS b FROM page) x;
 SELECT is((payment.list_payments(:'ann', 4, NULL)).body::json ->> 'nextCursor', NULL, 'a page that holds all has no next');
+SELECT is((payment.list_payments(:'bob', 3, last)).outcome, 'INVALID_REQUEST', 'another user''s place is no cursor') FROM page;
+SELECT is((payment.list_payments(:'ann', 3, gen_random_uuid())).outcome, 'INVALID_REQUEST', 'nor is any id');
 SELECT is((payment.list_payments(gen_random_uuid(), 20, NULL)).body, '{"items":[],"nextCursor":null}', 'who has none sees none');
 
 -- A batch, as the service sends it: each row its own outcome.

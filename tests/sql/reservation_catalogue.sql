@@ -1,6 +1,6 @@
 -- Concerts, schedules and their seats: made by operators, listed for everybody.
 BEGIN;
-SELECT plan(68);
+SELECT plan(69);
 \ir include/reservation.psql
 
 -- Concerts.
@@ -21,8 +21,10 @@ SELECT is(:'page1'::json #>> '{items,1,concertId}', :'c2', 'then the one before'
 SELECT is(json_array_length(:'page1'::json -> 'items'), 2, 'as many as were asked for');
 SELECT is(:'page1'::json ->> 'nextCursor', platform.cursor(:'c2'), 'and its cursor is the last one''s id');
 SELECT is((reservation.list_concerts(1, :'c2')).body::json #>> '{items,0,concertId}', :'c1', 'where the next page begins');
-SELECT is((reservation.list_concerts(2, '00000000-0000-0000-0000-000000000000')).body, '{"items":[],"nextCursor":null}',
-    'past the end the list is empty');
+SELECT is((reservation.list_concerts(2, (SELECT concert_id FROM reservation.concerts ORDER BY concert_id LIMIT 1))).body,
+    '{"items":[],"nextCursor":null}', 'past the end the list is empty');
+SELECT is((reservation.list_concerts(2, '00000000-0000-0000-0000-000000000000')).outcome, 'INVALID_REQUEST',
+    'what is no concert''s id is no cursor');
 SELECT is((reservation.list_concerts(count(*)::int, NULL)).body::json ->> 'nextCursor', NULL, 'a page that holds all has no next')
 FROM reservation.concerts;
 

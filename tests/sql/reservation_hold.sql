@@ -1,7 +1,7 @@
 -- Holding named seats: what is answered, what is written, what is refused and
 -- then changes nothing; and the hold of many rows in one statement.
 BEGIN;
-SELECT plan(61);
+SELECT plan(63);
 \ir include/reservation.psql
 
 -- A hold.
@@ -122,6 +122,9 @@ SELECT is((SELECT string_agg(i ->> 'reservationId', ' ') FROM json_array_element
 	((:'l_reply'::platform.reply).body::json #>> '{items,1,reservationId}')::uuid)).body::json -> 'items') i),
     (SELECT string_agg(reservation_id::text, ' ' ORDER BY reservation_id DESC) FROM reservation.reservations
 	WHERE user_id = :'ann' AND reservation_id < ((:'l_reply'::platform.reply).body::json #>> '{items,1,reservationId}')::uuid), 'there, with no gap');
+SELECT is((reservation.list_reservations(:'nobody', NULL, 2, ((:'l_reply'::platform.reply).body::json #>> '{items,1,reservationId}')::uuid)).outcome,
+    'INVALID_REQUEST', 'another user''s place is no cursor');
+SELECT is((reservation.list_reservations(:'ann', NULL, 2, gen_random_uuid())).outcome, 'INVALID_REQUEST', 'nor is any id');
 SELECT is((reservation.list_reservations(:'ann', 'CONFIRMED', 20, NULL)).body, '{"items":[],"nextCursor":null}', 'none is CONFIRMED');
 SELECT is((reservation.list_reservations(:'nobody', NULL, 20, NULL)).body, '{"items":[],"nextCursor":null}', 'another user has none');
 SELECT is((reservation.list_reservations(:'ann', 'HOLD', 100, NULL)).body::jsonb, (reservation.list_reservations(:'ann', NULL, 100, NULL)).body::jsonb, 'all are HOLD');

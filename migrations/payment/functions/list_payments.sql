@@ -1,6 +1,7 @@
 -- payment.list_payments(user, limit, cursor): OK {items: [Payment], nextCursor}:
 -- the user's payments, newest first (by id: UUIDv7), after the one whose id is
--- `cursor` (NULL: from the newest).
+-- `cursor` (NULL: from the newest). INVALID_REQUEST if that is not one of the
+-- user's own payments.
 CREATE OR REPLACE FUNCTION payment.list_payments(p_user uuid, p_limit int, p_cursor uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
@@ -9,6 +10,12 @@ DECLARE
 	v_items	text;
 	v_ids	uuid[];
 BEGIN
+	IF p_cursor IS NOT NULL AND NOT EXISTS (
+		SELECT FROM payment.payments p WHERE p.payment_id = p_cursor AND p.user_id = p_user) THEN
+		RETURN platform.refuse('INVALID_REQUEST',
+		    '{"errors":[{"field":"cursor","reason":"is not a cursor of this list"}]}');
+	END IF;
+
 	-- One more than the page tells whether another page follows.
 	SELECT string_agg(payment.payment_json(r.p)::text, ',' ORDER BY r.n) FILTER (WHERE r.n <= p_limit),
 	       array_agg((r.p).payment_id ORDER BY r.n)

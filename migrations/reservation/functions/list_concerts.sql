@@ -1,5 +1,6 @@
 -- reservation.list_concerts(limit, cursor): OK with {items, nextCursor}, the
 -- concerts last made first; `cursor` is the id of the last one already seen.
+-- INVALID_REQUEST if that is not a concert's.
 CREATE OR REPLACE FUNCTION reservation.list_concerts(p_limit int, p_cursor uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
@@ -7,6 +8,11 @@ AS $$
 DECLARE
 	v_body	text;
 BEGIN
+	IF p_cursor IS NOT NULL AND NOT EXISTS (SELECT FROM reservation.concerts c WHERE c.concert_id = p_cursor) THEN
+		RETURN platform.refuse('INVALID_REQUEST',
+		    '{"errors":[{"field":"cursor","reason":"is not a cursor of this list"}]}');
+	END IF;
+
 	WITH found AS (
 		-- One more than asked for: is there a next page?
 		SELECT c AS concert, c.concert_id, row_number() OVER (ORDER BY c.concert_id DESC) AS n

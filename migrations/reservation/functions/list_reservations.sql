@@ -1,7 +1,8 @@
 -- reservation.list_reservations(user, status, limit, cursor): OK with {items,
 -- nextCursor}: the user's reservations, newest first; of one status, if given, as
 -- it is shown (a HOLD that has run out is EXPIRED). `cursor` is the id of the last
--- one already seen.
+-- one already seen (whatever its status is by now). INVALID_REQUEST if that is not
+-- one of the user's own reservations.
 CREATE OR REPLACE FUNCTION reservation.list_reservations(p_user uuid, p_status text, p_limit int, p_cursor uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
@@ -10,6 +11,12 @@ DECLARE
 	v_now	timestamptz := clock_timestamp();
 	v_body	text;
 BEGIN
+	IF p_cursor IS NOT NULL AND NOT EXISTS (
+		SELECT FROM reservation.reservations r WHERE r.reservation_id = p_cursor AND r.user_id = p_user) THEN
+		RETURN platform.refuse('INVALID_REQUEST',
+		    '{"errors":[{"field":"cursor","reason":"is not a cursor of this list"}]}');
+	END IF;
+
 	WITH found AS (
 		-- One more than asked for: is there a next page?
 		SELECT r AS reservation, r.reservation_id, row_number() OVER (ORDER BY r.reservation_id DESC) AS n
