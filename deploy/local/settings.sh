@@ -38,6 +38,8 @@ load_settings() {
 	: "${JWT_SECRET_FILE:=$RUN_DIR/secrets/jwt}"
 	: "${QUEUE_TOKEN_SECRET_FILE:=$RUN_DIR/secrets/queue_token}"
 	: "${CARD_PROVIDER_SECRET_FILE:=$RUN_DIR/secrets/toss}"
+	# What else nginx/render can be told is for a gateway elsewhere: here these follow from the settings.
+	unset GATEWAY_DIR GATEWAY_TLS_CERT GATEWAY_TLS_KEY {QUEUE,RESERVATION,PAYMENT,POINT}_{HOST,UPSTREAMS}
 	local name
 	for name in JWT_SECRET_FILE JWT_KEYS_DIR QUEUE_TOKEN_SECRET_FILE CARD_PROVIDER_SECRET_FILE; do
 		[[ -z ${!name} || ${!name} == /* ]] || printf -v "$name" '%s' "$ROOT/${!name}"
@@ -82,6 +84,12 @@ check_number() {
 	fi
 }
 
+# A secret's file: the one that is made under RUN_DIR if it is not there, or one that can be read.
+check_secret() {
+	local name=$1 made=$RUN_DIR/secrets/$2
+	[[ ${!name} == "$made" || -r ${!name} ]] || bad_setting "$name" "a file that can be read"
+}
+
 check_choice() {
 	local name=$1 choice
 	shift
@@ -99,7 +107,7 @@ check_settings() {
 		PAYMENT_PORT POINT_PORT TOSS_PORT; do
 		check_number "$name" 1 65535
 	done
-	for name in PG_VIA_PORT REDIS_VIA_PORT; do
+	for name in PG_VIA_PORT REDIS_VIA_PORT GATEWAY_PUBLIC_PORT; do
 		[[ -z ${!name} ]] || check_number "$name" 1 65535
 	done
 	check_number INSTANCES 1 8
@@ -118,6 +126,10 @@ check_settings() {
 	check_number QUEUE_MAX_WAITING 0 100000000
 	check_number QUEUE_ACTIVE_TTL_SECONDS 1 86400
 	check_number QUEUE_ABANDON_AFTER_SECONDS 30 86400
+	check_number QUEUE_SETTLE_SECONDS 0 3600
+	# tests/fault has no time to wait for it, and its users ask more often than once in 20 s.
+	[[ ${STACK_ENV:-} == fault ]] || ((QUEUE_SETTLE_SECONDS > 20)) ||
+		bad_setting QUEUE_SETTLE_SECONDS "more than 20, the longest pollAfterSeconds"
 	check_number QUEUE_TICK_MS 10 5000
 	check_number HOLD_TTL_SECONDS 1 86400
 	check_number SWEEP_INTERVAL_MS 50 600000
@@ -129,13 +141,21 @@ check_settings() {
 	check_number TOSS_WEBHOOK_LATE_MS 1 3600000
 	[[ $CARD_PROVIDER_URL =~ ^https?://[][A-Za-z0-9.:-]+$ ]] || bad_setting CARD_PROVIDER_URL "simulator or an http(s) address"
 	has_simulator || [[ -r $CARD_PROVIDER_SECRET_FILE ]] || bad_setting CARD_PROVIDER_SECRET_FILE "a file that can be read"
+	check_secret CARD_PROVIDER_SECRET_FILE toss
+	check_secret QUEUE_TOKEN_SECRET_FILE queue_token
 	check_choice GATEWAY_LIMIT_PER_ADDRESS on off
-	[[ $BIND =~ ^[0-9]{1,3}(\.[0-9]{1,3}){3}$ ]] || bad_setting BIND "an IPv4 address"
+	# The parts of this stack find each other at 127.0.0.1.
+	check_choice BIND 127.0.0.1 0.0.0.0
+	check_choice REDIS_HOST 127.0.0.1 localhost
+	[[ $GATEWAY_WORKERS == auto ]] || check_number GATEWAY_WORKERS 1 256
+	check_number GATEWAY_CONNECTIONS 64 1000000
+	check_number GATEWAY_HSTS_SECONDS 0 99999999
+	[[ $GATEWAY_SERVER_NAME =~ ^[A-Za-z0-9.:_-]+$ ]] || bad_setting GATEWAY_SERVER_NAME "a host name or address"
+	[[ $GATEWAY_USER =~ ^[a-z_][a-z0-9_-]*$ ]] || bad_setting GATEWAY_USER "a user's name"
 	[[ $CORS_ORIGIN =~ ^(\*|https?://[][A-Za-z0-9.:-]+| )*$ ]] ||
 		bad_setting CORS_ORIGIN "empty, * or web origins such as https://www.example.com"
 	if [[ $JWT_ALG == HS256 ]]; then
-		[[ $JWT_SECRET_FILE == "$RUN_DIR"/secrets/jwt || -r $JWT_SECRET_FILE ]] ||
-			bad_setting JWT_SECRET_FILE "a file that can be read"
+		check_secret JWT_SECRET_FILE jwt
 	else
 		[[ -d $JWT_KEYS_DIR ]] || bad_setting JWT_KEYS_DIR "a folder"
 	fi
