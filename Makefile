@@ -108,5 +108,5 @@ bench-queue: ## what the waiting room costs, against floors of the same run (BEN
 bench-hold: ## holds, hot seats and seat maps, against floors of the same run (BENCH_QUICK=1: short)
 	@tests/bench/hold
 
-lint: ## warnings as errors, clang-tidy, cppcheck, shellcheck, layout
+lint: ## warnings as errors, clang-tidy, cppcheck, shellcheck, layout, the pages' links, the API's description
 	@tests/lint

@@ -114,7 +114,7 @@ serve(const struct client *client, char *request, size_t length)
 	snprintf(headers, sizeof(headers), "content-type: %s", problem);
 	if (strstr(target, "missing") != NULL)
 		return answer(client->fd, "404 Not Found", headers, "{\"by\":\"service\"}", 16, !strcmp(method, "HEAD"));
-	if (strstr(target, "readonly") != NULL && strcmp(method, "GET") && strcmp(method, "HEAD")) {
+	if (strstr(target, "readonly") != NULL && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
 		snprintf(headers, sizeof(headers), "allow: GET, HEAD\r\ncontent-type: %s", problem);
 		return answer(client->fd, "405 Method Not Allowed", headers, "{\"by\":\"service\"}", 16, false);
 	}

@@ -70,7 +70,7 @@ schedule_with(const char *concert, const char *start_at, const char *end_at,
 
 	reply = http((struct call){ .path = format("/schedules/%s/seats", schedule.id) });
 	check_status(reply, 200);
-	schedule.seats = calloc((size_t)(2 * rows * per_row), sizeof(*schedule.seats));
+	schedule.seats = calloc((size_t)2 * (size_t)rows * (size_t)per_row, sizeof(*schedule.seats));
 	cJSON_ArrayForEach(section, at(reply.json, "sections"))
 		cJSON_ArrayForEach(row, at(section, "rows"))
 			cJSON_ArrayForEach(seat, at(row, "seats"))
