@@ -258,6 +258,44 @@ Test(restart, clients_who_leave_change_nothing, .timeout = 60)
 	cr_assert_str_eq(seat_status(&schedule, 0), "HOLD");
 }
 
+/* Sends so many reads of the seat map with this If-None-Match, and waits until all are in hand. */
+static void
+read_seats(const struct schedule *schedule, const char *if_none_match, int *sockets, int count)
+{
+	int64_t	in_hand = metric("reservation", "ct_requests_in_flight");
+	int	i;
+
+	for (i = 0; i < count; i++)
+		sockets[i] = raw_send(atoi(setting("RESERVATION_PORT")), format("GET /schedules/%s/seats HTTP/1.1\r\nHost: x\r\n"
+		    "If-None-Match: %s\r\n\r\n", schedule->id, if_none_match));
+	wait_for(metric("reservation", "ct_requests_in_flight") >= in_hand + count, 2);
+}
+
+/* Reads that wait for one answer: who has left by then has headers all the same, and not those of who came after. */
+Test(restart, readers_who_leave_are_not_taken_for_those_who_come, .timeout = 60)
+{
+	enum { CLIENTS = 50 };
+	static const char	 not_modified[] = "ct_requests_total{method=\"GET\",route=\"/schedules/{id}/seats\",status=\"3xx\"}";
+	static const char	 modified[] = "ct_requests_total{method=\"GET\",route=\"/schedules/{id}/seats\",status=\"2xx\"}";
+	struct schedule		 schedule = schedule_new(1, 1);
+	int64_t			 before = metric("reservation", not_modified), before_modified = metric("reservation", modified);
+	int			 gone[CLIENTS], there[CLIENTS], i;
+	PGconn			*lock;
+
+	/* The copy of the map that the schedule's making has left is given out for half a second. */
+	pause_ms(600);
+	lock = keep_locked("LOCK TABLE reservation.seats IN ACCESS EXCLUSIVE MODE; SELECT 1");
+	read_seats(&schedule, "*", gone, CLIENTS);
+	for (i = 0; i < CLIENTS; i++)
+		(void)close(gone[i]);
+	read_seats(&schedule, "x", there, CLIENTS);
+	let_go(lock);
+	wait_for(metric("reservation", not_modified) >= before + CLIENTS, 20);
+	wait_for(metric("reservation", modified) >= before_modified + CLIENTS, 20);
+	for (i = 0; i < CLIENTS; i++)
+		(void)close(there[i]);
+}
+
 Test(restart, readyz_names_the_store_that_is_down, .timeout = 120)
 {
 	static const char *const	services[] = { "queue", "reservation" };
