@@ -18,64 +18,101 @@ token(void)
 	return (new);
 }
 
-static void
-argument_is(const struct ct_queue_command *command, int number, const void *bytes, size_t length)
+/* The command as Redis would read it. The caller frees it. */
+static redisReply *
+sent(struct ct_queue_command *command)
 {
-	cr_assert_lt(number, command->argc);
-	cr_assert_eq(command->lens[number], length, "argument %d has %zu bytes", number, command->lens[number]);
-	cr_assert_eq(memcmp(command->argv[number], bytes, length), 0, "argument %d is %s", number, command->argv[number]);
+	redisReader	*reader = redisReaderCreate();
+	redisReply	*reply = NULL, *more = NULL;
+	const char	*text;
+	size_t		 length;
+
+	text = ct_queue_command_end(command, &length);
+	cr_assert_eq(redisReaderFeed(reader, text, length), REDIS_OK);
+	cr_assert_eq(redisReaderGetReply(reader, (void **)&reply), REDIS_OK);
+	cr_assert(reply != NULL && reply->type == REDIS_REPLY_ARRAY);
+	cr_assert(redisReaderGetReply(reader, (void **)&more) == REDIS_OK && more == NULL, "nothing is left over");
+	redisReaderFree(reader);
+	return (reply);
+}
+
+static void
+argument_is(const redisReply *command, size_t number, const void *bytes, size_t length)
+{
+	cr_assert_lt(number, command->elements);
+	cr_assert_eq(command->element[number]->len, length, "argument %zu has %zu bytes", number, command->element[number]->len);
+	cr_assert_eq(memcmp(command->element[number]->str, bytes, length), 0, "argument %zu is %s", number,
+	    command->element[number]->str);
 }
 
 Test(queue_store, all_keys_of_a_schedule_have_its_hash_tag)
 {
 	struct ct_queue_token	one = token();
-	char			text[CT_QUEUE_KEY_TEXT], others[CT_QUEUE_KEYS][CT_QUEUE_KEY_TEXT];
-	int			i, other;
+	struct ct_queue_command	command;
+	redisReply		*read;
+	size_t			 i, other;
 
-	for (i = 0; i < CT_QUEUE_KEYS; i++) {
-		cr_assert_eq(ct_queue_key(&one.schedule, i, text), strlen(text));
-		cr_assert_eq(strncmp(text, "q:{" SCHEDULE "}:", 5 + 36), 0, "%s", text);
-		for (other = 0; other < i; other++)
-			cr_assert_str_neq(text, others[other]);
-		(void)snprintf(others[i], sizeof(others[i]), "%s", text);
+	ct_queue_command_init(&command, "f", &one.schedule);
+	read = sent(&command);
+	cr_assert_eq(read->elements, 3 + CT_QUEUE_KEYS);
+	for (i = 3; i < read->elements; i++) {
+		cr_assert_eq(strncmp(read->element[i]->str, "q:{" SCHEDULE "}:", 5 + 36), 0, "%s", read->element[i]->str);
+		for (other = 3; other < i; other++)
+			cr_assert_str_neq(read->element[i]->str, read->element[other]->str);
 	}
-	(void)ct_queue_key(&one.schedule, CT_QUEUE_KEY_WAITING, text);
-	cr_assert_str_eq(text, "q:{" SCHEDULE "}:waiting");
-	(void)ct_queue_key(&one.schedule, CT_QUEUE_KEY_HEARD, text);
-	cr_assert_str_eq(text, "q:{" SCHEDULE "}:heard");
+	freeReplyObject(read);
+
+	ct_queue_read_init(&command, "ZRANK", &one.schedule);
+	read = sent(&command);
+	cr_assert_eq(read->elements, 2);
+	argument_is(read, 0, "ZRANK", 5);
+	argument_is(read, 1, "q:{" SCHEDULE "}:waiting", 5 + 36 + 7);
+	freeReplyObject(read);
 }
 
 Test(queue_store, a_place_is_named_by_user_seq_and_epoch)
 {
 	struct ct_queue_token	one = token();
 	struct ct_queue_command	command;
+	redisReply		*read;
 
 	ct_queue_store_check(&one, &command);
-	cr_assert_eq(command.argc, 3 + CT_QUEUE_KEYS + 3);
-	argument_is(&command, 0, "FCALL", 5);
-	argument_is(&command, 1, "queue1_check", 12);
-	argument_is(&command, 2, "8", 1);
-	argument_is(&command, 3, "q:{" SCHEDULE "}:state", 46);
+	read = sent(&command);
+	cr_assert_eq(read->elements, 3 + CT_QUEUE_KEYS + 3);
+	argument_is(read, 0, "FCALL", 5);
+	argument_is(read, 1, "queue1_check", 12);
+	argument_is(read, 2, "8", 1);
+	argument_is(read, 3, "q:{" SCHEDULE "}:state", 46);
 	/* The user's bytes hold NULs. */
-	argument_is(&command, 3 + CT_QUEUE_KEYS, one.user.bytes, 16);
-	argument_is(&command, 4 + CT_QUEUE_KEYS, "1700000000000001", 16);
-	argument_is(&command, 5 + CT_QUEUE_KEYS, "7", 1);
+	argument_is(read, 3 + CT_QUEUE_KEYS, one.user.bytes, 16);
+	argument_is(read, 4 + CT_QUEUE_KEYS, "1700000000000001", 16);
+	argument_is(read, 5 + CT_QUEUE_KEYS, "7", 1);
+	freeReplyObject(read);
 	ct_queue_store_use(&one, &command);
-	argument_is(&command, 1, "queue1_use", 10);
-	argument_is(&command, 3 + CT_QUEUE_KEYS, one.user.bytes, 16);
+	read = sent(&command);
+	argument_is(read, 1, "queue1_use", 10);
+	argument_is(read, 3 + CT_QUEUE_KEYS, one.user.bytes, 16);
+	freeReplyObject(read);
 }
 
-Test(queue_store, there_is_room_for_twenty_arguments)
+Test(queue_store, there_is_room_for_as_many_people_as_may_be)
 {
 	struct ct_queue_token	one = token();
 	struct ct_queue_command	command;
+	redisReply		*read;
 	int			i;
 
-	ct_queue_command_init(&command, "f", &one.schedule);
+	one.seq = one.epoch = INT64_MAX;
+	ct_queue_command_init(&command, "queue1_status", &one.schedule);
 	for (i = 0; i < 20; i++)
 		ct_queue_command_number(&command, INT64_MIN);
-	cr_assert_eq(command.argc, CT_QUEUE_ARGS_MAX);
-	argument_is(&command, CT_QUEUE_ARGS_MAX - 1, "-9223372036854775808", 20);
+	for (i = 0; i < CT_QUEUE_PEOPLE_MAX; i++)
+		ct_queue_command_place(&command, &one);
+	read = sent(&command);
+	cr_assert_eq(read->elements, 3 + CT_QUEUE_KEYS + 20 + 3 * CT_QUEUE_PEOPLE_MAX);
+	argument_is(read, 3 + CT_QUEUE_KEYS + 19, "-9223372036854775808", 20);
+	argument_is(read, read->elements - 1, "9223372036854775807", 19);
+	freeReplyObject(read);
 }
 
 Test(queue_store, whatever_is_no_state_is_unknown)
