@@ -1,7 +1,7 @@
 -- Best available: together in one row of the grade if any row has room, in the
 -- frontmost, leaving no single seat if that can be helped, near the middle.
 BEGIN;
-SELECT plan(28);
+SELECT plan(30);
 \ir include/reservation.psql
 
 -- Ten seats a row: 1 to 10.
@@ -35,6 +35,11 @@ SELECT is((pg_temp.hold_best(:'ann', :'two', 'R', 1)).outcome, 'SEAT_NOT_AVAILAB
 SELECT is(pg_temp.places(pg_temp.hold_best(:'ann', :'two', 'VIP', 2)), 'L-A-1 L-A-2', 'the first section''s front row');
 SELECT is(pg_temp.places(pg_temp.hold_best(:'ann', :'two', 'VIP', 2)), 'X-A-1 X-A-2', 'the other section''s front row');
 SELECT is(pg_temp.places(pg_temp.hold_best(:'ann', :'two', 'VIP', 4)), 'L-B-1 L-B-2 X-B-1 X-B-2', 'four where a row has two: side by side in the same row');
+
+-- Where no row has room for all together: those of one row that are nearest to each other.
+SELECT pg_temp.new_schedule('[{"section":"V","grade":"VIP","price":1,"rows":1,"seatsPerRow":7}]') AS gaps \gset
+SELECT is((pg_temp.hold(:'bob', :'gaps', pg_temp.seats(:'gaps', 'V-A-2', 'V-A-3', 'V-A-6'))).outcome, 'CREATED', 'of seven seats 1, 4, 5 and 7 are left');
+SELECT is(pg_temp.places(pg_temp.hold_best(:'ann', :'gaps', 'VIP', 3)), 'V-A-4 V-A-5 V-A-7', 'three: those that are nearest to each other');
 
 -- Forty at once, in one statement: all fit, each has its own.
 SELECT pg_temp.new_schedule('[{"section":"V","grade":"VIP","price":1000,"rows":8,"seatsPerRow":10}]') AS batch \gset

@@ -5,7 +5,7 @@
 --
 -- Together in one row if any row has room for it: the frontmost such row, there
 -- leaving no single seat if that can be helped, then nearest to the middle. Else
--- over the fewest rows, the frontmost first.
+-- over the fewest rows, in one row the nearest to each other, the frontmost first.
 CREATE OR REPLACE FUNCTION reservation.best_seats(
 	p_schedule	uuid,
 	p_grade		text,
@@ -53,14 +53,16 @@ BEGIN
 	WITH free AS (
 		SELECT s.seat_id, s.row_no, s.section_no, row_number() OVER w AS n,
 		       lead(s.row_no, p_quantity - 1) OVER w - s.row_no AS rows_over,
-		       abs(lead(s.section_no, p_quantity - 1) OVER w - s.section_no) AS sections_over
+		       abs(lead(s.section_no, p_quantity - 1) OVER w - s.section_no) AS sections_over,
+		       lead(s.number, p_quantity - 1) OVER w - s.number AS spread
 		FROM reservation.seats s
 		WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND s.status = 'AVAILABLE'
 		  AND s.seat_id <> ALL (p_not_seats) AND s.row_no * 1000 + s.section_no <> ALL (p_not_rows)
 		WINDOW w AS (ORDER BY s.row_no, s.section_no, s.number)),
 	best AS (
 		SELECT f.n FROM free f WHERE f.rows_over IS NOT NULL
-		ORDER BY f.rows_over, f.sections_over, f.n LIMIT 1)
+		ORDER BY f.rows_over, f.sections_over,
+		    CASE WHEN f.rows_over = 0 AND f.sections_over = 0 THEN f.spread ELSE 0 END, f.n LIMIT 1)
 	SELECT array_agg(f.seat_id ORDER BY f.seat_id) INTO v_seats
 	FROM free f, best b WHERE f.n BETWEEN b.n AND b.n + p_quantity - 1;
 	RETURN v_seats;
