@@ -1,12 +1,13 @@
 -- What only several connections can show: a reader of changes misses nothing
 -- though transactions commit out of order; holds never wait for one another's
--- seats; duplicates do wait; and nobody who waits brings a dead hold back.
+-- seats; duplicates do wait; nobody who waits brings a dead hold back; and a seat
+-- whose hold has run out is to be had also while somebody tidies it.
 --
 -- Other connections see only what is committed, so this makes a concert of its
 -- own through them and takes it away in the end. No BEGIN here: a transaction
 -- that has written (temporary functions count) would hold the version back.
 SET client_min_messages = warning;
-SELECT plan(37);
+SELECT plan(53);
 
 \set ann '00000000-0000-7000-8000-c0ecce0000a1'
 \set bob '00000000-0000-7000-8000-c0ecce0000b2'
@@ -19,16 +20,28 @@ SELECT plan(37);
 SELECT concat_ws(' ', 'host=' || :'HOST', 'port=' || :'PORT', 'dbname=' || :'DBNAME', 'user=' || :'USER',
     'password=' || nullif(:'pgpassword', ''), 'application_name=pgtap') AS conninfo \gset
 SELECT dblink_connect(c, :'conninfo') FROM unnest(ARRAY['a', 'b', 'reader']) c;
+CREATE TEMP TABLE backend AS SELECT c AS connection, (SELECT pid FROM dblink(c, 'SELECT pg_backend_pid()') d (pid int))
+FROM unnest(ARRAY['a', 'b', 'reader']) c;
 
 CREATE FUNCTION pg_temp.ask(p_connection text, p_sql text, VARIADIC p_values text[] DEFAULT '{}') RETURNS text
 LANGUAGE sql AS $$ SELECT answer FROM dblink(p_connection, format(p_sql, VARIADIC p_values)) d (answer text) $$;
--- Begins to ask; the answer comes later. True if it is still waiting 100 ms after.
+-- Begins to ask; the answer comes later. True once it waits for a lock, or pauses before it tries again; false if it
+-- is answered without having been seen to.
 CREATE FUNCTION pg_temp.waits(p_connection text, p_sql text, VARIADIC p_values text[] DEFAULT '{}') RETURNS boolean
 LANGUAGE plpgsql AS $$
+DECLARE
+	v_end	timestamptz := clock_timestamp() + interval '20 seconds';
 BEGIN
 	PERFORM dblink_send_query(p_connection, format(p_sql, VARIADIC p_values));
-	PERFORM pg_sleep(0.1);
-	RETURN dblink_is_busy(p_connection) = 1;
+	WHILE dblink_is_busy(p_connection) = 1 AND clock_timestamp() < v_end LOOP
+		PERFORM pg_stat_clear_snapshot();
+		IF EXISTS (SELECT FROM pg_locks l JOIN backend k USING (pid) WHERE k.connection = p_connection AND NOT l.granted)
+		    OR EXISTS (SELECT FROM pg_stat_activity y JOIN backend k USING (pid) WHERE k.connection = p_connection AND y.wait_event = 'PgSleep') THEN
+			RETURN true;
+		END IF;
+		PERFORM pg_sleep(0.001);
+	END LOOP;
+	RETURN false;
 END $$;
 CREATE FUNCTION pg_temp.answer(p_connection text) RETURNS text
 LANGUAGE plpgsql AS $$
@@ -40,6 +53,14 @@ BEGIN
 	v_message := dblink_error_message(p_connection);
 	PERFORM FROM dblink_get_result(p_connection, false) d (answer text);
 	RETURN coalesce(v_answer, v_message);
+END $$;
+-- The same; if it says that a seat stayed locked, it is asked once more, as the services do.
+CREATE FUNCTION pg_temp.answer_in_the_end(p_connection text, p_sql text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	v_answer	text := pg_temp.answer(p_connection);
+BEGIN
+	RETURN CASE WHEN v_answer ~ 'stays locked' THEN pg_temp.ask(p_connection, p_sql) ELSE v_answer END;
 END $$;
 
 -- What others have left behind is not ours to count.
@@ -96,21 +117,40 @@ SELECT is(pg_temp.answer('b'), 'CREATED', 'and has the same answer');
 SELECT dblink_exec('a', 'BEGIN');
 SELECT is(pg_temp.ask('a', pg_temp.hold(:'ann', :'schedule', pg_temp.seat(:'seats', 15), 7, 'k2')), 'CREATED', 'a takes long over a key');
 SELECT dblink_exec('b', 'SET lock_timeout = ''50ms''');
-SELECT ok(NOT pg_temp.waits('b', pg_temp.hold(:'ann', :'schedule', pg_temp.seat(:'seats', 15), 7, 'k2')), 'the same request waits no longer than lock_timeout');
-SELECT matches(pg_temp.answer('b'), 'lock timeout', 'then it is told so');
+SELECT dblink_send_query('b', pg_temp.hold(:'ann', :'schedule', pg_temp.seat(:'seats', 15), 7, 'k2'));
+SELECT matches(pg_temp.answer('b'), 'lock timeout', 'the same request waits no longer than lock_timeout, and is told so');
 SELECT dblink_exec('b', 'RESET lock_timeout');
 SELECT dblink_exec('a', 'COMMIT');
 
 -- Paid in time, though the time runs out before the commit.
 SELECT pg_temp.reservation(:'ann', :'schedule', 5) AS r12, pg_temp.reservation(:'ann', :'schedule', 6) AS r14, pg_temp.reservation(:'ann', :'schedule', 7) AS r15 \gset
-SELECT dblink_exec('b', format('UPDATE reservation.reservations SET hold_expires_at = clock_timestamp() + ''1 second'' WHERE reservation_id = %L', r)),
-    dblink_exec('b', format('UPDATE reservation.seats SET hold_expires_at = clock_timestamp() + ''1 second'' WHERE reservation_id = %L', r))
-FROM unnest(ARRAY[:'r12', :'r14']) r;
-SELECT dblink_exec('a', 'BEGIN');
-SELECT is(pg_temp.ask('a', 'SELECT outcome FROM reservation.claim_for_payment(%L, %L, 1000)', :'ann', :'r12'), 'OK', 'a payment claims a hold in its last moment');
+CREATE FUNCTION pg_temp.ends_in(p_reservation uuid, p_left interval) RETURNS void
+LANGUAGE sql AS $$
+	SELECT dblink_exec('b', format('WITH at AS (UPDATE reservation.reservations SET hold_expires_at = clock_timestamp() + %L::interval
+	    WHERE reservation_id = %L RETURNING *) UPDATE reservation.seats s SET hold_expires_at = at.hold_expires_at FROM at
+	    WHERE s.reservation_id = at.reservation_id', p_left, p_reservation));
+$$;
+-- a claims it, in a transaction that stays open, in its last moments; once more if that came too late.
+CREATE FUNCTION pg_temp.claimed_in_time(p_user uuid, p_reservation uuid) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	v_answer	text;
+BEGIN
+	FOR i IN 1 .. 50 LOOP
+		PERFORM pg_temp.ends_in(p_reservation, '300 milliseconds');
+		PERFORM dblink_exec('a', 'BEGIN');
+		v_answer := pg_temp.ask('a', 'SELECT outcome FROM reservation.claim_for_payment(%L, %L, 1000)', p_user::text, p_reservation::text);
+		EXIT WHEN v_answer = 'OK';
+		PERFORM dblink_exec('a', 'ROLLBACK');
+	END LOOP;
+	RETURN v_answer;
+END $$;
+SELECT pg_temp.ends_in(:'r14', '1 millisecond');
+SELECT is(pg_temp.claimed_in_time(:'ann', :'r12'), 'OK', 'a payment claims a hold in its last moment');
 SELECT ok(pg_temp.waits('reader', 'SELECT outcome FROM reservation.claim_for_payment(%L, %L, 1000)', :'ann', :'r12'), 'a second payment of it waits');
-SELECT pg_sleep(1);
-SELECT is(pg_temp.ask('b', pg_temp.hold(:'bob', :'schedule', pg_temp.seat(:'seats', 12), 8)), 'SEAT_NOT_AVAILABLE', 'its time is up, but nobody else gets the seat');
+SELECT pg_sleep_until(hold_expires_at) FROM reservation.reservations WHERE reservation_id = :'r12';
+SELECT dblink_send_query('b', pg_temp.hold(:'bob', :'schedule', pg_temp.seat(:'seats', 12), 8));
+SELECT matches(pg_temp.answer('b'), 'stays locked', 'its time is up, but nobody else gets the seat, or is told that it is gone: that is not known yet');
 SELECT is(pg_temp.ask('b', 'SELECT body FROM reservation.sweep(100)'), '{"expired":1}', 'and the sweeper takes the other dead hold only');
 SELECT is(pg_temp.ask('a', 'SELECT outcome FROM reservation.confirm(%L, %L)', :'r12', :'r14'), 'OK', 'the payment is confirmed');
 SELECT dblink_exec('a', 'ROLLBACK');
@@ -132,12 +172,61 @@ SELECT is(pg_temp.ask('a', 'SELECT body FROM reservation.sweep(1)'), '{"expired"
 SELECT is(pg_temp.ask('b', 'SELECT body FROM reservation.sweep(100)'), '{"expired":0}', 'meanwhile b leaves it at that');
 SELECT dblink_exec('a', 'COMMIT');
 SELECT is(pg_temp.ask('b', 'SELECT body FROM reservation.sweep(100)'), '{"expired":1}', 'then sweeps the other');
+
+-- A seat whose hold has run out is to be had while somebody tidies it: who asks waits, and is never refused.
+CREATE FUNCTION pg_temp.hold_many(p_user uuid, p_schedule uuid, p_seats uuid[], p_seq int, p_key text DEFAULT NULL) RETURNS text
+LANGUAGE sql AS $$ SELECT format('SELECT string_agg(outcome, '' '') FROM reservation.hold_many(ARRAY[%L], ARRAY[%L], ARRAY[%L], ARRAY[NULL], ARRAY[NULL],
+    ARRAY[''%s''], ARRAY[''300''], ARRAY[%L], ARRAY[''h''], ARRAY[NULL], ARRAY[''r''])', p_user, p_schedule, p_seats, p_seq, p_key) $$;
+CREATE FUNCTION pg_temp.hold_best(p_user uuid, p_schedule uuid, p_quantity int, p_seq int) RETURNS text
+LANGUAGE sql AS $$ SELECT format('SELECT outcome FROM reservation.hold(%L, %L, NULL, ''VIP'', %s, %s, 300, NULL, NULL, NULL, ''r'')',
+    p_user, p_schedule, p_quantity, p_seq) $$;
+SELECT pg_temp.ask('a', $$SELECT body::json ->> 'scheduleId' FROM reservation.create_schedule(%L, now() + '1 day', now() + '2 days', NULL, 'ON_SALE',
+    '[{"section":"W","grade":"VIP","price":1000,"rows":1,"seatsPerRow":4}]')$$, :'concert') AS small \gset
+SELECT array_agg(seat_id ORDER BY number) AS w FROM reservation.seats WHERE schedule_id = :'small' \gset
+SELECT is(pg_temp.ask('b', pg_temp.hold(:'ann', :'small', pg_temp.seat(:'w', n), n)), 'CREATED', format('seat %s is held', n)) FROM generate_series(1, 4) n;
+-- All of them run out; a sweeps, and has not committed yet.
+CREATE FUNCTION pg_temp.swept(p_schedule uuid) RETURNS text
+LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_temp.ends_in(r.reservation_id, '-1 millisecond') FROM reservation.reservations r
+	WHERE r.schedule_id = p_schedule AND r.status = 'HOLD';
+	PERFORM dblink_exec('a', 'BEGIN');
+	RETURN pg_temp.ask('a', 'SELECT body FROM reservation.sweep(100)');
+END $$;
+
+SELECT is(pg_temp.swept(:'small'), '{"expired":4}', 'the sweeper tidies all four');
+SELECT dblink_send_query('b', pg_temp.hold(:'bob', :'small', pg_temp.seat(:'w', 1), 11, 'w'));
+SELECT matches(pg_temp.answer('b'), 'stays locked', 'who wants one of them meanwhile is told to ask again, if it takes too long');
+SELECT ok(pg_temp.waits('b', pg_temp.hold(:'bob', :'small', pg_temp.seat(:'w', 1, 2), 11, 'w')), 'asks again, with his key, and waits');
+SELECT dblink_exec('a', 'COMMIT');
+SELECT is(pg_temp.answer_in_the_end('b', pg_temp.hold(:'bob', :'small', pg_temp.seat(:'w', 1, 2), 11, 'w')), 'CREATED', 'and has his seats');
+
+SELECT is(pg_temp.swept(:'small'), '{"expired":1}', 'again');
+SELECT ok(pg_temp.waits('b', pg_temp.hold_many(:'ann', :'small', pg_temp.seat(:'w', 1, 2), 12, 'w')), 'so does a batch');
+SELECT dblink_exec('a', 'COMMIT');
+SELECT is(pg_temp.answer_in_the_end('b', pg_temp.hold_many(:'ann', :'small', pg_temp.seat(:'w', 1, 2), 12, 'w')), 'CREATED', 'it has them');
+
+SELECT is(pg_temp.swept(:'small'), '{"expired":1}', 'again');
+SELECT ok(pg_temp.waits('b', pg_temp.hold_best(:'bob', :'small', 4, 13)), 'who wants the best four, and only two are free by now, waits');
+SELECT dblink_exec('a', 'ROLLBACK');
+SELECT is(pg_temp.answer_in_the_end('b', pg_temp.hold_best(:'bob', :'small', 4, 13)), 'CREATED', 'and has all four, though that sweep came to nothing');
+
+SELECT pg_temp.ends_in(pg_temp.reservation(:'bob', :'small', 13), '-1 millisecond');
+SELECT dblink_exec('a', 'BEGIN');
+SELECT is(pg_temp.ask('a', pg_temp.hold_best(:'ann', :'small', 1, 14)), 'CREATED', 'who wants the best one frees all four');
+SELECT ok(pg_temp.waits('b', pg_temp.hold(:'bob', :'small', pg_temp.seat(:'w', 3), 15)), 'who wants one of the others waits');
+SELECT dblink_exec('a', 'COMMIT');
+SELECT is(pg_temp.answer_in_the_end('b', pg_temp.hold(:'bob', :'small', pg_temp.seat(:'w', 3), 15)), 'CREATED', 'and has it');
+SELECT dblink_exec('a', $$DO 'BEGIN WHILE (reservation.sweep(1000)).body <> ''{"expired":0}'' LOOP END LOOP; END'$$);
+
 SELECT is_empty('SELECT * FROM reservation.invariants', 'no invariant is hurt');
 
 SELECT dblink_exec('a', format('DELETE FROM %s', t)) FROM unnest(ARRAY[
-	format('reservation.reservation_seats WHERE schedule_id = %L', :'schedule'), format('reservation.reservations WHERE schedule_id = %L', :'schedule'),
-	format('reservation.seats WHERE schedule_id = %L', :'schedule'), format('reservation.sections WHERE schedule_id = %L', :'schedule'),
-	format('reservation.schedules WHERE schedule_id = %L', :'schedule'), format('reservation.concerts WHERE concert_id = %L', :'concert'),
-	format('platform.idempotency WHERE user_id = %L', :'ann')]) t;
+	format('reservation.reservation_seats WHERE schedule_id IN (%L, %L)', :'schedule', :'small'),
+	format('reservation.reservations WHERE schedule_id IN (%L, %L)', :'schedule', :'small'),
+	format('reservation.seats WHERE schedule_id IN (%L, %L)', :'schedule', :'small'),
+	format('reservation.sections WHERE schedule_id IN (%L, %L)', :'schedule', :'small'),
+	format('reservation.schedules WHERE concert_id = %L', :'concert'), format('reservation.concerts WHERE concert_id = %L', :'concert'),
+	format('platform.idempotency WHERE user_id IN (%L, %L)', :'ann', :'bob')]) t;
 SELECT dblink_disconnect(c) FROM unnest(ARRAY['a', 'b', 'reader']) c;
 SELECT * FROM finish();

@@ -1,7 +1,7 @@
 -- Many holds at once, reservation.hold_many: each is answered as reservation.hold
 -- would have answered it, and writes what it would have written.
 BEGIN;
-SELECT plan(24);
+SELECT plan(27);
 \ir include/reservation.psql
 SELECT pg_temp.new_schedule('[{"section":"A \"b\"","grade":"VIP","price":1,"rows":1,"seatsPerRow":4}]', now() + interval '1 day', 'CLOSED') AS closed \gset
 SELECT pg_temp.new_schedule('[{"section":"A \"b\"","grade":"VIP","price":1,"rows":1,"seatsPerRow":4}]') AS quoted \gset
@@ -75,6 +75,25 @@ SELECT results_eq('SELECT n::int, outcome, body, replayed, request_id FROM again
     'SELECT n::int, outcome, body, true, request_id FROM answers WHERE n IN (15, 19) ORDER BY n', 'answers with a key are kept, to the byte');
 SELECT is(string_agg(DISTINCT outcome, ','), 'QUEUE_TOKEN_USED', 'a place is good for one hold') FROM again WHERE n IN (1, 4);
 SELECT is(pg_temp.hurt(), 'none', 'no invariant is hurt');
+
+-- Seats whose holds have run out are found by their index, however many claims there are.
+SELECT pg_temp.new_schedule('[{"section":"V","grade":"VIP","price":1,"rows":50,"seatsPerRow":100}]') AS big \gset
+CREATE TEMP TABLE big AS SELECT seat_id, row_number() OVER (ORDER BY seat_id) AS n FROM reservation.seats WHERE schedule_id = :'big';
+SELECT count(pg_temp.hold(:'ann', :'big', ARRAY[seat_id])) FROM big WHERE n <= 2;
+SELECT count(pg_temp.ends_in(reservation_id, '-1 second')) FROM reservation.reservations WHERE schedule_id = :'big';
+INSERT INTO reservation.reservation_seats SELECT (SELECT min(reservation_id::text)::uuid FROM reservation.reservations
+    WHERE schedule_id = :'big'), b.seat_id, :'big', 0, true FROM big b WHERE b.n > 2;
+ANALYZE reservation.reservation_seats;
+TRUNCATE asked;
+INSERT INTO asked SELECT b.n, pg_temp.person(b.n::int), :'big', ARRAY[b.seat_id], NULL, NULL, 600 FROM big b WHERE b.n <= 2;
+SELECT seq_scan AS scans FROM pg_stat_xact_user_tables WHERE relid = 'reservation.reservation_seats'::regclass \gset
+CREATE TEMP TABLE taken_over AS SELECT * FROM pg_temp.answers();
+SELECT is(seq_scan, :scans::bigint, 'two seats whose holds have run out are taken without a scan of all claims')
+FROM pg_stat_xact_user_tables WHERE relid = 'reservation.reservation_seats'::regclass;
+SELECT is(string_agg(outcome, ' '), 'CREATED CREATED', 'both of them') FROM taken_over;
+SELECT is(count(*), 2::bigint, 'their old claims are let go') FROM reservation.reservation_seats c JOIN big b USING (seat_id)
+WHERE b.n <= 2 AND NOT c.live;
+DELETE FROM reservation.reservation_seats WHERE schedule_id = :'big' AND hold_epoch = 0;
 
 -- Forty at once for ten seats, two each.
 TRUNCATE asked;

@@ -38,9 +38,21 @@ INSERT INTO tags (tag) VALUES (:'tag');
 SELECT pg_temp.id(pg_temp.hold(:'ann', :'small', pg_temp.seats(:'small', 'A-A-1'))) AS a \gset
 INSERT INTO tags (tag) SELECT pg_temp.tag(:'small');
 SELECT is(status, 'HOLD', 'a held seat is HOLD on the map') FROM pg_temp.shown(:'small') WHERE seat_id = pg_temp.seat(:'small', 'A-A-1');
-SELECT pg_temp.ends_in(:'a', '20 milliseconds');
-INSERT INTO tags (tag) SELECT pg_temp.tag(:'small');
-SELECT pg_sleep(0.03);
+-- The tag before its end, and the one after it, with nothing written between them.
+CREATE FUNCTION pg_temp.tag_before_its_end(p_reservation uuid, p_schedule uuid) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	v_tag	text;
+BEGIN
+	LOOP
+		PERFORM pg_temp.ends_in(p_reservation, '100 milliseconds');
+		v_tag := pg_temp.tag(p_schedule);
+		EXIT WHEN clock_timestamp() < (SELECT hold_expires_at FROM reservation.reservations WHERE reservation_id = p_reservation);
+	END LOOP;
+	RETURN v_tag;
+END $$;
+INSERT INTO tags (tag) SELECT pg_temp.tag_before_its_end(:'a', :'small');
+SELECT pg_sleep_until(hold_expires_at) FROM reservation.reservations WHERE reservation_id = :'a';
 INSERT INTO tags (tag) SELECT pg_temp.tag(:'small');
 SELECT is(status, 'AVAILABLE', 'and AVAILABLE when its time is up') FROM pg_temp.shown(:'small') WHERE seat_id = pg_temp.seat(:'small', 'A-A-1');
 SELECT is((reservation.seat_map(:'small', tag)).outcome, 'OK', 'which is a new map, though nothing was written') FROM tags WHERE n = 3;

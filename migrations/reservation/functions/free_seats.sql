@@ -1,10 +1,10 @@
--- reservation.free_seats(schedule, now): makes seats AVAILABLE again whose holds
--- have run out, so that they are found in their order. At most 1,000 at a time;
+-- reservation.free_seats(schedule, grade, now): makes seats of that grade AVAILABLE
+-- again whose holds have run out, so that they are found in their order. At most 1,000 at a time;
 -- what somebody else has locked is left alone: it never waits.
 --
 -- The holds themselves are not touched (their rows may be locked by who waits for
 -- us); the sweeper marks them EXPIRED.
-CREATE OR REPLACE FUNCTION reservation.free_seats(p_schedule uuid, p_now timestamptz)
+CREATE OR REPLACE FUNCTION reservation.free_seats(p_schedule uuid, p_grade text, p_now timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -13,7 +13,7 @@ DECLARE
 BEGIN
 	v_seats := ARRAY(
 		SELECT s.seat_id FROM reservation.seats s
-		WHERE s.schedule_id = p_schedule AND s.status = 'HOLD' AND s.hold_expires_at <= p_now
+		WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND s.status = 'HOLD' AND s.hold_expires_at <= p_now
 		ORDER BY s.seat_id LIMIT 1000
 		FOR UPDATE SKIP LOCKED);
 	IF v_seats = '{}' THEN

@@ -4,12 +4,13 @@
 --
 -- CREATED with the Reservation. `refusal`, if given, is what the queue says against
 -- the token (QUEUE_TOKEN_USED, QUEUE_TOKEN_EXPIRED, ...): returned unless the first
--- answer to this key is stored. Then SCHEDULE_NOT_FOUND, SCHEDULE_NOT_ON_SALE,
--- INVALID_REQUEST, SEAT_NOT_FOUND, SEAT_NOT_AVAILABLE {unavailableSeatIds},
--- QUEUE_TOKEN_USED.
+-- answer to this key is stored. Then QUEUE_TOKEN_USED, SCHEDULE_NOT_FOUND,
+-- SCHEDULE_NOT_ON_SALE, INVALID_REQUEST, SEAT_NOT_FOUND, SEAT_NOT_AVAILABLE
+-- {unavailableSeatIds}.
 --
--- Waits only for other calls of the same user (platform.lock_user); seats are
--- taken without waiting.
+-- Waits only for other calls of the same user (platform.lock_user), and briefly
+-- for a seat whose hold has run out and which somebody has locked
+-- (pause_for_seat); all other seats are taken without waiting.
 CREATE OR REPLACE FUNCTION reservation.hold(
 	p_user			uuid,
 	p_schedule		uuid,

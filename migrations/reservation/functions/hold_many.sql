@@ -10,8 +10,8 @@
 -- a used token, a wrong request, two requests of one user) is handed to
 -- reservation.hold afterwards, one after the other.
 --
--- Locks: the users, sorted; then seats, without waiting. If what cannot be
--- happens (a seat that is locked is not free, a place that was not used is), all
+-- Locks: the users, sorted; then seats, without waiting but as lock_run_out_seat
+-- does. If what cannot be happens (a seat that is locked is not free, a place that was not used is), all
 -- of it is rolled back, and the caller asks one by one.
 CREATE OR REPLACE FUNCTION reservation.hold_many(
 	p_users			text[],
@@ -43,7 +43,8 @@ DECLARE
 	v_totals	bigint[] := '{}';	-- what it costs;
 	v_seats		uuid[] := '{}';		-- all their seats,
 	v_seat_ids	uuid[] := '{}';		-- and whose each is
-	v_run_out	uuid[] := '{}';		-- seats among them whose hold has run out
+	v_run_out	uuid[] := '{}';		-- seats among them whose hold has run out,
+	v_run_out_of	uuid[] := '{}';		-- and the schedule of each
 	v_made		int;
 	v_taken		int;
 BEGIN
@@ -53,7 +54,7 @@ BEGIN
 	v_now := clock_timestamp();
 
 	FOR v_one IN
-		SELECT r.n, r.user_id, r.key, r.request_hash, r.request_id, l.seats, l.not_free, l.run_out, l.total,
+		SELECT r.n, r.user_id, r.schedule_id, r.key, r.request_hash, r.request_id, l.seats, l.not_free, l.run_out, l.total,
 		       r.refusal IS NULL AND s.status = 'ON_SALE' AND (s.sale_opens_at IS NULL OR s.sale_opens_at <= v_now)
 			   AND l.there = cardinality(r.wanted)
 			   AND count(*) OVER (PARTITION BY r.user_id) = 1
@@ -95,7 +96,7 @@ BEGIN
 				PERFORM FROM reservation.seats s
 				WHERE s.seat_id = v_seat AND (s.status = 'AVAILABLE' OR s.status = 'HOLD' AND s.hold_expires_at <= v_now)
 				FOR UPDATE SKIP LOCKED;
-				IF NOT FOUND THEN
+				IF NOT FOUND AND NOT reservation.lock_run_out_seat(v_seat, v_now) THEN
 					v_not_free := ARRAY[v_seat];
 					EXIT;
 				END IF;
@@ -120,11 +121,14 @@ BEGIN
 		v_seats := v_seats || v_one.seats;
 		v_seat_ids := v_seat_ids || array_fill(v_id, ARRAY[cardinality(v_one.seats)]);
 		v_run_out := v_run_out || v_one.run_out;
+		v_run_out_of := v_run_out_of || array_fill(v_one.schedule_id, ARRAY[coalesce(cardinality(v_one.run_out), 0)]);
 	END LOOP;
 
 	IF v_run_out <> '{}' THEN
 		-- Whose holds they were is none of our business; the sweeper marks them EXPIRED.
-		UPDATE reservation.reservation_seats c SET live = false WHERE c.seat_id = ANY (v_run_out) AND c.live;
+		UPDATE reservation.reservation_seats c SET live = false
+		FROM unnest(v_run_out_of, v_run_out) o (schedule_id, seat_id)
+		WHERE c.schedule_id = o.schedule_id AND c.seat_id = o.seat_id AND c.live;
 	END IF;
 
 	IF v_ns <> '{}' THEN

@@ -1,6 +1,6 @@
 -- reservation.hold_seats(user, schedule, seat_ids, grade, quantity, queue_seq, ttl,
--- request_id): a hold, apart from idempotency and the token's own refusals. See
--- reservation.hold.
+-- request_id): a hold, apart from idempotency and what the queue says of the
+-- token. See reservation.hold. The caller has the user locked.
 CREATE OR REPLACE FUNCTION reservation.hold_seats(
 	p_user		uuid,
 	p_schedule	uuid,
@@ -22,6 +22,13 @@ DECLARE
 	v_not_free	uuid[];
 	v_lock		record;
 BEGIN
+	-- The token comes first: who has used it is told so, whatever the seats are.
+	PERFORM FROM reservation.reservations r
+	WHERE r.schedule_id = p_schedule AND r.user_id = p_user AND r.queue_seq = p_queue_seq;
+	IF FOUND THEN
+		RETURN platform.refuse('QUEUE_TOKEN_USED', NULL, p_request_id);
+	END IF;
+
 	SELECT * INTO v_schedule FROM reservation.schedules s WHERE s.schedule_id = p_schedule;
 	IF NOT FOUND THEN
 		RETURN platform.refuse('SCHEDULE_NOT_FOUND', NULL, p_request_id);
@@ -35,7 +42,7 @@ BEGIN
 			RETURN platform.refuse('SEAT_NOT_AVAILABLE', '{"unavailableSeatIds":[]}', p_request_id);
 		END IF;
 		RETURN reservation.take_seats(p_user, p_schedule, v_schedule.concert_id, v_lock.p_seats, v_lock.p_total,
-		    p_queue_seq, p_ttl_seconds, v_now, p_request_id);
+		    false, p_queue_seq, p_ttl_seconds, v_now, p_request_id);
 	END IF;
 
 	-- A look without locks first: who comes too late must not stand in the way of others.
@@ -63,13 +70,7 @@ BEGIN
 		    (SELECT row_to_json(u)::text FROM (SELECT v_not_free AS "unavailableSeatIds") u), p_request_id);
 	END IF;
 
-	IF v_lock.p_run_out THEN
-		-- Whose hold it was is none of our business (his row may be locked);
-		-- the sweeper marks it EXPIRED.
-		UPDATE reservation.reservation_seats c SET live = false
-		WHERE c.schedule_id = p_schedule AND c.seat_id = ANY (v_seats) AND c.live;
-	END IF;
 	RETURN reservation.take_seats(p_user, p_schedule, v_schedule.concert_id, v_seats, v_lock.p_total,
-	    p_queue_seq, p_ttl_seconds, v_now, p_request_id);
+	    v_lock.p_run_out, p_queue_seq, p_ttl_seconds, v_now, p_request_id);
 END
 $$;

@@ -2,7 +2,7 @@
 -- had, one after the other in the order given, and stops at the first that is
 -- not: sold, held, or locked by somebody who is about to. Returns how many it
 -- has locked; their price together; and whether among them is one whose hold
--- has run out. Never waits.
+-- has run out. Waits only as lock_run_out_seat does.
 --
 -- Callers give the seats sorted by id. Because everybody goes the same way and
 -- stops, of all who want overlapping seats at once at least one gets all of
@@ -31,7 +31,10 @@ BEGIN
 		WHERE s.seat_id = v_seat AND s.schedule_id = p_schedule
 		  AND (s.status = 'AVAILABLE' OR s.status = 'HOLD' AND s.hold_expires_at <= p_now)
 		FOR UPDATE SKIP LOCKED;
-		EXIT WHEN NOT FOUND;
+		IF NOT FOUND THEN
+			EXIT WHEN NOT reservation.lock_run_out_seat(v_seat, p_now);
+			SELECT s.price, s.status = 'HOLD' INTO v_price, v_held FROM reservation.seats s WHERE s.seat_id = v_seat;
+		END IF;
 		p_locked := p_locked + 1;
 		p_total := p_total + v_price;
 		p_run_out := p_run_out OR v_held;

@@ -1,13 +1,15 @@
--- reservation.take_seats(user, schedule, concert, seats, total, queue_seq, ttl,
--- now, request_id): makes the reservation of seats that the caller has locked and
--- found to be had. CREATED with the Reservation, or QUEUE_TOKEN_USED: this place
--- in the queue has had its hold.
+-- reservation.take_seats(user, schedule, concert, seats, total, run_out, queue_seq,
+-- ttl, now, request_id): makes the reservation of seats that the caller has locked
+-- and found to be had; run_out: the hold of one of them has run out. CREATED with
+-- the Reservation, or QUEUE_TOKEN_USED, and nothing is changed: this place in the
+-- queue has had its hold.
 CREATE OR REPLACE FUNCTION reservation.take_seats(
 	p_user		uuid,
 	p_schedule	uuid,
 	p_concert	uuid,
 	p_seats		uuid[],
 	p_total		bigint,
+	p_run_out	boolean,
 	p_queue_seq	bigint,
 	p_ttl_seconds	int,
 	p_now		timestamptz,
@@ -20,7 +22,8 @@ DECLARE
 	v_taken	int;
 	v_seats	json;
 BEGIN
-	-- Of two uses of one token the second waits here for the first one's end.
+	-- Should two uses of one token get here in spite of the user's lock, the second
+	-- waits here for the first one's end.
 	INSERT INTO reservation.reservations (reservation_id, user_id, schedule_id, queue_seq,
 	    total_amount, hold_ttl_seconds, hold_expires_at, created_at)
 	VALUES (platform.uuid_v7(), p_user, p_schedule, p_queue_seq,
@@ -29,6 +32,13 @@ BEGIN
 	RETURNING * INTO v_made;
 	IF NOT FOUND THEN
 		RETURN platform.refuse('QUEUE_TOKEN_USED', NULL, p_request_id);
+	END IF;
+
+	IF p_run_out THEN
+		-- Whose hold it was is none of our business (his row may be locked);
+		-- the sweeper marks it EXPIRED.
+		UPDATE reservation.reservation_seats c SET live = false
+		WHERE c.schedule_id = p_schedule AND c.seat_id = ANY (p_seats) AND c.live;
 	END IF;
 
 	WITH taken AS (
