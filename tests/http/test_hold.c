@@ -92,6 +92,40 @@ Test(hold, one_token_used_fifty_times_at_once_is_one_hold, .timeout = 120)
 	    "status = 'HOLD'", schedule.id)), "1");
 }
 
+/* Without a key, so each is a use of its own; and the token is looked at before the seats, which are gone by then. */
+Test(hold, one_token_used_thirty_times_at_once_for_the_same_seats_is_one_hold, .timeout = 120)
+{
+	enum { N = 30 };
+	struct schedule	 schedule = schedule_new(1, 2);
+	struct user	 user = user_new(), before = user_new();
+	struct call	 calls[N];
+	struct reply	 replies[N];
+	char		*token, *reservation;
+	int		 i, won = 0;
+
+	/* Seats whose hold has run out, at that. */
+	reservation = held(&before, &schedule, 0, 2, NULL);
+	(void)sql(format("WITH r AS (UPDATE reservation.reservations SET hold_expires_at = clock_timestamp() "
+	    "WHERE reservation_id = '%s') UPDATE reservation.seats SET hold_expires_at = clock_timestamp() "
+	    "WHERE reservation_id = '%s'", reservation, reservation));
+	token = become_active(&user, &schedule);
+	for (i = 0; i < N; i++)
+		calls[i] = (struct call){ .path = "/reservations/hold", .jwt = user.jwt, .queue_token = token,
+		    .base = direct("reservation"), .body = format("{\"scheduleId\":\"%s\",\"seatIds\":[\"%s\",\"%s\"]}",
+		    schedule.id, schedule.seats[0], schedule.seats[1]) };
+	http_all(calls, replies, N);
+	for (i = 0; i < N; i++) {
+		won += replies[i].status == 201;
+		if (replies[i].status != 201)
+			check_problem(replies[i], 409, "QUEUE_TOKEN_USED");
+	}
+	cr_assert_eq(won, 1, "%d", won);
+	wait_for(strcmp(sql(format("SELECT status FROM reservation.reservations WHERE reservation_id = '%s'", reservation)),
+	    "EXPIRED") == 0, 10);
+	cr_assert_str_eq(sql(format("SELECT string_agg(name || ': ' || detail, ', ') FROM reservation.invariants "
+	    "WHERE detail ~ '%s|%s|%s'", reservation, schedule.seats[0], schedule.seats[1])), "");
+}
+
 Test(hold, all_the_seats_or_none)
 {
 	struct schedule	 schedule = schedule_new(1, 4);

@@ -9,7 +9,7 @@
 #include "ct/metrics.h"
 #include "ct/service.h"
 
-#define REFRESH_MS	250	/* a copy older than this is refreshed by who asks next */
+#define REFRESH_MS	250	/* a copy older than this is refreshed by who asks next; an older call is joined by none */
 #define COPY_MAX_MS	500	/* and given out no longer than this */
 #define BUDGET_CALLS	8	/* at once; one more comes every REFRESH_MS */
 #define IDLE_MS		60000	/* a copy that nobody has asked for so long is forgotten */
@@ -38,6 +38,7 @@ struct entry {
 	/* The copy; body NULL: none. */
 	struct ct_shared	*body;
 	char			*etag;
+	int64_t			 version;
 	uint64_t		 asked_ms;	/* when the call began that said it is so */
 
 	/* The call in flight, who waits for it, and who came too late for it. */
@@ -52,7 +53,7 @@ static LIST_HEAD(, entry)	 buckets[BUCKETS];
 static unsigned			 entries;
 static size_t			 bytes;
 static struct ct_metric		*from_copy, *from_database, *calls, *bytes_kept;
-static void			(*watch)(const struct ct_pg_statement *, const char *const *, const char *);
+static int64_t			(*version_of)(const struct ct_pg_statement *, const char *const *, const char *);
 
 static void	entry_ask(struct entry *);
 
@@ -235,8 +236,8 @@ entry_answered(const struct ct_outcome *outcome, void *arg)
 	good = outcome->error == CT_OK && strcmp(outcome->outcome, "OK") == 0;
 	if (good) {
 		copy_keep(entry, outcome);
-		if (watch != NULL && entry->body != NULL)
-			watch(entry->stmt, entry->args, entry->body->data);
+		entry->version = version_of != NULL && entry->body != NULL ?
+		    version_of(entry->stmt, entry->args, entry->body->data) : 0;
 	} else if (outcome->error == CT_OK && strcmp(outcome->outcome, "NOT_MODIFIED") == 0)
 		good = entry->body != NULL;
 	else if (outcome->error == CT_OK)
@@ -275,29 +276,32 @@ entry_ask(struct entry *entry)
 
 void
 cache_reply(struct ct_request *request, const struct ct_pg_statement *stmt, unsigned args_count,
-    const char *const *args, int etag_arg)
+    const char *const *args, int etag_arg, int64_t seen)
 {
 	struct entry	*entry = entry_get(stmt, args_count, args, etag_arg);
 	struct waiter	*waiter;
-	uint64_t	 age;
+	uint64_t	 now = ct_loop_now_ms(), age;
 	bool		 fresh;
 
 	if (entry == NULL) {
 		ct_call_and_reply(request, stmt, args);
 		return;
 	}
-	age = entry->body == NULL ? UINT64_MAX : ct_loop_now_ms() - entry->asked_ms;
-	fresh = cache_budget_take(&entry->budget);
+	age = entry->body == NULL ? UINT64_MAX : now - entry->asked_ms;
+	fresh = cache_budget_take(&entry->budget) || (entry->body != NULL && entry->version < seen);
 	if (!fresh && (age <= REFRESH_MS || (age <= COPY_MAX_MS && entry->asking))) {
 		ct_metric_add(from_copy, 1);
 		reply_copy(request, entry);
 		return;
 	}
 
-	/* What is in flight may have looked before this request came: it is good enough under load only. */
+	/*
+	 * What is in flight may have looked before this request came: it is good enough under load only, while it is young,
+	 * and where it is sure to know what the reader knows: it began after the copy was made.
+	 */
 	waiter = ct_alloc(request, sizeof(*waiter));
 	waiter->request = request;
-	if (entry->asking && fresh)
+	if (entry->asking && (fresh || now - entry->asking_ms > REFRESH_MS || (seen > 0 && entry->body == NULL)))
 		STAILQ_INSERT_TAIL(&entry->late, waiter, list);
 	else
 		STAILQ_INSERT_TAIL(&entry->waiting, waiter, list);
@@ -306,9 +310,9 @@ cache_reply(struct ct_request *request, const struct ct_pg_statement *stmt, unsi
 }
 
 void
-cache_watch(void (*seen)(const struct ct_pg_statement *, const char *const *, const char *))
+cache_watch(int64_t (*version)(const struct ct_pg_statement *, const char *const *, const char *))
 {
-	watch = seen;
+	version_of = version;
 }
 
 void

@@ -8,7 +8,11 @@
  *   comes from a call that began after the request came in.
  * - Many readers: a copy answers. It is refreshed four times a second, by one
  *   call at a time whoever asks, and never older than half a second when given
- *   out: a change is visible within a second everywhere.
+ *   out; or a call that is in flight does, if it began no longer than a quarter
+ *   of a second ago. However long calls take, a change is visible within a
+ *   second everywhere.
+ * - Who names a version that he has seen gets no answer of a lower one: if the
+ *   copy is, he waits for a call that begins after his request.
  * - PostgreSQL is gone: the copy for that half a second, then 503. A seat map
  *   that nobody can vouch for is worse than none.
  * Only OK is kept; that something does not exist is asked anew.
@@ -44,11 +48,15 @@ void	 cache_start(void);
  *
  * `stmt` takes up to CACHE_ARGS_MAX arguments. `etag_arg`: the index of the one
  * that takes the ETag of the copy at hand, to be answered NOT_MODIFIED; -1: none.
+ * `seen`: the version that the caller has seen; 0: none.
  */
 void	 cache_reply(struct ct_request *request, const struct ct_pg_statement *stmt, unsigned args_count,
-	     const char *const *args, int etag_arg);
+	     const char *const *args, int etag_arg, int64_t seen);
 
-/* Told the body of every answer that came from the database for `stmt`; one for the worker. */
-void	 cache_watch(void (*seen)(const struct ct_pg_statement *stmt, const char *const *args, const char *body));
+/*
+ * Given every answer that came from the database for `stmt`, says which version
+ * it is of; 0: answers of this kind have none. One for the worker.
+ */
+void	 cache_watch(int64_t (*version)(const struct ct_pg_statement *stmt, const char *const *args, const char *body));
 
 #endif

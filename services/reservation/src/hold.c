@@ -23,7 +23,7 @@ static const struct ct_pg_statement hold_seats = {
 	.function = "reservation.hold",
 	.args = "uuid, uuid, uuid[], text, int, bigint, int, text, text, text, text",
 	.batch_max = 64,
-	/* Holds never wait for a seat (SKIP LOCKED); duplicates of one user meet in one order. */
+	/* No hold waits for the lock of a seat (SKIP LOCKED); duplicates of one user meet in one order. */
 	.order_by = 0,
 	.write = true,
 	.many = "reservation.hold_many",

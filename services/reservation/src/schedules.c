@@ -39,11 +39,11 @@ schedules_list(struct ct_request *request)
 	if (ct_invalid(request))
 		return;
 
-	cache_reply(request, &list_schedules, 4, (const char *const[]){ concert, from, to, status }, -1);
+	cache_reply(request, &list_schedules, 4, (const char *const[]){ concert, from, to, status }, -1, 0);
 }
 
 void
 schedules_get(struct ct_request *request)
 {
-	cache_reply(request, &get_schedule, 1, (const char *const[]){ request->path_id[0] }, -1);
+	cache_reply(request, &get_schedule, 1, (const char *const[]){ request->path_id[0] }, -1, 0);
 }

@@ -8,9 +8,8 @@
  * been asked since one of a few versions that were given out before: the latest
  * of them that is not later. A seat may be told twice, and never left out.
  *
- * A copy is a little behind, and its version with it: who knows more already
- * hears an older state once, together with the older version, and asking since
- * that one hears of everything that came after.
+ * A copy is a little behind, and its version with it: who knows more already is
+ * not answered from it.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -72,8 +71,8 @@ history_of(const char *schedule, bool make)
 	return (oldest);
 }
 
-/* Each step keeps two versions, its own time apart, so that one of about its age is always there. */
-static void
+/* The version that was given out. Each step keeps two, its own time apart, so that one of about its age is always there. */
+static int64_t
 remember(const struct ct_pg_statement *stmt, const char *const *args, const char *body)
 {
 	struct history	*history;
@@ -83,9 +82,10 @@ remember(const struct ct_pg_statement *stmt, const char *const *args, const char
 	unsigned	 i;
 
 	if ((stmt != &seat_map && stmt != &seat_changes) || (at = strstr(body, "\"version\":")) == NULL ||
-	    (version = strtoll(at + strlen("\"version\":"), NULL, 10)) <= 0 ||
-	    (history = history_of(args[0], false)) == NULL)
-		return;
+	    (version = strtoll(at + strlen("\"version\":"), NULL, 10)) <= 0)
+		return (0);
+	if ((history = history_of(args[0], false)) == NULL)
+		return (version);
 	for (i = 0; i < STEPS; i++) {
 		if (history->steps[i].now != 0 && now - history->steps[i].at_ms < (uint64_t)STEP_MS << i)
 			continue;
@@ -93,6 +93,7 @@ remember(const struct ct_pg_statement *stmt, const char *const *args, const char
 		history->steps[i].now = version;
 		history->steps[i].at_ms = now;
 	}
+	return (version);
 }
 
 /* The latest version given out that is not later than `since`; 0, that is everything, if there is none. */
@@ -130,7 +131,7 @@ seats_get(struct ct_request *request)
 	history = history_of(request->path_id[0], true);
 	history->used_ms = ct_loop_now_ms();
 	if (since < 0) {
-		cache_reply(request, &seat_map, 2, (const char *const[]){ request->path_id[0], NULL }, 1);
+		cache_reply(request, &seat_map, 2, (const char *const[]){ request->path_id[0], NULL }, 1, 0);
 		return;
 	}
 	if (cache_budget_take(&history->budget)) {
@@ -139,7 +140,7 @@ seats_get(struct ct_request *request)
 		return;
 	}
 	cache_reply(request, &seat_changes, 2, (const char *const[]){ request->path_id[0],
-	    ct_printf(request, "%lld", (long long)not_later(history, since)) }, -1);
+	    ct_printf(request, "%lld", (long long)not_later(history, since)) }, -1, since);
 }
 
 void
