@@ -1,13 +1,16 @@
 -- What an operator is shown by `make invariants`: with the guards off, one mistake at a time, across all schemas.
 -- (reservation_guards, payment_records and point_ledger do the same for what is only their schema's.)
 BEGIN;
-SELECT plan(17);
+SELECT plan(19);
 \ir include/reservation.psql
 SELECT pg_temp.id(pg_temp.hold(:'ann', :'schedule', pg_temp.seats(:'schedule', 'V-A-1'), 1, 300, 'hold')) AS a \gset
 SELECT pg_temp.id(pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'schedule', 'V-A-2'), 2)) AS b \gset
 SELECT (point.charge(:'ann', 1000000, 'charge', 'h', 'r')).body::json ->> 'chargeId' AS charge \gset
 SELECT (payment.pay_by_points(:'ann', :'a', 150000, 'pay', 'h', 3, 'r')).body::json ->> 'paymentId' AS payment \gset
 SELECT is((payment.pay_by_points(:'bob', :'b', 150000, 'poor', 'h', 3, 'r')).outcome, 'INSUFFICIENT_POINTS', 'one payment fails');
+SELECT pg_temp.id(pg_temp.hold(:'ann', :'schedule', pg_temp.seats(:'schedule', 'V-A-5'), 3)) AS c \gset
+SELECT (payment.pay_by_points(:'ann', :'c', 150000, 'pay c', 'h', 3, 'r')).body::json ->> 'paymentId' AS refunded \gset
+SELECT (reservation.cancel(:'ann', :'c', 'r')).outcome AS cancelled \gset
 
 -- Violations of today's doing: what was there before is not ours to count.
 CREATE TEMP TABLE before AS SELECT * FROM platform.invariants;
@@ -62,6 +65,11 @@ SELECT is(pg_temp.shown_by(format('UPDATE platform.idempotency SET body = replac
     'point.kept_answer_has_its_effect', 'a charge');
 SELECT matches(pg_temp.shown_by(format('UPDATE reservation.reservation_seats SET live = false WHERE reservation_id = %L', :'a')),
     'reservation.a_live_reservation_has_all_its_seats', 'a ticket that has lost its seat');
+SELECT matches(pg_temp.shown_by(format('DELETE FROM payment.payments WHERE payment_id = %L', :'refunded')),
+    'reservation.a_cancelled_ticket_is_refunded', 'a ticket given back whose payment is gone');
+SELECT matches(pg_temp.shown_by(format('UPDATE payment.payments SET status = ''FAILED'', failure_code = ''X'', approved_at = NULL, refunded_at = NULL,
+	refunded_amount = 0 WHERE payment_id = %L', :'refunded')),
+    'reservation.a_cancelled_ticket_is_refunded', 'or is said to have failed');
 SELECT is(pg_temp.shown_by('SELECT 1'), 'none', 'all taken back: nothing is shown');
 
 SELECT * FROM finish();

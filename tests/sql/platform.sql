@@ -1,7 +1,7 @@
 -- What the platform schema promises to the others: ids, times, cursors, the
 -- first answer to an idempotency key given again; and who may do what at all.
 BEGIN;
-SELECT plan(70);
+SELECT plan(71);
 
 \set ann '00000000-0000-7000-8000-0000000000a1'
 \set bob '00000000-0000-7000-8000-0000000000b2'
@@ -69,6 +69,9 @@ CREATE SCHEMA zz_test;
 CREATE VIEW zz_test.invariants (name, detail) AS SELECT 'it_is_broken'::text, 'here'::text;
 SELECT results_eq('SELECT name, detail FROM platform.invariants', $$VALUES ('zz_test.it_is_broken', 'here')$$,
     'a schema joins in by having a view of that name');
+DROP VIEW zz_test.invariants, point.invariants;
+SELECT results_eq('SELECT name, detail FROM platform.invariants', $$VALUES ('point.invariants', 'there is no such view')$$,
+    'that one which must have it has none is shown');
 
 -- Roles.
 SELECT ok(NOT rolcanlogin AND NOT rolsuper AND NOT rolcreaterole AND NOT rolbypassrls, rolname || ' cannot log in')

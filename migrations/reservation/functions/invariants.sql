@@ -50,8 +50,9 @@ UNION ALL
 	    WHERE s.schedule_id = c.schedule_id AND s.section_no = c.section_no
 	      AND s.section = c.section AND s.grade = c.grade AND s.price = c.price)
 UNION ALL
-	SELECT 'a_confirmed_reservation_is_paid', format('reservation %s: %s', u.reservation_id, u.payment)
-	FROM reservation.confirmed_unpaid() u
+	SELECT CASE r.status WHEN 'CONFIRMED' THEN 'a_confirmed_reservation_is_paid' ELSE 'a_cancelled_ticket_is_refunded' END,
+	    format('reservation %s: %s', u.reservation_id, u.payment)
+	FROM reservation.confirmed_unpaid() u JOIN reservation.reservations r ON r.reservation_id = u.reservation_id
 UNION ALL
 	SELECT 'a_queue_token_is_used_once', format('user %s, schedule %s, place %s: %s reservations', r.user_id, r.schedule_id, r.queue_seq, count(*))
 	FROM reservation.reservations r GROUP BY r.schedule_id, r.user_id, r.queue_seq HAVING count(*) > 1
