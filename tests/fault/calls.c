@@ -10,13 +10,14 @@
 #include "people.h"
 
 #define TRY_SECONDS	8L	/* longer than the gateway and the services give themselves */
+#define GIVE_UP_PERCENT	20
 
 static const char *const	names[KINDS] = { "enter", "status", "hold", "charge", "pay", "cancel" };
 
 static CURLM		*multi;
 static FILE		*history;
 static struct call	*waiting;
-static unsigned long	 calls_made, tries_made, unknowns_seen, refused_seen, open_at_the_end;
+static unsigned long	 calls_made, tries_made, unknowns_seen, refused_seen, given_up, open_at_the_end;
 
 /* Answers by kind and status, for the totals. */
 static struct tally {
@@ -179,26 +180,31 @@ tally(const struct call *call, enum kind kind)
 	tallies[i].n++;
 }
 
-/* A line of CSV; the body is the last column, its quotes doubled. */
+static void
+write_quoted(const char *text)
+{
+	fputc('"', history);
+	for (; *text != '\0'; text++) {
+		if (*text == '"')
+			fputc('"', history);
+		fputc(*text, history);
+	}
+	fputc('"', history);
+}
+
+/* A line of CSV; the last columns are what was asked and answered, as they were. */
 static void
 write_down(const struct call *call)
 {
-	const char	*c;
-
 	if (call->kind == ENTER || call->kind == STATUS)
 		return;
 	fprintf(history, "%s,%s,%s,%s,%s,%" PRId64 ",%" PRId64 ",%u,%u,%d,%s,", call->person->id, names[call->kind],
 	    call->key, call->token, call->reservation, call->sent_us, call->answered_us, call->tries, call->unknowns,
 	    call->status, call->code);
-	if (call->text != NULL && call->status != 0) {
-		fputc('"', history);
-		for (c = call->text; *c != '\0'; c++) {
-			if (*c == '"')
-				fputc('"', history);
-			fputc(*c, history);
-		}
-		fputc('"', history);
-	}
+	write_quoted(call->body);
+	fputc(',', history);
+	if (call->text != NULL && call->status != 0)
+		write_quoted(call->text);
 	fputc('\n', history);
 }
 
@@ -240,6 +246,14 @@ answered(struct call *call, CURLcode result)
 		(void)snprintf(call->code, sizeof(call->code), "%s", code->valuestring);
 	tally(call, call->in_line ? STATUS : call->kind);
 
+	/* Some take a "not done" at its word: whoever gives up now must not own anything. */
+	if (call->kind >= HOLD && !call->in_line && call->unknowns == 0 && strcmp(call->code, "SERVICE_UNAVAILABLE") == 0 &&
+	    dice(call->person, 100) < GIVE_UP_PERCENT) {
+		given_up++;
+		write_down(call);
+		call->person->open--;
+		return;
+	}
 	/* Whatever the queue says about its token, the hold's own answer is what settles it. */
 	if (!call->in_line && definite(call)) {
 		write_down(call);
@@ -321,6 +335,6 @@ calls_end(struct person *people, unsigned count)
 		}
 		printf("\n");
 	}
-	printf("operations %lu, requests %lu, not done and repeated %lu, unknown and repeated %lu, never settled %lu\n",
-	    calls_made, tries_made, refused_seen, unknowns_seen, open_at_the_end);
+	printf("operations %lu, requests %lu, not done and repeated %lu, unknown and repeated %lu, never settled %lu, given up %lu\n",
+	    calls_made, tries_made, refused_seen, unknowns_seen, open_at_the_end, given_up);
 }

@@ -2,39 +2,39 @@
 # to be changed, or the control fails: a control that controls nothing would go unseen.
 # shellcheck shell=bash disable=SC2034 # run uses it
 
-# Replaces a pattern in the schema's functions whose names match; an error if it is in none.
-readonly alter_function="CREATE OR REPLACE FUNCTION pg_temp.alter(p_schema text, p_names text, p_pattern text, p_by text)
+# Replaces a pattern in the schema's function of that name, wherever it is; an error if it is nowhere.
+readonly alter_function="CREATE OR REPLACE FUNCTION pg_temp.alter(p_schema text, p_name text, p_pattern text, p_by text)
 RETURNS void LANGUAGE plpgsql AS \$do\$
 DECLARE
-	v_old text; v_new text; v_changed int := 0;
+	v_old text; v_new text;
 BEGIN
-	FOR v_old IN SELECT pg_get_functiondef(p.oid) FROM pg_proc p
-	    WHERE p.pronamespace = p_schema::regnamespace AND p.proname ~ p_names LOOP
-		v_new := regexp_replace(v_old, p_pattern, p_by, 'g');
-		IF v_new <> v_old THEN EXECUTE v_new; v_changed := v_changed + 1; END IF;
-	END LOOP;
-	IF v_changed = 0 THEN
-		RAISE EXCEPTION 'no function of % has: %', p_schema, p_pattern;
+	SELECT pg_get_functiondef(p.oid) INTO STRICT v_old FROM pg_proc p
+	WHERE p.pronamespace = p_schema::regnamespace AND p.proname = p_name;
+	v_new := regexp_replace(v_old, p_pattern, p_by, 'g');
+	IF v_new = v_old THEN
+		RAISE EXCEPTION '%.% has no: %', p_schema, p_name, p_pattern;
 	END IF;
+	EXECUTE v_new;
 END \$do\$;"
 
-# alter SCHEMA NAMES PATTERN BY
+# alter SCHEMA FUNCTION PATTERN BY
 alter() {
 	printf "SELECT pg_temp.alter('%s', '%s', '%s', '%s');\n" "$1" "$2" "${3//\'/\'\'}" "${4//\'/\'\'}"
 }
 
 # Seats are not locked while a hold looks at them.
 off_row_lock() {
-	alter reservation '^lock_seats$' 'FOR UPDATE SKIP LOCKED' ''
-	alter reservation '^lock_best_seats$' 'FOR UPDATE SKIP LOCKED' ''
-	alter reservation '^hold_many$' 'FOR UPDATE SKIP LOCKED' ''
+	alter reservation lock_seats 'FOR UPDATE SKIP LOCKED' ''
+	alter reservation lock_best_seats 'FOR UPDATE SKIP LOCKED' ''
+	alter reservation hold_many 'FOR UPDATE SKIP LOCKED' ''
+	alter reservation lock_run_out_seat 'FOR UPDATE SKIP LOCKED' ''
 }
 
 # The UPDATE takes the seat whatever it has become.
 off_condition() {
 	local pattern="(hold_epoch \+ 1.*WHERE.*)AND \(s\.status = 'AVAILABLE' OR s\.status = 'HOLD' AND s\.hold_expires_at <= [pv]_now\)"
-	alter reservation '^take_seats$' "$pattern" '\1'
-	alter reservation '^hold_many$' "$pattern" '\1'
+	alter reservation take_seats "$pattern" '\1'
+	alter reservation hold_many "$pattern" '\1'
 }
 
 off_index() {
@@ -43,26 +43,64 @@ off_index() {
 
 # Not a guard: a pause between the look at a seat and taking it, for others to come between.
 off_haste() {
-	alter reservation '^take_seats$' 'INSERT INTO reservation\.reservations ' 'PERFORM pg_sleep(0.03); INSERT INTO reservation.reservations '
-	alter reservation '^hold_many$' 'INSERT INTO reservation\.reservations ' 'PERFORM pg_sleep(0.03); INSERT INTO reservation.reservations '
+	alter reservation take_seats 'INSERT INTO reservation\.reservations ' 'PERFORM pg_sleep(0.03); INSERT INTO reservation.reservations '
+	alter reservation hold_many 'INSERT INTO reservation\.reservations ' 'PERFORM pg_sleep(0.03); INSERT INTO reservation.reservations '
 }
 
 # Nor this: holds run out soon, so that seats change hands.
 off_patience() {
-	alter reservation '^take_seats$' 'secs => p_ttl_seconds' 'secs => 0.3'
-	alter reservation '^hold_many$' 'secs => p_hold_ttls\[w\.n\]::int' 'secs => 0.3'
+	alter reservation take_seats 'secs => p_ttl_seconds' 'secs => 0.3'
+	alter reservation hold_many 'secs => p_hold_ttls\[w\.n\]::int' 'secs => 0.3'
 }
 
-# Nobody looks at the time and nothing sweeps: a hold that has run out is paid as if it had not.
+# Nobody looks at the time: a hold that has run out is paid and cancelled as if it had not.
 off_clock() {
-	alter reservation '^claim_for_payment$' 'v_reservation\.hold_expires_at <= clock_timestamp\(\)' 'false'
-	alter reservation '^sweep$' 'pg_try_advisory_xact_lock\([^;]*\) THEN' 'false THEN'
+	alter reservation claim_for_payment 'v_reservation\.hold_expires_at <= clock_timestamp\(\)' 'false'
+	alter reservation cancel 'v_reservation\.hold_expires_at <= v_now' 'false'
 }
 
-# Nobody looks whether the seat is still that hold's.
-off_epoch() {
-	alter reservation '^(lock_own_seats|confirm|release)$' 'AND s\.reservation_id = c\.reservation_id(\s+)AND s\.hold_epoch = c\.hold_epoch' ''
-	alter reservation '^lock_own_seats$' 'AND c\.live' ''
+# And nothing sweeps.
+off_sweeper() {
+	alter reservation sweep 'pg_try_advisory_xact_lock\([^;]*\) THEN' 'false THEN'
+}
+
+# What tells a hold's own seats from those that are another's by now: the seat names the hold, the hold's epoch is the
+# seat's, and its claim has not been let go.
+readonly by_reservation='AND s\.reservation_id = c\.reservation_id' by_epoch='AND s\.hold_epoch = c\.hold_epoch' by_claim='AND c\.live'
+
+# In paying, cancelling and expiring, each alone: nobody looks whether the seat is still that hold's.
+off_fence_of_confirm() {
+	alter reservation lock_own_seats "($by_reservation|$by_epoch|$by_claim)" ''
+	alter reservation confirm "($by_reservation|$by_epoch)" ''
+}
+off_fence_of_cancel() {
+	alter reservation lock_own_seats "($by_reservation|$by_epoch|$by_claim)" ''
+	alter reservation release "($by_reservation|$by_epoch|$by_claim)" ''
+}
+off_fence_of_expiry() {
+	alter reservation expire_holds "($by_reservation|$by_epoch|$by_claim)" ''
+	alter reservation expire_holds 'AND s\.reservation_id = ANY \(v_dead\)' ''
+}
+
+# In all three, everything but one.
+off_fence_but_epoch() {
+	alter reservation lock_own_seats "($by_reservation|$by_claim)" ''
+	alter reservation confirm "$by_reservation" ''
+	alter reservation release "($by_reservation|$by_claim)" ''
+	alter reservation expire_holds "($by_reservation|$by_claim)" ''
+	alter reservation expire_holds 'AND s\.reservation_id = ANY \(v_dead\)' ''
+}
+off_fence_but_reservation() {
+	alter reservation lock_own_seats "($by_epoch|$by_claim)" ''
+	alter reservation confirm "$by_epoch" ''
+	alter reservation release "($by_epoch|$by_claim)" ''
+	alter reservation expire_holds "($by_epoch|$by_claim)" ''
+}
+
+# One look in ten says that a seat is gone which is not.
+off_honesty() {
+	alter reservation hold_seats 'WHERE NOT \(s\.status' 'WHERE random() < 0.1 OR NOT (s.status'
+	alter reservation hold_many 'WHERE NOT \(t\.status' 'WHERE random() < 0.1 OR NOT (t.status'
 }
 
 # A repetition is run again.
@@ -71,8 +109,11 @@ off_idempotency() {
 	alter platform idempotency_end 'p_key IS NOT NULL AND' 'false AND'
 }
 
+# Neither the index nor the look before it.
 off_token() {
 	echo 'ALTER TABLE reservation.reservations DROP CONSTRAINT queue_token_used_once;'
-	alter reservation '^take_seats$' 'ON CONFLICT ON CONSTRAINT queue_token_used_once DO NOTHING' ''
-	alter reservation '^hold_many$' 'ON CONFLICT ON CONSTRAINT queue_token_used_once DO NOTHING' ''
+	alter reservation hold_seats 'r\.queue_seq = p_queue_seq' 'false'
+	alter reservation hold_many 'u\.queue_seq = r\.queue_seq' 'false'
+	alter reservation take_seats 'ON CONFLICT ON CONSTRAINT queue_token_used_once DO NOTHING' ''
+	alter reservation hold_many 'ON CONFLICT ON CONSTRAINT queue_token_used_once DO NOTHING' ''
 }

@@ -4,7 +4,9 @@
 --   psql -v schedule=UUID -v attempts=3 -f history.sql < history.csv
 --
 -- One line of the history is one request of one client, with all its repetitions
--- by the same key until an answer was definite (see people.h).
+-- by the same key until an answer was definite, or until the client gave up after
+-- having been told that it was not done (see people.h). Clients and database have
+-- one clock.
 \set QUIET on
 \pset format unaligned
 \pset tuples_only on
@@ -13,15 +15,18 @@ SET client_min_messages = warning;
 SET TimeZone = 'UTC';
 
 CREATE TEMP TABLE call (person uuid, kind text, key text, token text, reservation uuid, sent_us bigint,
-	answered_us bigint, tries int, unknowns int, status int, code text, body json);
+	answered_us bigint, tries int, unknowns int, status int, code text, asked text, body json);
 \copy call FROM pstdin (FORMAT csv)
+CREATE INDEX ON call (reservation);
+ANALYZE call;
 
 CREATE FUNCTION pg_temp.at(us bigint) RETURNS timestamptz LANGUAGE sql AS 'SELECT to_timestamp(us / 1000000.0)';
 
 -- What clients were told, a row a reservation: held is who was told 201.
 CREATE TEMP TABLE held AS
 	SELECT DISTINCT ON (reservation) (c.body ->> 'reservationId')::uuid AS reservation, c.person, c.token,
-	    pg_temp.at(c.answered_us) AS told, (c.body ->> 'expiresAt')::timestamptz AS expires,
+	    pg_temp.at(c.answered_us) AS told, (c.body ->> 'createdAt')::timestamptz AS created,
+	    (c.body ->> 'expiresAt')::timestamptz AS expires,
 	    (c.body ->> 'totalAmount')::bigint AS amount,
 	    ARRAY(SELECT (s ->> 'seatId')::uuid FROM json_array_elements(c.body -> 'seats') s ORDER BY 1) AS seats
 	FROM call c WHERE c.kind = 'hold' AND c.status = 201 ORDER BY reservation, c.answered_us;
@@ -41,26 +46,44 @@ CREATE TEMP TABLE failed AS
 CREATE TEMP TABLE told AS
 	SELECT h.*, p.payment, c.reservation IS NOT NULL AS cancelled, c.refund, coalesce(f.n, 0) AS failures,
 	    CASE WHEN c.reservation IS NOT NULL OR f.n >= :attempts THEN 'CANCELLED' WHEN p.payment IS NOT NULL THEN 'CONFIRMED' ELSE 'HOLD' END AS status,
-	    -- Certainly this client's: from when he was told, until it ran out or he began to give it back.
-	    CASE WHEN p.payment IS NULL THEN least(h.expires, c.sent, f.last_sent) ELSE coalesce(c.sent, 'infinity') END AS until
+	    -- This client's: from when it was made, however late he was told, until it ran out or he began to give it back.
+	    CASE WHEN p.payment IS NULL THEN least(h.expires, c.sent, f.last_sent) ELSE coalesce(c.sent, 'infinity') END AS until,
+	    least(c.sent, f.last_sent) AS given_back
 	FROM held h LEFT JOIN paid p USING (reservation) LEFT JOIN cancelled c USING (reservation) LEFT JOIN failed f USING (reservation);
 -- What was.
 CREATE TEMP TABLE made AS
 	SELECT r.reservation_id AS reservation, r.user_id AS person, r.total_amount AS amount, r.payment_id AS payment,
-	    CASE WHEN r.status = 'EXPIRED' THEN 'HOLD' ELSE r.status END AS status,
+	    CASE WHEN r.status = 'EXPIRED' THEN 'HOLD' ELSE r.status END AS status, r.created_at AS created,
+	    -- Not later than this nobody was refused a seat because of it.
+	    CASE WHEN r.status IN ('HOLD', 'EXPIRED') THEN r.hold_expires_at
+		WHEN r.status = 'CANCELLED' THEN coalesce((SELECT max(pg_temp.at(c.answered_us)) FROM call c
+		    WHERE c.reservation = r.reservation_id AND c.kind IN ('cancel', 'pay')), 'infinity')
+		ELSE 'infinity' END AS over,
 	    ARRAY(SELECT c.seat_id FROM reservation.reservation_seats c WHERE c.reservation_id = r.reservation_id ORDER BY 1) AS seats
 	FROM reservation.reservations r WHERE r.schedule_id = :'schedule';
+
+-- Who was refused a seat, by name: a row a seat; while he asked, that is before the first answer to his key.
+CREATE TEMP TABLE refused AS
+	SELECT c.person, coalesce(c.key, c.sent_us::text) AS call, seat, min(pg_temp.at(c.sent_us)) AS sent,
+	    min(pg_temp.at(c.answered_us)) AS answered
+	FROM call c CROSS JOIN LATERAL (SELECT json_array_elements_text(c.body -> 'unavailableSeatIds')::uuid AS seat) s
+	WHERE c.kind = 'hold' AND c.code = 'SEAT_NOT_AVAILABLE'
+	GROUP BY 1, 2, 3;
+-- And nobody has had it meanwhile.
+CREATE TEMP TABLE refused_for_nothing AS
+	SELECT r.* FROM refused r WHERE NOT EXISTS (SELECT FROM made m CROSS JOIN unnest(m.seats) s (seat)
+	    WHERE s.seat = r.seat AND m.created <= r.answered AND m.over >= r.sent);
 
 -- Every unknown is resolved, to one outcome.
 	SELECT 'an unknown was never resolved', format('%s by %s, key %s, after %s tries', c.kind, c.person, c.key, c.tries)
 	FROM call c WHERE c.status = 0
 UNION ALL
 	SELECT 'one key, two answers', format('%s by %s, key %s', c.kind, c.person, c.key)
-	FROM call c WHERE c.key IS NOT NULL AND c.status <> 0
+	FROM call c WHERE c.key IS NOT NULL AND c.status NOT IN (0, 503)
 	GROUP BY c.person, c.kind, c.key HAVING count(DISTINCT (c.status, c.body::text)) > 1
 UNION ALL
 	SELECT 'an answer that should never be', format('%s by %s: %s %s', c.kind, c.person, c.status, c.code)
-	FROM call c WHERE c.status NOT IN (0, 200, 201, 402, 409, 410)
+	FROM call c WHERE c.status NOT IN (0, 200, 201, 402, 409, 410) AND c.code IS DISTINCT FROM 'SERVICE_UNAVAILABLE'
 UNION ALL
 	SELECT 'one token, two holds', format('%s: %s', h.person, array_agg(h.reservation))
 	FROM held h GROUP BY h.person, h.token HAVING count(*) > 1
@@ -75,6 +98,18 @@ UNION ALL
 UNION ALL
 	SELECT 'a reservation that nobody was told of', format('reservation %s of %s (%s)', m.reservation, m.person, m.status)
 	FROM made m WHERE NOT EXISTS (SELECT FROM told t WHERE t.reservation = m.reservation)
+	-- Without a key an unknown stays one: it may have been made.
+	AND NOT EXISTS (SELECT FROM call c WHERE c.kind = 'hold' AND c.key IS NULL AND c.unknowns > 0 AND c.person = m.person
+	    AND m.created BETWEEN pg_temp.at(c.sent_us) AND pg_temp.at(c.answered_us))
+UNION ALL
+	-- Who named it too, and was refused another seat or came through later, may have had it locked for a moment; so
+	-- may who looked for the best seats.
+	SELECT 'told SEAT_NOT_AVAILABLE, and it was', format('seat %s, refused to %s between %s and %s', r.seat, r.person, r.sent, r.answered)
+	FROM refused_for_nothing r WHERE NOT EXISTS (SELECT FROM call c
+	    WHERE c.kind = 'hold' AND (c.person, coalesce(c.key, c.sent_us::text)) IS DISTINCT FROM (r.person, r.call)
+	      AND pg_temp.at(c.sent_us) <= r.answered AND pg_temp.at(c.answered_us) >= r.sent
+	      AND (strpos(c.asked, 'bestAvailable') > 0
+		OR strpos(c.asked, r.seat::text) > 0 AND strpos(coalesce(c.body ->> 'unavailableSeatIds', ''), r.seat::text) = 0))
 UNION ALL
 	SELECT 'told CONFIRMED and lost the seat', format('reservation %s of %s: seat %s is %s of %s', t.reservation, t.person, s.seat_id, s.status, s.reservation_id)
 	FROM told t CROSS JOIN unnest(t.seats) g (seat_id) JOIN reservation.seats s ON s.seat_id = g.seat_id
@@ -87,7 +122,9 @@ UNION ALL
 	SELECT 'one seat, two owners at once', format('seat %s: reservations %s and %s', x.seat, a.reservation, b.reservation)
 	FROM told a CROSS JOIN unnest(a.seats) x (seat)
 	JOIN (told b CROSS JOIN unnest(b.seats) y (seat)) ON y.seat = x.seat AND a.reservation < b.reservation
-	WHERE a.told < a.until AND b.told < b.until AND tstzrange(a.told, a.until) && tstzrange(b.told, b.until)
+	WHERE a.created < a.until AND b.created < b.until AND tstzrange(a.created, a.until) && tstzrange(b.created, b.until)
+	-- Made means looked at: who was told after the other had begun to give it back may have found it given back.
+	AND (b.told >= a.given_back) IS NOT TRUE AND (a.told >= b.given_back) IS NOT TRUE
 
 -- Pay, cancel, expiry: one of them, never a mixture.
 UNION ALL

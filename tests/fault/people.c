@@ -22,7 +22,7 @@ static const char	usage_text[] =
 "  --seconds N    how long they begin new things (10)\n"
 "  --settle N     how long they may go on asking for answers after that (30)\n"
 "  --same N       of 100 holds so many are for the same few seats (30)\n"
-"  --dead N       of 100 holds so many are paid after they have run out (2)\n"
+"  --dead N       of 100 holds so many are paid or cancelled after they have run out (2)\n"
 "  --doubled N    of 100 tokens so many are used for two holds at once (8)\n"
 "  --seed N       what they choose (1)\n"
 "\n"

@@ -1,7 +1,9 @@
 /*
  * People who buy and give back tickets while things break, each with one or two
  * calls at a time. What they asked and what they were told is written down; what
- * they were not told they ask again, with the same key, until they know.
+ * they were not told they ask again, with the same key, until they know. Some
+ * holds have no key, and are asked again without; some people give up what was
+ * said not to have been done.
  * One process, one thread: people.c is the clock, plans.c what people do,
  * calls.c how a call is made, repeated and recorded.
  */
@@ -21,11 +23,11 @@ enum kind { ENTER, STATUS, HOLD, CHARGE, PAY, CANCEL, KINDS };
 
 struct person;
 
-/* One request, tried until its answer is definite. */
+/* One request, tried until its answer is definite, or given up when it was certainly not done. */
 struct call {
 	struct person	*person;
 	enum kind	 kind;
-	char		 key[UUID_TEXT];	/* "" where the request takes none */
+	char		 key[UUID_TEXT];	/* "": without one */
 	char		 path[96];
 	char		 body[384];		/* "": a GET, or a POST without one */
 	char		 reservation[UUID_TEXT];
@@ -78,7 +80,7 @@ struct settings {
 	char		(*seats)[UUID_TEXT];
 	unsigned	 seats_count;
 	unsigned	 same;		/* of 100 holds, so many are for the first seats */
-	unsigned	 dead;		/* of 100 holds, so many are paid after they have run out */
+	unsigned	 dead;		/* of 100 holds, so many are paid or cancelled after they have run out */
 	unsigned	 doubled;	/* of 100 tokens, so many are used for two holds at once */
 	const char	*gateway;
 	const char	*certificate;

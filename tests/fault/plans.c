@@ -82,7 +82,7 @@ ask_status(struct person *person)
 static void
 hold(struct person *person)
 {
-	struct call	*call = call_new(person, HOLD, true);
+	struct call	*call = call_new(person, HOLD, dice(person, 100) >= 15);
 	unsigned	 n = 1 + dice(person, 3), first, i, length;
 
 	(void)strcpy(call->path, "/reservations/hold");
@@ -303,6 +303,12 @@ pay_as_planned(struct person *person)
 	case BUY_AND_CANCEL:
 		pay(person);
 		cancel(person);
+		break;
+	case BUY_DEAD:
+		if (dice(person, 2) == 0)
+			pay(person);
+		else
+			cancel(person);
 		break;
 	default:
 		pay(person);

@@ -10,7 +10,8 @@
  *   hold both
  *   go               everything that waits goes on its way, late
  *   cut              every connection ends, what waits is lost
- * Ends with its input. Two threads a connection, one each way; connections are
+ * After each `go` it prints what has been since the hold: pieces of data that
+ * waited, and connections cut. Ends with its input. Two threads a connection, one each way; connections are
  * few (the services' pools).
  */
 #define _GNU_SOURCE
@@ -43,6 +44,7 @@ static pthread_mutex_t	lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t	changed = PTHREAD_COND_INITIALIZER;
 static bool		held[2];
 static unsigned long	cuts;		/* bytes read before a cut don't go on after it */
+static unsigned long	pieces_held, pairs_cut;		/* since the last hold */
 static struct pair	*pairs;
 static in_port_t	store_port;
 
@@ -112,6 +114,7 @@ carry(void *arg)
 		if ((n = recv(from, bytes, sizeof(bytes), 0)) <= 0)
 			break;
 		(void)pthread_mutex_lock(&lock);
+		pieces_held += held[end.way] && cuts == cuts_before;
 		while (held[end.way] && cuts == cuts_before)
 			(void)pthread_cond_wait(&changed, &lock);
 		if (cuts != cuts_before)
@@ -188,13 +191,17 @@ obey(const char *command)
 
 	(void)pthread_mutex_lock(&lock);
 	if (strncmp(command, "hold ", 5) == 0) {
+		pieces_held = pairs_cut = 0;
 		held[REQUESTS] = strcmp(command, "hold answers") != 0;
 		held[ANSWERS] = strcmp(command, "hold requests") != 0;
-	} else if (strcmp(command, "go") == 0)
+	} else if (strcmp(command, "go") == 0) {
 		held[REQUESTS] = held[ANSWERS] = false;
-	else if (strcmp(command, "cut") == 0) {
+		printf("%lu %lu\n", pieces_held, pairs_cut);
+		(void)fflush(stdout);
+	} else if (strcmp(command, "cut") == 0) {
 		cuts++;
 		for (pair = pairs; pair != NULL; pair = pair->next) {
+			pairs_cut++;
 			(void)shutdown(pair->fd[0], SHUT_RDWR);
 			(void)shutdown(pair->fd[1], SHUT_RDWR);
 		}
