@@ -25,6 +25,22 @@ BEGIN
 END
 $$;
 
+-- The same for many calls at once; says so in request_id.
+CREATE FUNCTION clients.enter_many(ks text[])
+RETURNS TABLE (n bigint, outcome text, body text, etag text, replayed boolean, request_id text) LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO clients.entries (key) SELECT k FROM unnest(ks) k;
+	RETURN QUERY SELECT k.n, 'CREATED', to_json(k.k)::text, pg_current_xact_id()::text, false, 'many'
+	FROM unnest(ks) WITH ORDINALITY k (k, n) ORDER BY k.n DESC;
+END
+$$;
+
+-- Answers all calls but the second.
+CREATE FUNCTION clients.enter_many_but_one(ks text[])
+RETURNS TABLE (n bigint, outcome text, body text, etag text, replayed boolean, request_id text) LANGUAGE sql AS $$
+	SELECT * FROM clients.enter_many(ks) m WHERE m.n <> 2
+$$;
+
 -- The same, then sleeps.
 CREATE FUNCTION clients.enter_slowly(k text, seconds float8) RETURNS platform.reply LANGUAGE plpgsql AS $$
 BEGIN

@@ -36,6 +36,9 @@ static struct ct_pg	*pg;
 
 static const struct ct_pg_statement	echo = { "clients.echo", "uuid, uuid[], text, int, text", 64, 0, false, NULL };
 static const struct ct_pg_statement	enter = { "clients.enter", "text", 64, 0, true, NULL };
+static const struct ct_pg_statement	enter_many = { "clients.enter", "text", 64, 0, true, "clients.enter_many" };
+static const struct ct_pg_statement	enter_many_missing = { "clients.enter", "text", 64, 0, true, "clients.not_there" };
+static const struct ct_pg_statement	enter_many_but_one = { "clients.enter", "text", 64, 0, true, "clients.enter_many_but_one" };
 static const struct ct_pg_statement	enter_alone = { "clients.enter", "text", 1, -1, true, NULL };
 static const struct ct_pg_statement	enter_slowly = { "clients.enter_slowly", "text, float8", 8, 0, true, NULL };
 static const struct ct_pg_statement	nap = { "clients.nap", "float8", 1, -1, false, NULL };
@@ -237,6 +240,87 @@ Test(pg_server, a_poisoned_row_fails_alone)
 		cr_assert_eq(answers[i].error, i == 4 ? CT_INTERNAL_ERROR : CT_OK);
 	}
 	cr_assert_eq(query("SELECT count(*) FROM clients.entries"), 9);
+	stop();
+}
+
+Test(pg_server, one_call_goes_through_the_function_and_many_through_the_one_for_many)
+{
+	char		key[16];
+	unsigned	i;
+
+	empty();
+	start("1", "5000", "100");
+	call1(0, &enter_many, "one");
+	wait_answers(1, 2000);
+	cr_assert_str_eq(answers[0].outcome, "CREATED");
+	cr_assert_str_eq(answers[0].request_id, "");
+	for (i = 1; i < 11; i++) {
+		(void)snprintf(key, sizeof(key), "k%u", 11 - i);
+		call1(i, &enter_many, key);
+	}
+	wait_answers(11, 5000);
+	for (i = 1; i < 11; i++) {
+		(void)snprintf(key, sizeof(key), "\"k%u\"", 11 - i);
+		cr_assert_str_eq(answers[i].body, key, "each call gets its own answer, in whatever order they come");
+		cr_assert_str_eq(answers[i].request_id, "many");
+		cr_assert_str_eq(answers[i].etag, answers[1].etag, "one transaction");
+	}
+	cr_assert_eq(query("SELECT count(*) FROM clients.entries"), 11);
+	cr_assert_eq(query("SELECT count(*) FROM (SELECT key < lag(key) OVER (PARTITION BY xid::text ORDER BY n)"
+	    " AS back FROM clients.entries) AS e WHERE back"), 0, "in lock order");
+	stop();
+}
+
+Test(pg_server, where_the_one_for_many_is_not_there_yet_each_goes_alone)
+{
+	unsigned	i;
+
+	empty();
+	start("2", "5000", "100");
+	for (i = 0; i < 10; i++)
+		call1(i, &enter_many_missing, "good");
+	wait_answers(10, 5000);
+	for (i = 0; i < 10; i++) {
+		cr_assert_eq(answers[i].error, CT_OK);
+		cr_assert_str_eq(answers[i].outcome, "CREATED");
+		cr_assert_str_eq(answers[i].request_id, "");
+	}
+	cr_assert_eq(query("SELECT count(*) FROM clients.entries"), 10);
+	cr_assert_eq(query("SELECT count(DISTINCT xid) FROM clients.entries"), 10, "each a transaction");
+	stop();
+}
+
+Test(pg_server, where_the_one_for_many_fails_each_goes_alone)
+{
+	unsigned	i;
+
+	empty();
+	start("2", "5000", "100");
+	for (i = 0; i < 10; i++)
+		call1(i, &enter_many, i == 4 ? "poison" : "good");
+	wait_answers(10, 5000);
+	for (i = 0; i < 10; i++) {
+		cr_assert_eq(answers[i].error, i == 4 ? CT_INTERNAL_ERROR : CT_OK);
+		cr_assert_str_eq(answers[i].request_id, "");
+	}
+	cr_assert_eq(query("SELECT count(*) FROM clients.entries"), 9);
+	stop();
+}
+
+/* Its rows have committed: nobody is told that his was not done, and it is not done again. */
+Test(pg_server, a_call_that_the_one_for_many_forgot_is_unknown)
+{
+	unsigned	i, unknown = 0;
+
+	empty();
+	start("1", "5000", "100");
+	for (i = 0; i < 3; i++)
+		call1(i, &enter_many_but_one, "good");
+	wait_answers(3, 5000);
+	for (i = 0; i < 3; i++)
+		unknown += answers[i].error == CT_OUTCOME_UNKNOWN;
+	cr_assert_eq(unknown, 1);
+	cr_assert_eq(query("SELECT count(*) FROM clients.entries"), 3);
 	stop();
 }
 

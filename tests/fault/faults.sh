@@ -2,6 +2,8 @@
 # so the same seed breaks the same things at the same moments.
 # shellcheck shell=bash disable=SC2034,SC2154 # proxies, work and the counts are run's
 
+declare -A faults_of=() # of each kind, those that had an effect
+
 # Each kind, as often as it is to come in sixteen.
 readonly fault_kinds=(worker_killed service_killed postgres_stopped redis_killed redis_emptied stalled_postgres
 	stalled_redis pool_full server_full)

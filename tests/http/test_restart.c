@@ -36,6 +36,12 @@ child_of(pid_t parent)
 	return (atoi(text));
 }
 
+static bool
+running(pid_t pid)
+{
+	return (kill(pid, 0) == 0);
+}
+
 static void
 restart(const char *program)
 {
@@ -106,7 +112,18 @@ Test(restart, a_replay_is_the_same_after_the_services_were_restarted, .timeout =
 	cr_assert_eq(balance(&user), 500000 - amount);
 }
 
-/* As processes of their own: a lock on the reservation for a second, and its cancellation, which waits for that. */
+#define SOMEBODY_WAITS	"SELECT FROM pg_stat_activity WHERE usename = 'reservation_service' AND wait_event_type = 'Lock'"
+
+static bool
+there_is(const char *query)
+{
+	return (*sql(format("SELECT 'one' WHERE EXISTS (%s)", query)) != '\0');
+}
+
+/*
+ * As processes of their own: a lock on the reservation, and its cancellation, which waits for that. Returns when it
+ * waits; it goes on waiting for a second.
+ */
 static pid_t
 cancel_slowly(const struct user *user, const char *reservation)
 {
@@ -114,55 +131,63 @@ cancel_slowly(const struct user *user, const char *reservation)
 
 	cr_assert_neq(child, -1);
 	if (child == 0) {
-		(void)sql(format("BEGIN; SELECT * FROM reservation.reservations WHERE reservation_id = '%s' FOR UPDATE; "
-		    "SELECT pg_sleep(1); COMMIT", reservation));
+		(void)sql(format("DO $$ BEGIN PERFORM FROM reservation.reservations WHERE reservation_id = '%s' FOR UPDATE; "
+		    "PERFORM pg_advisory_xact_lock(4711); WHILE NOT EXISTS (" SOMEBODY_WAITS ") LOOP PERFORM pg_sleep(0.01); "
+		    "PERFORM pg_stat_clear_snapshot(); END LOOP; PERFORM pg_sleep(1); END $$", reservation));
 		_exit(0);
 	}
+	wait_for(there_is("SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND granted"), 20);
 	child = fork();
 	cr_assert_neq(child, -1);
-	if (child == 0) {
-		pause_ms(200);
+	if (child == 0)
 		_exit(http((struct call){ .method = "POST", .path = format("/reservations/%s/cancel", reservation),
 		    .jwt = user->jwt }).status == 200 ? 0 : 1);
-	}
+	wait_for(there_is(SOMEBODY_WAITS), 20);
 	return (child);
 }
 
 /*
- * The service is told to end while it has something in hand, and writes go on: what it has begun is answered, and the
- * rest is either answered or known not to have been begun.
+ * Two services are told to end while they have something in hand, and writes go on: what they have begun is answered,
+ * and the rest is either answered or known not to have been begun. What everybody was told is held against the database.
  */
 Test(restart, a_restart_loses_no_answer, .timeout = 120)
 {
-	enum { WRITES = 30 };
+	enum { PEOPLE = 30 };
 	struct schedule	 schedule = schedule_new(1, 1);
-	struct user	 user = user_new(), users[WRITES];
-	struct call	 calls[WRITES];
-	struct reply	 replies[WRITES];
-	int64_t		 end;
-	pid_t		 slow;
-	int		 i, status;
+	struct user	 user = user_new(), users[PEOPLE];
+	struct call	 calls[PEOPLE];
+	struct reply	 replies[PEOPLE];
+	pid_t		 reservation = pid_of("reservation-0"), point = pid_of("point-0"), slow;
+	int64_t		 told[PEOPLE] = { 0 };
+	int		 i, status, done = 0, after = 0;
 
-	for (i = 0; i < WRITES; i++)
+	for (i = 0; i < PEOPLE; i++)
 		users[i] = user_new();
 	slow = cancel_slowly(&user, held(&user, &schedule, 0, 1, NULL));
-	pause_ms(400);
-	cr_assert_eq(system(format("%s/ctl restart reservation-0 >/dev/null &", setting("RUN_DIR"))), 0);
-	for (end = now_ms() + 3000; now_ms() < end; pause_ms(50)) {
-		for (i = 0; i < WRITES; i++)
-			calls[i] = (struct call){ .path = "/reservations/hold", .jwt = users[i].jwt, .queue_token = "none",
-			    .body = format("{\"scheduleId\":\"%s\",\"seatIds\":[\"%s\"]}", schedule.id, schedule.seats[0]) };
-		http_all(calls, replies, WRITES);
-		for (i = 0; i < WRITES; i++) {
-			if (replies[i].status != 503)
-				check_problem(replies[i], 404, "QUEUE_TOKEN_NOT_FOUND");
-			else
+	cr_assert_eq(system(format("%s/ctl restart reservation-0 point-0 >/dev/null &", setting("RUN_DIR"))), 0);
+	/* Until both are back and have been written to. */
+	while (after < 3) {
+		for (i = 0; i < PEOPLE; i++)
+			calls[i] = (struct call){ .path = "/points/charge", .jwt = users[i].jwt, .key = key_new(),
+			    .body = "{\"amount\":1000}" };
+		http_all(calls, replies, PEOPLE);
+		for (i = 0; i < PEOPLE; i++) {
+			if (replies[i].status == 201) {
+				told[i] += 1000;
+				done++;
+			} else
 				check_problem(replies[i], 503, "SERVICE_UNAVAILABLE");
 		}
+		after += replies[0].status == 201 && !running(reservation) && !running(point);
+		pause_ms(50);
 	}
 	cr_assert_eq(waitpid(slow, &status, 0), slow);
 	cr_assert_eq(status, 0, "what was in hand was not answered");
 	wait_for(everything_answers(&user), 30);
+	for (i = 0; i < PEOPLE; i++)
+		cr_assert_eq(strtoll(sql(format("SELECT coalesce(sum(amount), 0) FROM point.entries WHERE user_id = '%s'", users[i].id)),
+		    NULL, 10), told[i], "%s was told %d", users[i].id, (int)told[i]);
+	cr_assert_gt(done, 0);
 }
 
 Test(restart, postgresql_killed_is_503_until_it_is_back_and_nothing_is_lost, .timeout = 180)
