@@ -1,6 +1,9 @@
 /* A seat that is given back is anybody's at once: cancelled holds, cancelled tickets, and what runs out. */
+#include <sys/wait.h>
+
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness.h"
 
@@ -103,4 +106,38 @@ Test(resale, of_many_who_wait_for_it_one_gets_the_seat_given_back, .timeout = 12
 	cr_assert_eq(got, 1, "%d have it", got);
 	cr_assert_str_eq(sql(format("SELECT count(*) FROM reservation.reservation_seats WHERE seat_id = '%s' AND live",
 	    schedule.seats[0])), "1");
+}
+
+/* All run out at once, everybody wants another one of them, and the sweeper and others tidy them meanwhile. */
+Test(resale, what_runs_out_is_had_by_whoever_asks_while_it_is_tidied, .timeout = 120)
+{
+	enum { SEATS = 40 };
+	struct schedule	 schedule = schedule_new(1, SEATS);
+	struct user	 users[SEATS];
+	struct call	 calls[SEATS];
+	struct reply	 replies[SEATS];
+	pid_t		 sweeper;
+	int		 i, status;
+
+	for (i = 0; i < SEATS; i++) {
+		users[i] = user_new();
+		(void)sql(format("SELECT outcome FROM reservation.hold(platform.uuid_v7(), '%s', ARRAY['%s'::uuid], NULL, NULL, 1, "
+		    "300, NULL, NULL, NULL, 'r')", schedule.id, schedule.seats[i]));
+		calls[i] = (struct call){ .path = "/reservations/hold", .jwt = users[i].jwt,
+		    .queue_token = become_active(&users[i], &schedule), .key = key_new(),
+		    .body = format("{\"scheduleId\":\"%s\",\"seatIds\":[\"%s\"]}", schedule.id, schedule.seats[i]) };
+	}
+	(void)sql(format("WITH r AS (UPDATE reservation.reservations SET hold_expires_at = now() WHERE schedule_id = '%s') "
+	    "UPDATE reservation.seats SET hold_expires_at = now() WHERE schedule_id = '%s' AND status = 'HOLD'",
+	    schedule.id, schedule.id));
+	cr_assert_neq(sweeper = fork(), -1);
+	if (sweeper == 0) {
+		/* Two at a time, and long about it. */
+		(void)sql("DO $$ BEGIN WHILE reservation.expire_holds(2) > 0 LOOP PERFORM pg_sleep(0.005); COMMIT; END LOOP; END $$");
+		_exit(0);
+	}
+	http_all(calls, replies, SEATS);
+	for (i = 0; i < SEATS; i++)
+		check_status(replies[i], 201);
+	cr_assert_eq(waitpid(sweeper, &status, 0), sweeper);
 }
