@@ -53,9 +53,11 @@ off_patience() {
 	alter reservation hold_many 'secs => p_hold_ttls\[w\.n\]::int' 'secs => 0.3'
 }
 
-# Nobody looks at the time: a hold that has run out is paid and cancelled as if it had not.
-off_clock() {
+# Nobody looks at the time: a hold that has run out is paid, or cancelled, as if it had not.
+off_clock_of_confirm() {
 	alter reservation claim_for_payment 'v_reservation\.hold_expires_at <= clock_timestamp\(\)' 'false'
+}
+off_clock_of_cancel() {
 	alter reservation cancel 'v_reservation\.hold_expires_at <= v_now' 'false'
 }
 
@@ -97,10 +99,10 @@ off_fence_but_reservation() {
 	alter reservation expire_holds "($by_epoch|$by_claim)" ''
 }
 
-# One look in ten says that a seat is gone which is not.
+# Three looks in ten say that a seat is gone which is not.
 off_honesty() {
-	alter reservation hold_seats 'WHERE NOT \(s\.status' 'WHERE random() < 0.1 OR NOT (s.status'
-	alter reservation hold_many 'WHERE NOT \(t\.status' 'WHERE random() < 0.1 OR NOT (t.status'
+	alter reservation hold_seats 'WHERE NOT \(s\.status' 'WHERE random() < 0.3 OR NOT (s.status'
+	alter reservation hold_many 'WHERE NOT \(t\.status' 'WHERE random() < 0.3 OR NOT (t.status'
 }
 
 # A repetition is run again.
