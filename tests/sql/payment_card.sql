@@ -2,7 +2,7 @@
 -- payment can be in, repeated requests, the hold's longer life, work that is
 -- leased, late money, refunds; and that the invariants tell when a guard is off.
 BEGIN;
-SELECT plan(131);
+SELECT plan(136);
 \ir include/reservation.psql
 CREATE TEMP TABLE stage AS SELECT :'schedule'::uuid AS schedule;
 
@@ -63,6 +63,8 @@ SELECT is((pg_temp.begin(:'ann', :'a', 'a2')).outcome, 'PAYMENT_IN_PROGRESS', 'a
 SELECT is((pg_temp.begin(:'ann', :'a', 'a2')).replayed, false, 'which is not kept');
 SELECT is((payment.pay_by_points(:'ann', :'a', 150000, 'a3', 'h', 3, 'r')).outcome, 'PAYMENT_IN_PROGRESS', 'points do not overtake it');
 SELECT is((pg_temp.begin(:'bob', :'a', 'a1')).outcome, 'RESERVATION_NOT_FOUND', 'it is nobody else''s');
+SELECT pg_temp.held(:'ann', 'V-B-1') AS other \gset
+SELECT is((payment.pay_by_points(:'ann', :'other', 150000, 'a1', 'h', 3, 'r')).outcome, 'IDEMPOTENCY_KEY_REUSED', 'nor is its key another request''s, by points');
 SELECT is((pg_temp.begin(:'ann', :'a', 'a4', 0)).outcome, 'INVALID_REQUEST', 'nothing is no amount');
 
 -- Captured: the ticket, and the answer is kept to the byte.
@@ -163,6 +165,15 @@ SELECT pg_temp.held(:'bob', 'V-A-6', 1) AS gone \gset
 SELECT pg_temp.ends_in(:'gone', interval '-1 ms') IS NULL AS over \gset
 SELECT is((pg_temp.begin(:'bob', :'gone', 'gone')).outcome, 'RESERVATION_EXPIRED', 'a hold that is over is not brought back');
 SELECT is((reservation.claim_for_card(:'bob', :'gone', 150000, 0, 60000)).outcome, 'RESERVATION_EXPIRED', 'by nobody');
+
+-- Whatever stands under the key, what the provider has done is written down.
+SELECT pg_temp.held(:'bob', 'V-B-2') AS f1, pg_temp.held(:'bob', 'V-B-3') AS f2 \gset
+SELECT is((pg_temp.begin(:'bob', :'f1', 'f1')).outcome || (pg_temp.begin(:'bob', :'f2', 'f2')).outcome, 'BEGUNBEGUN', 'two are begun');
+INSERT INTO platform.idempotency (user_id, operation, key, request_hash, outcome) VALUES
+    (:'bob', 'payments.pay', 'f1', 'another request', 'RESERVATION_NOT_FOUND'), (:'bob', 'payments.pay', 'f2', 'another request', 'RESERVATION_NOT_FOUND');
+SELECT is((pg_temp.says(:'f1', 'CAPTURED')).outcome || ', ' || pg_temp.work(:'f1'), 'CREATED, APPROVED, tries 0', 'captured is APPROVED though its key is gone');
+SELECT is((pg_temp.says(:'f2', 'DECLINED', 'X')).outcome || ', ' || pg_temp.work(:'f2'), 'CARD_DECLINED, FAILED CARD_DECLINED X, tries 0', 'and declined is FAILED');
+SELECT is((SELECT string_agg(DISTINCT outcome, ' ') FROM platform.idempotency WHERE user_id = :'bob' AND key IN ('f1', 'f2')), 'RESERVATION_NOT_FOUND', 'the first answers stay');
 
 -- The hold ends while the outcome is unknown, and it turns out that nothing was captured.
 SELECT pg_temp.held(:'cleo', 'V-A-7') AS x \gset

@@ -1,10 +1,11 @@
 -- Charges that a card pays for, without the card: every answer of the provider,
 -- repeated requests, leases, the wallet's state and limit, what the ledger knows.
 BEGIN;
-SELECT plan(48);
+SELECT plan(52);
 
 \set ann '00000000-0000-7000-8000-0000000000a1'
 \set bob '00000000-0000-7000-8000-0000000000b2'
+\set cleo '00000000-0000-7000-8000-0000000000c3'
 
 CREATE FUNCTION pg_temp.begin(p_user uuid, p_key text, p_amount bigint DEFAULT 5000) RETURNS platform.reply LANGUAGE sql AS $$
 	SELECT point.begin_charge(p_user, p_amount, 'card of ' || p_key, p_key, 'hash of ' || p_amount, 1000, 'request of ' || p_key)
@@ -38,6 +39,8 @@ SELECT is(pg_temp.entries(:'ann'), 0, 'the ledger knows nothing of it');
 SELECT is((pg_temp.begin(:'ann', 'a1')).outcome, 'IDEMPOTENCY_KEY_IN_USE', 'the same key: in use');
 SELECT is((pg_temp.begin(:'ann', 'a1', 6000)).outcome, 'IDEMPOTENCY_KEY_REUSED', 'with another amount: reused');
 SELECT is(pg_temp.taken('a1'), 'nothing', 'nobody else is to look at it');
+SELECT is((point.charge(:'ann', 7000, 'a1', 'another request', 'r')).outcome, 'IDEMPOTENCY_KEY_REUSED', 'nor does a trusted charge take its key');
+SELECT is((point.charge(:'ann', 5000, 'a1', 'hash of 5000', 'r')).outcome, 'IDEMPOTENCY_KEY_IN_USE', 'the same request, with charges trusted by now, is that one');
 SELECT is((pg_temp.begin(:'ann', 'small', 999)).outcome, 'INVALID_REQUEST', 'too little');
 SELECT is((pg_temp.begin(:'ann', 'big', 1000001)).outcome, 'INVALID_REQUEST', 'too much');
 
@@ -60,6 +63,11 @@ INSERT INTO said SELECT 'declined', pg_temp.says('d1', 'DECLINED', 'INVALID_CARD
 SELECT is((r).outcome || (r).body, 'CARD_DECLINED{"providerCode":"INVALID_CARD_EXPIRATION"}', 'declined') FROM said WHERE name = 'declined';
 SELECT is(pg_temp.work('d1') || ', ' || pg_temp.wallet(:'ann') || ', ' || pg_temp.entries(:'ann'), 'FAILED INVALID_CARD_EXPIRATION, tries 0, ACTIVE 5000, 1', 'nothing is left in the history');
 SELECT is(pg_temp.begin(:'ann', 'd1'), ROW('CARD_DECLINED', (r).body, NULL, true, 'request of d1')::platform.reply, 'the answer is kept') FROM said WHERE name = 'declined';
+
+-- Whatever stands under the key, what the provider has done is written down.
+SELECT is((pg_temp.begin(:'cleo', 'f1')).outcome, 'BEGUN', 'another');
+INSERT INTO platform.idempotency (user_id, operation, key, request_hash, outcome) VALUES (:'cleo', 'points.charge', 'f1', 'another request', 'POINT_LIMIT_EXCEEDED');
+SELECT is((pg_temp.says('f1', 'CAPTURED')).outcome || ', ' || pg_temp.work('f1') || ', ' || pg_temp.wallet(:'cleo'), 'CREATED, CHARGED, tries 0, ACTIVE 5000', 'captured is credited though its key is gone');
 
 -- Unknown, two at once.
 SELECT is((pg_temp.begin(:'ann', 'u1')).outcome, 'BEGUN', 'another');

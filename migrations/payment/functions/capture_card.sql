@@ -29,6 +29,6 @@ BEGIN
 		v_reply := platform.refuse(v_confirm.outcome,
 		    (SELECT row_to_json(r)::text FROM (SELECT p_payment.payment_id AS "paymentId") r), p_card.request_id);
 	END IF;
-	RETURN platform.idempotency_end(p_payment.user_id, 'payments.pay', p_card.idempotency_key, p_card.request_hash, v_reply);
+	RETURN platform.idempotency_settle(p_payment.user_id, 'payments.pay', p_card.idempotency_key, p_card.request_hash, v_reply);
 END
 $$;

@@ -22,7 +22,7 @@ BEGIN
 	WHERE c.payment_id = p_payment
 	RETURNING c.* INTO STRICT v_card;
 
-	RETURN platform.idempotency_end(v_payment.user_id, 'payments.pay', v_card.idempotency_key, v_card.request_hash,
+	RETURN platform.idempotency_settle(v_payment.user_id, 'payments.pay', v_card.idempotency_key, v_card.request_hash,
 	    platform.refuse(p_code, CASE WHEN p_provider_code IS NULL
 		THEN (SELECT row_to_json(r)::text FROM (SELECT p_payment AS "paymentId") r)
 		ELSE (SELECT row_to_json(r)::text FROM (SELECT p_provider_code AS "providerCode", p_payment AS "paymentId") r)

@@ -6,12 +6,11 @@
 --                          on record; the max_attempts'th cancels the reservation
 --   PAYMENT_IN_PROGRESS    a card payment of it is open
 --   INVALID_REQUEST        the amount is below 1
--- and what reservation.claim_for_payment, reservation.confirm and
--- platform.idempotency_begin refuse: nothing moved, nothing on record.
+-- and what reservation.claim_for_payment, reservation.confirm,
+-- platform.idempotency_begin and payment.resume_card refuse: nothing moved, nothing
+-- on record.
 --
--- Locks the user's payments, the key, the reservation, the wallet. The first of
--- these so that a batch with two payments of one user never waits in a circle
--- with a repetition of the second.
+-- Locks the user, the reservation, the wallet.
 CREATE OR REPLACE FUNCTION payment.pay_by_points(
 	p_user			uuid,
 	p_reservation		uuid,
@@ -31,8 +30,12 @@ BEGIN
 		    '{"errors":[{"field":"amount","reason":"must be at least 1"}]}', p_request_id);
 	END IF;
 
-	PERFORM pg_advisory_xact_lock(hashtextextended('payments.pay ' || p_user, 0));
 	v_reply := platform.idempotency_begin(p_user, 'payments.pay', p_idempotency_key, p_request_hash);
+	IF v_reply.outcome IS NOT NULL THEN
+		RETURN v_reply;
+	END IF;
+	-- A card payment that is open has no answer yet, but it has the key.
+	v_reply := payment.resume_card(p_user, p_idempotency_key, p_request_hash, p_request_id);
 	IF v_reply.outcome IS NOT NULL THEN
 		RETURN v_reply;
 	END IF;

@@ -3,7 +3,8 @@
 --   CREATED                {chargeId, status, amount, balance, history, message}
 --   INVALID_REQUEST        the amount is not within 1,000 to 1,000,000
 --   POINT_LIMIT_EXCEEDED   the wallet would hold more than 10,000,000
--- and what platform.idempotency_begin says.
+-- and what platform.idempotency_begin says, and point.resume_charge if a charge by card
+-- that this key began is still open.
 --
 -- Locks the user, the wallet.
 CREATE OR REPLACE FUNCTION point.charge(
@@ -16,6 +17,7 @@ RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
 AS $$
 DECLARE
+	v_open		point.charges;
 	v_wallet	point.wallets;
 	v_charge	uuid;
 	v_entry		point.entries;
@@ -29,6 +31,12 @@ BEGIN
 	v_reply := platform.idempotency_begin(p_user, 'points.charge', p_idempotency_key, p_request_hash);
 	IF v_reply.outcome IS NOT NULL THEN
 		RETURN v_reply;
+	END IF;
+	-- It has no answer yet, but it has the key.
+	SELECT c.* INTO v_open FROM point.charges c
+	WHERE c.user_id = p_user AND c.status = 'CHARGING' AND c.idempotency_key = p_idempotency_key;
+	IF FOUND THEN
+		RETURN point.resume_charge(v_open, p_request_hash, p_request_id);
 	END IF;
 
 	v_wallet := point.lock_wallet(p_user);

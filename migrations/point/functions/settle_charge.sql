@@ -51,7 +51,7 @@ BEGIN
 		v_reply := platform.refuse('CARD_DECLINED', (SELECT row_to_json(r)::text FROM (
 		    SELECT v_charge.provider_code AS "providerCode") r), v_charge.request_id);
 	END IF;
-	RETURN platform.idempotency_end(p_user, 'points.charge', v_charge.idempotency_key, v_charge.request_hash, v_reply);
+	RETURN platform.idempotency_settle(p_user, 'points.charge', v_charge.idempotency_key, v_charge.request_hash, v_reply);
 END
 $$;
 GRANT EXECUTE ON FUNCTION point.settle_charge(uuid, uuid, text, text) TO point_service;
