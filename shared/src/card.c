@@ -20,12 +20,11 @@
 
 #define SECRET_MAX	1024
 #define ANSWER_MAX	(256 * 1024)
-#define RESULTS		(CT_CARD_IS_ABSENT + 1)
+#define RESULTS		(CT_CARD_IS_UNWANTED + 1)
 
 struct card_call {
 	enum ct_card_call	 call;
-	char			 order[CT_UUID_TEXT];
-	int64_t			 amount;
+	struct ct_card_payment	 payment;
 	uint64_t		 started;
 	ct_card_cb		 cb;
 	void			*arg;
@@ -37,7 +36,6 @@ static const char *const	call_names[] = {
 static const char	*base_url;
 static char		*authorization;		/* the header with the secret: never printed */
 static long		 timeout_ms;
-static unsigned		 pending;
 static struct ct_metric	*counters[CT_CARD_CALLS][RESULTS];
 static struct ct_metric	*durations[CT_CARD_CALLS];
 
@@ -109,10 +107,24 @@ ct_card_timeout_ms(void)
 	return (timeout_ms);
 }
 
-unsigned
-ct_card_pending(void)
+const char *
+ct_card_read_key(struct ct_request *request, bool required)
 {
-	return (pending);
+	const cJSON	*card = cJSON_GetObjectItemCaseSensitive(request->body, "card");
+	const char	*payment_key;
+
+	if (card == NULL && !required)
+		return (NULL);
+	if (!cJSON_IsObject(card)) {
+		ct_note_invalid(request, "card", "must be an object with the paymentKey that the card provider gave");
+		return (NULL);
+	}
+	if (!ct_body_text(request, card, "paymentKey", 200, required, &payment_key) || payment_key == NULL)
+		return (NULL);
+	if (ct_card_key_valid(payment_key))
+		return (payment_key);
+	ct_note_invalid(request, "paymentKey", "must be what the card provider gave: letters, digits, _ and -");
+	return (NULL);
 }
 
 static void
@@ -123,47 +135,44 @@ on_answer(const struct ct_http_response *response, void *arg)
 	char			 code[CT_CARD_CODE_TEXT] = "";
 
 	if (response->result == CT_HTTP_ANSWERED) {
-		answer.result = ct_card_read(call->call, call->order, call->amount, response->status,
-		    response->body, response->body_length, code);
+		answer.result = ct_card_read(call->call, &call->payment, response->status, response->body,
+		    response->body_length, code);
 		answer.code = code;
 	}
 	/* Neither the request nor the answer is printed: keys and cards are in them. */
 	if (answer.result == CT_CARD_IS_UNKNOWN)
 		ct_log(CT_LOG_WARNING, NULL, "card: %s of %s: outcome unknown: status %ld %s%s", call_names[call->call],
-		    call->order, response->status, code, response->error);
+		    call->payment.id, response->status, code, response->error);
 	ct_metric_add(counters[call->call][answer.result], 1);
 	ct_metric_observe(durations[call->call], (double)(ct_loop_now_ms() - call->started) / 1000);
-	pending--;
 	call->cb(&answer, call->arg);
 	free(call);
 }
 
 static void
-ask(enum ct_card_call kind, const char *method, const char *path, const char *idempotency, const char *order,
-    int64_t amount, const char *body, ct_card_cb cb, void *arg)
+ask(enum ct_card_call kind, const char *method, const char *path, const char *idempotency,
+    const struct ct_card_payment *payment, const char *body, ct_card_cb cb, void *arg)
 {
 	struct card_call	*call;
 	struct ct_buf		 url;
-	char			 key[32 + CT_UUID_TEXT];
+	char			 key[96];
 	const char		*headers[] = { authorization, "Content-Type: application/json", NULL, NULL };
 
 	if ((call = calloc(1, sizeof(*call))) == NULL)
 		abort();
 	call->call = kind;
-	(void)snprintf(call->order, sizeof(call->order), "%s", order);
-	call->amount = amount;
+	call->payment = *payment;
 	call->started = ct_loop_now_ms();
 	call->cb = cb;
 	call->arg = arg;
 	if (idempotency != NULL) {
-		(void)snprintf(key, sizeof(key), "Idempotency-Key: %s-%s", idempotency, order);
+		(void)snprintf(key, sizeof(key), "Idempotency-Key: %s", idempotency);
 		headers[2] = key;
 	}
 	ct_buf_init(&url, 4096);
 	ct_buf_puts(&url, base_url);
 	ct_buf_puts(&url, path);
 
-	pending++;
 	ct_http_call(&(const struct ct_http_request){
 		.method = method,
 		.url = url.data,
@@ -177,32 +186,37 @@ ask(enum ct_card_call kind, const char *method, const char *path, const char *id
 }
 
 void
-ct_card_confirm(const char *payment_key, const char *order, int64_t amount, ct_card_cb cb, void *arg)
+ct_card_confirm(const struct ct_card_payment *payment, ct_card_cb cb, void *arg)
 {
-	char	body[512];
+	char	body[512], key[64];
 
-	/* A key of such characters needs no escaping (ct_card_key_valid). */
+	/* Keys and orders of such characters need no escaping (ct_card_key_valid, docs/adr/0014). */
 	(void)snprintf(body, sizeof(body), "{\"paymentKey\":\"%s\",\"orderId\":\"%s\",\"amount\":%" PRId64 "}",
-	    payment_key, order, amount);
-	ask(CT_CARD_CONFIRM, "POST", "/v1/payments/confirm", "confirm", order, amount, body, cb, arg);
+	    payment->payment_key, payment->order, payment->amount);
+	(void)snprintf(key, sizeof(key), "confirm-%s", payment->id);
+	ask(CT_CARD_CONFIRM, "POST", "/v1/payments/confirm", key, payment, body, cb, arg);
 }
 
 void
-ct_card_cancel(const char *payment_key, const char *order, int64_t amount, const char *why, ct_card_cb cb,
-    void *arg)
+ct_card_cancel(const struct ct_card_payment *payment, const char *why, unsigned number, ct_card_cb cb, void *arg)
 {
-	char	body[128], path[256];
+	char	body[128], path[256], key[64];
 
-	(void)snprintf(path, sizeof(path), "/v1/payments/%s/cancel", payment_key);
-	(void)snprintf(body, sizeof(body), "{\"cancelReason\":\"%s\",\"cancelAmount\":%" PRId64 "}", why, amount);
-	ask(CT_CARD_CANCEL, "POST", path, why, order, amount, body, cb, arg);
+	(void)snprintf(path, sizeof(path), "/v1/payments/%s/cancel", payment->payment_key);
+	/* Without an amount it is all that is left, whatever that is by now. */
+	(void)snprintf(body, sizeof(body), "{\"cancelReason\":\"%s\"}", why);
+	if (number == 0)
+		(void)snprintf(key, sizeof(key), "%s-%s", why, payment->id);
+	else
+		(void)snprintf(key, sizeof(key), "%s-%s-%u", why, payment->id, number);
+	ask(CT_CARD_CANCEL, "POST", path, key, payment, body, cb, arg);
 }
 
 void
-ct_card_find(const char *order, int64_t amount, ct_card_cb cb, void *arg)
+ct_card_find(const struct ct_card_payment *payment, ct_card_cb cb, void *arg)
 {
-	char	path[128];
+	char	path[256];
 
-	(void)snprintf(path, sizeof(path), "/v1/payments/orders/%s", order);
-	ask(CT_CARD_FIND, "GET", path, NULL, order, amount, NULL, cb, arg);
+	(void)snprintf(path, sizeof(path), "/v1/payments/%s", payment->payment_key);
+	ask(CT_CARD_FIND, "GET", path, NULL, payment, NULL, cb, arg);
 }

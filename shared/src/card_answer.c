@@ -1,6 +1,6 @@
 /*
  * What the card provider's answers mean, with one rule: only what is listed
- * here as final is final. A success must be about this very order and amount;
+ * here as final is final. A success must be about this very payment key, order and amount;
  * a refusal must carry a code from the list, with a status that is no server
  * error. Everything else is UNKNOWN, and somebody looks it up.
  */
@@ -49,6 +49,7 @@ static const char *const	declines[] = {
 	"REJECT_CARD_PAYMENT",
 	"REJECT_TOSSPAY_INVALID_ACCOUNT",
 	"RESTRICTED_TRANSFER_ACCOUNT",
+	NULL
 };
 
 static const char *
@@ -79,45 +80,66 @@ has_number(const cJSON *object, const char *name, int64_t wanted)
 	return (cJSON_IsNumber(item) && item->valuedouble == (double)wanted);
 }
 
-/* A payment object: what it says if it is about this order and amount. */
-static enum ct_card_result
-read_payment(const cJSON *payment, const char *order, int64_t amount, char code_r[CT_CARD_CODE_TEXT])
+static bool
+is_one_of(const char *text, const char *const *list)
 {
-	const char	*status = text_of(payment, "status");
-
-	if (strcmp(text_of(payment, "orderId"), order) != 0 || !has_number(payment, "totalAmount", amount))
-		return (CT_CARD_IS_UNKNOWN);
-	if (strcmp(status, "DONE") == 0 && has_number(payment, "balanceAmount", amount))
-		return (CT_CARD_IS_CAPTURED);
-	if (strcmp(status, "CANCELED") == 0 && has_number(payment, "balanceAmount", 0))
-		return (CT_CARD_IS_CANCELLED);
-	if (strcmp(status, "ABORTED") == 0 || strcmp(status, "EXPIRED") == 0) {
-		memcpy(code_r, status, strlen(status) + 1);
-		return (CT_CARD_IS_DECLINED);
+	for (; *list != NULL; list++) {
+		if (strcmp(text, *list) == 0)
+			return (true);
 	}
-	if (strcmp(status, "READY") == 0 || strcmp(status, "IN_PROGRESS") == 0)
-		return (CT_CARD_IS_ABSENT);
-	return (CT_CARD_IS_UNKNOWN);
+	return (false);
+}
+
+static enum ct_card_result
+declined(const char *code, char code_r[CT_CARD_CODE_TEXT])
+{
+	memcpy(code_r, code, strlen(code) + 1);
+	return (CT_CARD_IS_DECLINED);
+}
+
+/* A payment object: what it says of our payment. A payment key is of one order and one amount for ever. */
+static enum ct_card_result
+read_payment(const cJSON *json, const struct ct_card_payment *payment, char code_r[CT_CARD_CODE_TEXT])
+{
+	static const char *const	open[] = { "READY", "IN_PROGRESS", NULL };
+	static const char *const	refused[] = { "ABORTED", "EXPIRED", NULL };
+	static const char *const	taken[] = { "DONE", "CANCELED", "PARTIAL_CANCELED", "WAITING_FOR_DEPOSIT", NULL };
+	const char			*status = text_of(json, "status"), *order = text_of(json, "orderId");
+	bool				 amount = has_number(json, "totalAmount", payment->amount);
+
+	if (strcmp(text_of(json, "paymentKey"), payment->payment_key) != 0 || order[0] == '\0')
+		return (CT_CARD_IS_UNKNOWN);
+	if (is_one_of(status, refused))
+		return (declined(status, code_r));
+	if (is_one_of(status, open))
+		return (amount && strcmp(order, payment->order) == 0 ? CT_CARD_IS_ABSENT : declined("FORBIDDEN_REQUEST", code_r));
+	if (!is_one_of(status, taken))
+		return (CT_CARD_IS_UNKNOWN);
+	/* Taken for somebody else's order: not by us, and never for us. */
+	if (strcmp(order, payment->order) != 0)
+		return (declined("ALREADY_PROCESSED_PAYMENT", code_r));
+	/* Another amount for our order is none we have asked for: a person has to look. */
+	if (!amount)
+		return (CT_CARD_IS_UNKNOWN);
+	if (strcmp(status, "DONE") == 0)
+		return (has_number(json, "balanceAmount", payment->amount) ? CT_CARD_IS_CAPTURED : CT_CARD_IS_UNKNOWN);
+	if (strcmp(status, "CANCELED") == 0)
+		return (has_number(json, "balanceAmount", 0) ? CT_CARD_IS_CANCELLED : CT_CARD_IS_UNKNOWN);
+	return (CT_CARD_IS_UNWANTED);
 }
 
 static enum ct_card_result
 read_refusal(enum ct_card_call call, long status, const char *code)
 {
-	size_t	i;
-
 	if (status < 400 || status > 499)
 		return (CT_CARD_IS_UNKNOWN);
 	if (call == CT_CARD_FIND)
 		return (status == 404 && strcmp(code, "NOT_FOUND_PAYMENT") == 0 ? CT_CARD_IS_ABSENT : CT_CARD_IS_UNKNOWN);
-	for (i = 0; call == CT_CARD_CONFIRM && i < sizeof(declines) / sizeof(declines[0]); i++) {
-		if (strcmp(declines[i], code) == 0)
-			return (CT_CARD_IS_DECLINED);
-	}
-	return (CT_CARD_IS_UNKNOWN);
+	return (call == CT_CARD_CONFIRM && is_one_of(code, declines) ? CT_CARD_IS_DECLINED : CT_CARD_IS_UNKNOWN);
 }
 
 enum ct_card_result
-ct_card_read(enum ct_card_call call, const char *order, int64_t amount, long status, const char *body,
+ct_card_read(enum ct_card_call call, const struct ct_card_payment *payment, long status, const char *body,
     size_t length, char code_r[CT_CARD_CODE_TEXT])
 {
 	enum ct_card_result	 result = CT_CARD_IS_UNKNOWN;
@@ -131,7 +153,7 @@ ct_card_read(enum ct_card_call call, const char *order, int64_t amount, long sta
 		return (CT_CARD_IS_UNKNOWN);
 	}
 	if (status == 200) {
-		result = read_payment(json, order, amount, code_r);
+		result = read_payment(json, payment, code_r);
 		/* What a call does not ask for it cannot be told either. */
 		if ((call == CT_CARD_CONFIRM && result != CT_CARD_IS_CAPTURED) ||
 		    (call == CT_CARD_CANCEL && result != CT_CARD_IS_CANCELLED))
@@ -144,6 +166,14 @@ ct_card_read(enum ct_card_call call, const char *order, int64_t amount, long sta
 	return (result);
 }
 
+bool
+ct_card_code_says_used(const char *code)
+{
+	static const char *const	used[] = { "ALREADY_PROCESSED_PAYMENT", "DUPLICATED_ORDER_ID", NULL };
+
+	return (is_one_of(code, used));
+}
+
 const char *
 ct_card_result_name(enum ct_card_result result)
 {
@@ -153,6 +183,7 @@ ct_card_result_name(enum ct_card_result result)
 		[CT_CARD_IS_CANCELLED] = "CANCELLED",
 		[CT_CARD_IS_DECLINED] = "DECLINED",
 		[CT_CARD_IS_ABSENT] = "ABSENT",
+		[CT_CARD_IS_UNWANTED] = "UNWANTED",
 	};
 
 	return (names[result]);

@@ -7,15 +7,13 @@
 
 #include "ct/card.h"
 
-#define CT_CARD_CODE_TEXT	65
-
 enum ct_card_call { CT_CARD_CONFIRM, CT_CARD_CANCEL, CT_CARD_FIND, CT_CARD_CALLS };
 
 /*
- * What an answer with `status` and `body` to `call` about `order` of `amount` says.
+ * What an answer with `status` and `body` to `call` about the payment says.
  * code_r gets the provider's code, or "".
  */
-enum ct_card_result	 ct_card_read(enum ct_card_call call, const char *order, int64_t amount,
+enum ct_card_result	 ct_card_read(enum ct_card_call call, const struct ct_card_payment *payment,
 			     long status, const char *body, size_t length,
 			     char code_r[CT_CARD_CODE_TEXT]);
 

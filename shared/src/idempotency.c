@@ -90,6 +90,25 @@ canonical(struct ct_buf *buf, const cJSON *item)
 	}
 }
 
+/* "card.paymentKey": the member of a member; NULL if it is not there. */
+static const cJSON *
+member_at(const cJSON *item, const char *path)
+{
+	char	name[64];
+	size_t	length;
+
+	for (;; path += length + 1) {
+		length = strcspn(path, ".");
+		if (length >= sizeof(name))
+			abort();
+		memcpy(name, path, length);
+		name[length] = '\0';
+		item = cJSON_GetObjectItemCaseSensitive(item, name);
+		if (item == NULL || path[length] == '\0')
+			return (item);
+	}
+}
+
 void
 ct_request_hash(const char *operation, const cJSON *body, const char *const *fields,
     char hash_r[CT_REQUEST_HASH_TEXT])
@@ -103,7 +122,7 @@ ct_request_hash(const char *operation, const cJSON *body, const char *const *fie
 	ct_buf_init(&buf, CANONICAL_MAX);
 	ct_buf_json_string(&buf, operation);
 	for (i = 0; fields[i] != NULL; i++) {
-		if ((member = cJSON_GetObjectItemCaseSensitive(body, fields[i])) == NULL)
+		if ((member = member_at(body, fields[i])) == NULL)
 			continue;
 		ct_buf_puts(&buf, ",");
 		ct_buf_json_string(&buf, fields[i]);

@@ -2,7 +2,7 @@
 -- payment can be in, repeated requests, the hold's longer life, work that is
 -- leased, late money, refunds; and that the invariants tell when a guard is off.
 BEGIN;
-SELECT plan(136);
+SELECT plan(157);
 \ir include/reservation.psql
 CREATE TEMP TABLE stage AS SELECT :'schedule'::uuid AS schedule;
 
@@ -31,6 +31,10 @@ CREATE FUNCTION pg_temp.taken(p_reservation uuid) RETURNS text LANGUAGE sql AS $
 	SELECT coalesce(string_agg(d ->> 'status' || ' ' || (d ->> 'amount') || ' ' || (d ->> 'paymentKey'), ', '), 'nothing')
 	FROM json_array_elements((payment.due_cards(100, 5000)).body::json -> 'due') d
 	WHERE (d ->> 'paymentId')::uuid = pg_temp.of(p_reservation)
+$$;
+-- Which cancel is to be sent next for it.
+CREATE FUNCTION pg_temp.cancel(p_reservation uuid) RETURNS int LANGUAGE sql AS $$
+	SELECT cancel_no FROM payment.cards WHERE payment_id = pg_temp.of(p_reservation)
 $$;
 -- Time goes by for a payment: whatever is later is now, and what was sent was sent long ago.
 CREATE FUNCTION pg_temp.later(p_reservation uuid) RETURNS void LANGUAGE sql AS $$
@@ -115,8 +119,11 @@ SELECT is(pg_temp.taken(:'u'), 'nothing', 'by one at a time');
 SELECT is(pg_temp.work(:'u'), 'PENDING, due, leased, tries 2', 'who has a lease');
 SELECT is((pg_temp.says(:'u', 'ABSENT')).outcome, 'ACCEPTED', 'absent is not certain');
 SELECT is(pg_temp.work(:'u'), 'PENDING, due later, tries 2', 'it is put off');
-SELECT is((payment.heard_of(pg_temp.of(:'u'))).outcome, 'NO_CONTENT', 'a webhook names it');
+SELECT is((payment.heard_of('card of u1')).outcome, 'NO_CONTENT', 'a webhook names it');
 SELECT is(pg_temp.work(:'u'), 'PENDING, due, tries 2', 'it is due again, and no more is believed');
+SELECT is(pg_temp.taken(:'u'), 'PENDING 150000 card of u1', 'somebody takes it');
+SELECT is((payment.heard_of('card of u1')).outcome, 'NO_CONTENT', 'and while it is looked at, another webhook comes');
+SELECT is((pg_temp.says(:'u', 'UNKNOWN')).outcome || ', ' || pg_temp.work(:'u'), 'ACCEPTED, PENDING, due, tries 3', 'which is not lost: it is due once more');
 SELECT is(pg_temp.taken(:'u'), 'PENDING 150000 card of u1', 'somebody takes it and dies');
 SELECT is(pg_temp.taken(:'u'), 'nothing', 'while the lease lasts nobody is given it');
 SELECT pg_temp.later(:'u') IS NULL AS passed \gset
@@ -126,8 +133,8 @@ SELECT is((payment.confirm_again(:'bob', pg_temp.of(:'u'), 1000)).outcome, 'NO_C
 SELECT is((pg_temp.says(:'u', 'CAPTURED')).outcome, 'CREATED', 'captured at last');
 SELECT is((pg_temp.begin(:'ann', :'u', 'u1')).outcome, 'CREATED', 'the key has its answer now');
 SELECT is((pg_temp.begin(:'ann', :'u', 'u1')).replayed, true, 'and keeps it');
-SELECT is((payment.heard_of(pg_temp.of(:'u'))).outcome || ', ' || pg_temp.work(:'u'), 'NO_CONTENT, APPROVED, tries 0', 'a webhook about what is certain causes nothing');
-SELECT is((payment.heard_of(:'nobody')).outcome, 'NO_CONTENT', 'nor does one about nothing');
+SELECT is((payment.heard_of('card of u1')).outcome || ', ' || pg_temp.work(:'u'), 'NO_CONTENT, APPROVED, tries 0', 'a webhook about what is certain causes nothing');
+SELECT is((payment.heard_of('nobody')).outcome, 'NO_CONTENT', 'nor does one about nothing');
 
 -- Waits grow, to a minute and a quarter at most.
 SELECT pg_temp.held(:'ann', 'V-A-4') AS w \gset
@@ -136,7 +143,7 @@ CREATE FUNCTION pg_temp.wait(p_tries int) RETURNS numeric LANGUAGE plpgsql AS $$
 DECLARE v_payment uuid := (SELECT payment_id FROM payment.cards WHERE idempotency_key = 'w1'); v_now timestamptz := clock_timestamp();
 BEGIN
 	UPDATE payment.cards SET tries = p_tries WHERE payment_id = v_payment;
-	PERFORM payment.put_off_card(v_payment);
+	PERFORM payment.put_off_card(v_payment, false);
 	RETURN extract(epoch FROM due_at - v_now) FROM payment.cards WHERE payment_id = v_payment;
 END $$;
 SELECT ok(pg_temp.wait(n) BETWEEN 0.7 * s AND 1.3 * s, format('after %s tries about %s s', n, s))
@@ -161,10 +168,31 @@ SELECT is((pg_temp.says(:'s', 'DECLINED', 'X')).outcome, 'CARD_DECLINED', 'decli
 SELECT pg_temp.ends_in(:'s', interval '1.9 s') IS NULL AS shorter \gset
 SELECT is((pg_temp.begin(:'bob', :'s', 's3')).outcome, 'RESERVATION_EXPIRED', 'with less than the timeout left, nothing is begun');
 SELECT is((SELECT count(*)::int FROM payment.payments WHERE reservation_id = :'s'), 2, 'nor on record');
+SELECT pg_temp.held(:'bob', 'V-B-5', 4) AS b4 \gset
+SELECT is((pg_temp.begin(:'bob', :'b4', 'b4-1', p_timeout => 100)).outcome, 'BEGUN', 'four seconds are enough for a quick provider');
+SELECT is((pg_temp.begin(:'bob', :'b4', 'b4-2', p_timeout => 10000)).outcome || ', ' || pg_temp.left(:'b4'), 'PAYMENT_IN_PROGRESS, 4', 'who is refused makes no hold longer');
+SELECT is((pg_temp.says(:'b4', 'DECLINED', 'X')).outcome, 'CARD_DECLINED', 'declined');
 SELECT pg_temp.held(:'bob', 'V-A-6', 1) AS gone \gset
 SELECT pg_temp.ends_in(:'gone', interval '-1 ms') IS NULL AS over \gset
 SELECT is((pg_temp.begin(:'bob', :'gone', 'gone')).outcome, 'RESERVATION_EXPIRED', 'a hold that is over is not brought back');
 SELECT is((reservation.claim_for_card(:'bob', :'gone', 150000, 0, 60000)).outcome, 'RESERVATION_EXPIRED', 'by nobody');
+
+-- A key or an order that has been used: declined, and watched, for it might have been by us.
+SELECT pg_temp.held(:'bob', 'V-B-4') AS w1 \gset
+SELECT is((pg_temp.begin(:'bob', :'w1', 'w1-1')).outcome, 'BEGUN', 'another');
+SELECT is((pg_temp.says(:'w1', 'DECLINED', 'ALREADY_PROCESSED_PAYMENT')).outcome || ', ' || pg_temp.work(:'w1'),
+    'CARD_DECLINED, FAILED CARD_DECLINED ALREADY_PROCESSED_PAYMENT, due later, tries 0', 'a used key is declined, and watched');
+SELECT is(reservation.status_of(:'w1'), 'HOLD', 'the hold is free for another card');
+SELECT is((payment.begin_card(:'bob', :'w1', 150000, 'card of w1-1', 'w1-2', 'h', 1000, 'r')).outcome, 'PAYMENT_IN_PROGRESS', 'not for the same one, while it is watched');
+SELECT is((pg_temp.begin(:'bob', :'w1', 'w1-3')).outcome, 'BEGUN', 'another card is begun');
+SELECT is((pg_temp.says(:'w1', 'DECLINED', 'X')).outcome, 'CARD_DECLINED', 'and declined');
+-- Money that counts for one payment is not voided for another with the same payment key.
+SELECT is((payment.begin_card(:'bob', :'w1', 150000, 'card of w1-3', 'w1-4', 'h', 1000, 'r')).outcome, 'BEGUN', 'a declined card may be tried again');
+SELECT is((payment.heard_of('card of w1-3')).outcome, 'NO_CONTENT', 'and a webhook names it');
+SELECT is((SELECT string_agg(p.status || CASE WHEN c.due_at <= clock_timestamp() THEN ', due' ELSE '' END, '; ' ORDER BY p.payment_id)
+    FROM payment.cards c JOIN payment.payments p USING (payment_id) WHERE c.payment_key = 'card of w1-3'), 'FAILED; PENDING, due', 'only the live one is looked at');
+SELECT is((pg_temp.says(:'w1', 'UNWANTED')).outcome || ' ' || pg_temp.cancel(:'w1'), 'ACCEPTED 1', 'what is neither all there nor gone is still uncertain, after a cancel that did not help');
+SELECT is((pg_temp.says(:'w1', 'CANCELLED')).outcome, 'CARD_DECLINED', 'and declined when it is gone');
 
 -- Whatever stands under the key, what the provider has done is written down.
 SELECT pg_temp.held(:'bob', 'V-B-2') AS f1, pg_temp.held(:'bob', 'V-B-3') AS f2 \gset
@@ -190,9 +218,10 @@ SELECT is((pg_temp.begin(:'cleo', :'x', 'x1')).replayed, true, 'the key has its 
 SELECT is((pg_temp.says(:'x', 'ABSENT')).outcome || ', ' || pg_temp.work(:'x'), 'RESERVATION_EXPIRED, FAILED RESERVATION_EXPIRED, due, tries 1', 'it is looked at again');
 SELECT is((pg_temp.says(:'x', 'CAPTURED')).outcome || ', ' || pg_temp.work(:'x'), 'RESERVATION_EXPIRED, FAILED RESERVATION_EXPIRED, due later, tries 1', 'captured after all: it is to be voided, and stays FAILED');
 SELECT is((pg_temp.says(:'x', 'CANCELLED')).outcome || ', ' || pg_temp.work(:'x'), 'RESERVATION_EXPIRED, FAILED RESERVATION_EXPIRED, tries 1', 'voided: nothing more to do');
-SELECT is((payment.heard_of(pg_temp.of(:'x'))).outcome || ', ' || pg_temp.work(:'x'), 'NO_CONTENT, FAILED RESERVATION_EXPIRED, due, tries 1', 'a webhook has even that looked at again');
+SELECT is((payment.heard_of('card of x1')).outcome || ', ' || pg_temp.work(:'x'), 'NO_CONTENT, FAILED RESERVATION_EXPIRED, due, tries 1', 'a webhook has even that looked at again');
 UPDATE payment.payments SET created_at = now() - interval '32 minutes' WHERE payment_id = pg_temp.of(:'x');
-SELECT is((pg_temp.says(:'x', 'ABSENT')).outcome || ', ' || pg_temp.work(:'x'), 'RESERVATION_EXPIRED, FAILED RESERVATION_EXPIRED, tries 1', 'and what the provider has forgotten by then is left');
+SELECT is(pg_temp.taken(:'x'), 'FAILED 150000 card of x1', 'somebody does');
+SELECT is((pg_temp.says(:'x', 'ABSENT')).outcome || ', ' || pg_temp.work(:'x'), 'RESERVATION_EXPIRED, FAILED RESERVATION_EXPIRED, tries 2', 'and what the provider has forgotten by then is left');
 
 -- Late money: the seats decide.
 SELECT pg_temp.held(:'cleo', 'V-A-8') AS l1, pg_temp.held(:'cleo', 'V-A-9') AS l2, pg_temp.held(:'cleo', 'V-A-10') AS l3 \gset
@@ -217,11 +246,12 @@ SELECT is((payment.refund(:'a', 'r')).body::json ->> 'status', 'REFUND_PENDING',
 SELECT is(pg_temp.taken(:'a'), 'REFUND_PENDING 150000 card of a1', 'somebody takes it');
 SELECT is((payment.refund(:'a', 'r')).outcome || ', ' || pg_temp.work(:'a'), 'OK, REFUND_PENDING, due, leased, tries 1', 'asking again does not take it from him');
 SELECT is(split_part((pg_temp.says(:'a', o)).outcome || ', ' || pg_temp.work(:'a'), ',', 2), ' REFUND_PENDING', o || ' leaves it pending')
-FROM unnest(ARRAY['UNKNOWN', 'ABSENT', 'DECLINED', 'CAPTURED']) o;
+FROM unnest(ARRAY['UNKNOWN', 'ABSENT', 'DECLINED', 'CAPTURED', 'UNWANTED']) o;
 SELECT is((pg_temp.says(:'a', 'CANCELLED')).outcome || ', ' || pg_temp.work(:'a'), 'OK, REFUNDED, tries 1', 'the provider has confirmed: REFUNDED');
 SELECT is((reservation.cancel(:'ann', :'a', 'r')).body::json -> 'refund' ->> 'status', 'REFUNDED', 'and shown so');
 SELECT is((pg_temp.says(:'a', 'CANCELLED')).outcome, 'CREATED', 'again: only the first answer to the payment');
 SELECT is((SELECT refunded_amount FROM payment.payments WHERE payment_id = pg_temp.of(:'a')), 150000::bigint, 'once');
+SELECT is(pg_temp.cancel(:'a'), 2, 'each cancel that was found to have left the money there was followed by one with another key');
 SELECT throws_ok(format('UPDATE payment.payments SET refunded_amount = 150001 WHERE payment_id = %L', pg_temp.of(:'a')), '23514', NULL, 'never more than was taken');
 
 SELECT is((SELECT coalesce(string_agg(DISTINCT name, ' ' ORDER BY name), 'none') FROM platform.invariants), 'none', 'after all that nothing is hurt');
@@ -235,6 +265,7 @@ BEGIN
 	RAISE EXCEPTION 'undo' USING ERRCODE = 'UNDO0';
 EXCEPTION WHEN SQLSTATE 'UNDO0' THEN RETURN v_hurt;
 END $$;
+SELECT is(pg_temp.after($$UPDATE payment.cards SET asked_at = now() - interval '25 hours' WHERE due_at IS NOT NULL$$), 'uncertain_for_too_long', 'a doubt that nobody ends');
 SELECT is(pg_temp.after('UPDATE payment.cards SET due_at = NULL'), 'uncertain_is_due', 'a payment in doubt that nobody looks at');
 SELECT is(pg_temp.after('UPDATE payment.cards SET due_at = now()'), 'uncertain_is_due', 'work where nothing is in doubt');
 SELECT is(pg_temp.after($$UPDATE payment.cards SET payment_key = 'the same'$$), 'a_card_pays_once', 'a card payment counted twice');

@@ -1,7 +1,7 @@
 -- Charges that a card pays for, without the card: every answer of the provider,
 -- repeated requests, leases, the wallet's state and limit, what the ledger knows.
 BEGIN;
-SELECT plan(52);
+SELECT plan(82);
 
 \set ann '00000000-0000-7000-8000-0000000000a1'
 \set bob '00000000-0000-7000-8000-0000000000b2'
@@ -32,7 +32,7 @@ CREATE TEMP TABLE said (name text PRIMARY KEY, r platform.reply);
 
 -- Begun.
 INSERT INTO said SELECT 'begun', pg_temp.begin(:'ann', 'a1');
-SELECT is((r).outcome || (r).body, format('BEGUN{"chargeId":"%s"}', pg_temp.of('a1')), 'a charge is begun') FROM said;
+SELECT is((r).outcome || (r).body, format('BEGUN{"chargeId":"%s","orderId":"charge-a1"}', pg_temp.of('a1')), 'a charge is begun') FROM said;
 SELECT is(pg_temp.work('a1'), 'CHARGING, due later, leased, tries 0', 'and leased to who began it');
 SELECT is(pg_temp.wallet(:'ann'), 'CHARGING 0', 'the wallet says so');
 SELECT is(pg_temp.entries(:'ann'), 0, 'the ledger knows nothing of it');
@@ -43,6 +43,18 @@ SELECT is((point.charge(:'ann', 7000, 'a1', 'another request', 'r')).outcome, 'I
 SELECT is((point.charge(:'ann', 5000, 'a1', 'hash of 5000', 'r')).outcome, 'IDEMPOTENCY_KEY_IN_USE', 'the same request, with charges trusted by now, is that one');
 SELECT is((pg_temp.begin(:'ann', 'small', 999)).outcome, 'INVALID_REQUEST', 'too little');
 SELECT is((pg_temp.begin(:'ann', 'big', 1000001)).outcome, 'INVALID_REQUEST', 'too much');
+
+-- The order id is one that the page could know beforehand, where the key makes one.
+CREATE TEMP TABLE keys AS SELECT k, n < 4 AS fits, (pg_temp.begin(:'cleo', k)).outcome
+FROM unnest(ARRAY['0197a3c2-0000-7000-8000-00000000000a', 'A_z=9', repeat('x', 57), repeat('y', 58), 'a b', 'a.b']) WITH ORDINALITY o (k, n);
+SELECT is(c.order_id, CASE WHEN fits THEN 'charge-' || k ELSE c.charge_id::text END, 'the order id of the key ' || k) FROM keys JOIN point.charges c ON c.idempotency_key = k;
+
+-- A payment key is one charge's.
+SELECT is(o.reply, ROW('CARD_DECLINED', '{"providerCode":"ALREADY_PROCESSED_PAYMENT"}', NULL, false, 'r')::platform.reply, 'a second charge with a payment key is declined, ' || who)
+FROM (SELECT who, point.begin_charge(u::uuid, 5000, 'card of a1', 'again', 'h', 1000, 'r') AS reply FROM (VALUES ('the same user''s', :'ann'), ('another''s', :'bob')) v (who, u)) o;
+SELECT is((point.begin_charge(:'bob', 5000, 'card of a1', 'again', 'h', 1000, 'r')).replayed, true, 'that answer is kept');
+SELECT is((SELECT count(*)::int FROM point.charges WHERE payment_key = 'card of a1'), 1, 'nothing of it is on record');
+SELECT is(pg_temp.wallet(:'bob'), 'ACTIVE 0', 'no wallet waits for it');
 
 -- Captured.
 INSERT INTO said SELECT 'captured', pg_temp.says('a1', 'CAPTURED');
@@ -67,7 +79,7 @@ SELECT is(pg_temp.begin(:'ann', 'd1'), ROW('CARD_DECLINED', (r).body, NULL, true
 -- Whatever stands under the key, what the provider has done is written down.
 SELECT is((pg_temp.begin(:'cleo', 'f1')).outcome, 'BEGUN', 'another');
 INSERT INTO platform.idempotency (user_id, operation, key, request_hash, outcome) VALUES (:'cleo', 'points.charge', 'f1', 'another request', 'POINT_LIMIT_EXCEEDED');
-SELECT is((pg_temp.says('f1', 'CAPTURED')).outcome || ', ' || pg_temp.work('f1') || ', ' || pg_temp.wallet(:'cleo'), 'CREATED, CHARGED, tries 0, ACTIVE 5000', 'captured is credited though its key is gone');
+SELECT is((pg_temp.says('f1', 'CAPTURED')).outcome || ', ' || pg_temp.work('f1') || ', ' || pg_temp.wallet(:'cleo'), 'CREATED, CHARGED, tries 0, CHARGING 5000', 'captured is credited though its key is gone');
 
 -- Unknown, two at once.
 SELECT is((pg_temp.begin(:'ann', 'u1')).outcome, 'BEGUN', 'another');
@@ -90,6 +102,38 @@ SELECT is((pg_temp.says('u2', 'CANCELLED')).outcome, 'CARD_DECLINED', 'and is de
 SELECT is(pg_temp.wallet(:'ann'), 'ACTIVE 10000', 'now none is');
 SELECT is((point.settle_charge(:'bob', pg_temp.of('u2'), 'CAPTURED', NULL)).outcome, 'NO_CONTENT', 'another''s charge is none');
 
+-- Never heard of, until the provider has forgotten it: given up, watched, and voided should it come after all.
+CREATE FUNCTION pg_temp.older(p_key text) RETURNS void LANGUAGE sql AS $$
+	UPDATE point.charges SET created_at = created_at - interval '32 minutes', settled_at = settled_at - interval '32 minutes', due_at = now() WHERE idempotency_key = p_key
+$$;
+CREATE FUNCTION pg_temp.given(p_key text, p_what text) RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(d ->> p_what, ', ') FROM json_array_elements((point.due_charges(100, 0)).body::json -> 'due') d WHERE (d ->> 'chargeId')::uuid = pg_temp.of(p_key)
+$$;
+SELECT is((pg_temp.begin(:'ann', 'n1')).outcome || (pg_temp.says('n1', 'UNKNOWN')).outcome, 'BEGUNACCEPTED', 'another, of unknown outcome');
+SELECT is(pg_temp.given('n1', 'mayConfirm') || ' ' || (pg_temp.says('n1', 'ABSENT')).outcome, 'true ACCEPTED', 'while the provider may know of it, it is confirmed again');
+SELECT pg_temp.older('n1') IS NULL AS passed \gset
+SELECT is(pg_temp.given('n1', 'mayConfirm'), 'false', 'half an hour later it is not');
+SELECT is((pg_temp.says('n1', 'UNKNOWN')).outcome, 'ACCEPTED', 'no answer is no answer, however old it is');
+SELECT is((pg_temp.says('n1', 'ABSENT')).outcome || ', ' || pg_temp.work('n1') || ', ' || pg_temp.wallet(:'ann'), 'CARD_DECLINED, FAILED EXPIRED, due later, tries 0, ACTIVE 10000', 'absent: it has failed, and is watched');
+SELECT is((pg_temp.begin(:'ann', 'n1')).outcome || ' ' || (pg_temp.begin(:'ann', 'n1')).replayed, 'CARD_DECLINED true', 'its key has the answer');
+SELECT is((pg_temp.says('n1', 'ABSENT')).outcome || ', ' || pg_temp.work('n1'), 'CARD_DECLINED, FAILED EXPIRED, due, tries 1', 'it is looked at again');
+SELECT is(pg_temp.given('n1', 'status') || ' ' || pg_temp.given('n1', 'cancelNo'), 'FAILED 0', 'by somebody');
+SELECT is((pg_temp.says('n1', 'CAPTURED')).outcome || ', ' || pg_temp.wallet(:'ann'), 'CARD_DECLINED, ACTIVE 10000', 'captured after all: not credited');
+SELECT is((SELECT cancel_no FROM point.charges WHERE idempotency_key = 'n1'), 1, 'the next cancel has a new key');
+SELECT is((pg_temp.says('n1', 'CANCELLED')).outcome || ', ' || pg_temp.work('n1'), 'CARD_DECLINED, FAILED EXPIRED, tries 3', 'voided: nothing more to do');
+SELECT point.heard_of('card of n1') IS NULL AS heard \gset
+SELECT is(pg_temp.work('n1'), 'FAILED EXPIRED, due, tries 3', 'a webhook has even that looked at again');
+SELECT pg_temp.older('n1') IS NULL AS passed \gset
+SELECT is(pg_temp.given('n1', 'status') || ', ' || (pg_temp.says('n1', 'ABSENT')).outcome || ', ' || pg_temp.work('n1'), 'FAILED, CARD_DECLINED, FAILED EXPIRED, tries 4', 'and what the provider has forgotten by then is left');
+SELECT is((pg_temp.begin(:'ann', 'p1')).outcome || (pg_temp.says('p1', 'DECLINED', 'ALREADY_PROCESSED_PAYMENT')).outcome || pg_temp.work('p1'),
+    'BEGUNCARD_DECLINEDFAILED ALREADY_PROCESSED_PAYMENT, due later, tries 0', 'a key used elsewhere: declined, and watched');
+
+-- Heard of while it is looked at.
+SELECT is((pg_temp.begin(:'ann', 'h1')).outcome || (pg_temp.says('h1', 'UNKNOWN')).outcome || pg_temp.taken('h1'), 'BEGUNACCEPTED5000 card of h1', 'somebody looks at one');
+SELECT is((payment.heard_of('card of h1')).outcome || (pg_temp.says('h1', 'UNKNOWN')).outcome || pg_temp.work('h1'), 'NO_CONTENTACCEPTEDCHARGING, due, tries 2', 'a webhook that comes meanwhile is not lost');
+SELECT is((pg_temp.says('h1', 'CANCELLED')).outcome || pg_temp.work('h1'), 'CARD_DECLINEDFAILED CANCELLED, tries 0', 'it ends');
+SELECT is((SELECT count(*)::int FROM (SELECT pg_temp.says(idempotency_key, 'DECLINED', 'X') FROM point.charges WHERE user_id = :'cleo' AND status = 'CHARGING' OFFSET 0) e), 6, 'so do cleo''s');
+
 -- The limit counts what is under way; what has been taken is credited whatever the wallet holds.
 SELECT is((SELECT string_agg(DISTINCT (pg_temp.begin(:'bob', 'b' || n, 1000000)).outcome, ' ') FROM generate_series(1, 10) n), 'BEGUN', 'bob begins ten of a million');
 SELECT is((pg_temp.begin(:'bob', 'b11', 1000)).outcome, 'POINT_LIMIT_EXCEEDED', 'no more is begun');
@@ -105,6 +149,7 @@ BEGIN
 	RAISE EXCEPTION 'undo' USING ERRCODE = 'UNDO0';
 EXCEPTION WHEN SQLSTATE 'UNDO0' THEN RETURN v_hurt;
 END $$;
+SELECT is(pg_temp.after($$UPDATE point.charges SET asked_at = now() - interval '25 hours' WHERE due_at IS NOT NULL$$), 'charge_uncertain_for_too_long', 'a doubt that nobody ends is found');
 SELECT is(pg_temp.after($$UPDATE point.charges SET status = 'CHARGED', provider_code = NULL WHERE idempotency_key = 'd1'$$), 'charged_is_in_the_ledger', 'a charge that never reached the ledger is found');
 SELECT is(pg_temp.after($$UPDATE point.charges SET amount = amount + 1 WHERE idempotency_key = 'a1'$$), 'charged_is_in_the_ledger', 'and one of another amount');
 SELECT is(pg_temp.after($$UPDATE point.wallets SET status = 'CHARGING'$$), 'charging_says_the_wallet', 'and a wallet that waits for nothing');

@@ -1,7 +1,7 @@
 /*
  * What the card provider's answers are taken for. The promise: nothing is final
- * that is not on the list, and nothing is about us that does not name our order
- * and our amount.
+ * that is not on the list, and nothing is ours that does not name our payment key, our
+ * order and our amount.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,16 +11,20 @@
 #include "card_internal.h"
 
 #define ORDER	"0193d7a0-0000-7000-8000-000000000001"
-#define PAYMENT(status, total, balance)	"{\"paymentKey\":\"k\",\"orderId\":\"" ORDER "\",\"status\":\"" status "\"," \
+#define OF(key, order, status, total, balance)	"{\"paymentKey\":\"" key "\",\"orderId\":\"" order "\",\"status\":\"" status "\"," \
 	"\"totalAmount\":" total ",\"balanceAmount\":" balance ",\"cancels\":null,\"method\":\"카드\"}"
+
+#define PAYMENT(status, total, balance)	OF("k", ORDER, status, total, balance)
 
 static char	code[CT_CARD_CODE_TEXT];
 
 static enum ct_card_result
 says(enum ct_card_call call, long status, const char *body)
 {
+	static const struct ct_card_payment	payment = { "id", "k", ORDER, 5000 };
+
 	(void)strcpy(code, "before");
-	return (ct_card_read(call, ORDER, 5000, status, body, strlen(body), code));
+	return (ct_card_read(call, &payment, status, body, strlen(body), code));
 }
 
 Test(card_answer, a_success_is_of_this_order_and_amount)
@@ -30,7 +34,9 @@ Test(card_answer, a_success_is_of_this_order_and_amount)
 	cr_assert_eq(says(CT_CARD_CONFIRM, 200, PAYMENT("DONE", "4999", "4999")), CT_CARD_IS_UNKNOWN);
 	cr_assert_eq(says(CT_CARD_CONFIRM, 200, PAYMENT("DONE", "\"5000\"", "5000")), CT_CARD_IS_UNKNOWN);
 	cr_assert_eq(says(CT_CARD_CONFIRM, 200, PAYMENT("DONE", "5000", "4000")), CT_CARD_IS_UNKNOWN);
-	cr_assert_eq(says(CT_CARD_CONFIRM, 200, "{\"orderId\":\"another\",\"status\":\"DONE\",\"totalAmount\":5000,"
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, OF("k", "another", "DONE", "5000", "5000")), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, OF("another", ORDER, "DONE", "5000", "5000")), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_CONFIRM, 200, "{\"paymentKey\":\"k\",\"status\":\"DONE\",\"totalAmount\":5000,"
 	    "\"balanceAmount\":5000}"), CT_CARD_IS_UNKNOWN);
 	cr_assert_eq(says(CT_CARD_CANCEL, 200, PAYMENT("CANCELED", "5000", "0")), CT_CARD_IS_CANCELLED);
 	cr_assert_eq(says(CT_CARD_CANCEL, 200, PAYMENT("PARTIAL_CANCELED", "5000", "1000")), CT_CARD_IS_UNKNOWN);
@@ -57,10 +63,28 @@ Test(card_answer, a_look_up_tells_every_state)
 	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("EXPIRED", "5000", "5000")), CT_CARD_IS_DECLINED);
 	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("READY", "5000", "5000")), CT_CARD_IS_ABSENT);
 	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("IN_PROGRESS", "5000", "5000")), CT_CARD_IS_ABSENT);
-	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("WAITING_FOR_DEPOSIT", "5000", "5000")), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("WAITING_FOR_DEPOSIT", "5000", "5000")), CT_CARD_IS_UNWANTED);
+	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("PARTIAL_CANCELED", "5000", "1000")), CT_CARD_IS_UNWANTED);
+	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("SOMETHING_NEW", "5000", "5000")), CT_CARD_IS_UNKNOWN);
 	cr_assert_eq(says(CT_CARD_FIND, 404, "{\"code\":\"NOT_FOUND_PAYMENT\",\"message\":\"m\"}"), CT_CARD_IS_ABSENT);
 	cr_assert_eq(says(CT_CARD_FIND, 404, "{\"code\":\"NOT_FOUND\"}"), CT_CARD_IS_UNKNOWN);
 	cr_assert_eq(says(CT_CARD_FIND, 404, ""), CT_CARD_IS_UNKNOWN);
+}
+
+/* A payment key is of one order and one amount for ever: what is another's is never ours. */
+Test(card_answer, a_key_of_another_order_is_declined)
+{
+	cr_assert_eq(says(CT_CARD_FIND, 200, OF("k", "another", "DONE", "5000", "5000")), CT_CARD_IS_DECLINED);
+	cr_assert_str_eq(code, "ALREADY_PROCESSED_PAYMENT");
+	cr_assert_eq(says(CT_CARD_FIND, 200, OF("k", "another", "CANCELED", "9000", "0")), CT_CARD_IS_DECLINED);
+	cr_assert_eq(says(CT_CARD_FIND, 200, OF("k", "another", "READY", "5000", "5000")), CT_CARD_IS_DECLINED);
+	cr_assert_str_eq(code, "FORBIDDEN_REQUEST");
+	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("IN_PROGRESS", "4999", "4999")), CT_CARD_IS_DECLINED);
+	/* Money of ours in another amount than we asked for is for a person to look at. */
+	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("DONE", "4999", "4999")), CT_CARD_IS_UNKNOWN);
+	/* An answer about another key says nothing of ours. */
+	cr_assert_eq(says(CT_CARD_FIND, 200, OF("another", ORDER, "ABORTED", "5000", "5000")), CT_CARD_IS_UNKNOWN);
+	cr_assert_eq(says(CT_CARD_FIND, 200, OF("another", ORDER, "DONE", "5000", "5000")), CT_CARD_IS_UNKNOWN);
 }
 
 Test(card_answer, only_listed_refusals_are_final)
@@ -132,4 +156,5 @@ Test(card_answer, results_are_spelled_as_the_database_does)
 	cr_assert_str_eq(ct_card_result_name(CT_CARD_IS_CANCELLED), "CANCELLED");
 	cr_assert_str_eq(ct_card_result_name(CT_CARD_IS_DECLINED), "DECLINED");
 	cr_assert_str_eq(ct_card_result_name(CT_CARD_IS_ABSENT), "ABSENT");
+	cr_assert_str_eq(ct_card_result_name(CT_CARD_IS_UNWANTED), "UNWANTED");
 }

@@ -5,7 +5,7 @@
 
 #include "ct/idempotency.h"
 
-static const char *const	fields[] = { "id", "amount", "card", "list", NULL };
+static const char *const	fields[] = { "id", "amount", "card", "best.grade", "list", NULL };
 
 static bool
 same(const char *one, const char *two)
@@ -35,6 +35,9 @@ Test(idempotency, how_it_is_written_does_not_count)
 Test(idempotency, fields_that_nobody_reads_do_not_count)
 {
 	cr_assert(same("{\"amount\":1,\"note\":\"x\"}", "{\"amount\":1,\"note\":\"y\",\"other\":[]}"));
+	cr_assert(same("{\"best\":{\"grade\":\"R\",\"note\":1}}", "{\"best\":{\"note\":2,\"grade\":\"R\"}}"));
+	cr_assert(same("{\"best\":{}}", "{\"best\":7}"));
+	cr_assert(same("{\"best\":{}}", "{\"best.grade\":\"R\"}"));
 }
 
 Test(idempotency, what_is_asked_for_counts)
@@ -46,6 +49,8 @@ Test(idempotency, what_is_asked_for_counts)
 	cr_assert_not(same("{\"list\":[\"a,b\"]}", "{\"list\":[\"a\",\"b\"]}"));
 	cr_assert_not(same("{\"id\":\"x\"}", "{\"card\":\"x\"}"));
 	cr_assert_not(same("{\"id\":null}", "{}"));
+	cr_assert_not(same("{\"best\":{\"grade\":\"R\"}}", "{\"best\":{\"grade\":\"S\"}}"));
+	cr_assert_not(same("{\"best\":{\"grade\":\"R\"}}", "{\"best\":{}}"));
 	cr_assert_not(same("{\"id\":true}", "{\"id\":false}"));
 }
 

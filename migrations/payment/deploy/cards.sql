@@ -20,12 +20,16 @@ CREATE TABLE payment.cards (
 	asked_at	timestamptz NOT NULL,	-- since when what is asked now is uncertain
 	sent_at		timestamptz NOT NULL,	-- when the last confirm was about to be sent
 	tries		int NOT NULL DEFAULT 0,	-- of the resolver, for what is asked now
+	cancel_no	int NOT NULL DEFAULT 0,	-- cancels that left the money where it was
+	nudged		boolean NOT NULL DEFAULT false,	-- there was news since it was leased
 	due_at		timestamptz,
 	leased_until	timestamptz
 ) WITH (fillfactor = 70);
 
 COMMENT ON TABLE payment.cards IS 'Card payments: what the provider is asked, and when again.';
 
+-- Whom a webhook is about. A key may be tried for several payments; the provider lets one have it.
+CREATE INDEX cards_by_key ON payment.cards (payment_key);
 CREATE INDEX cards_due ON payment.cards (due_at) WHERE due_at IS NOT NULL;
 -- Which payment a repeated key is about, while it has no answer yet.
 CREATE INDEX payments_pending_of_user ON payment.payments (user_id) WHERE status = 'PENDING';

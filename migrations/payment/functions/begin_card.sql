@@ -6,10 +6,12 @@
 --   ACCEPTED                  the Payment, PENDING: this key began it, and its outcome
 --                             is not known yet; it will be looked at soon
 --   IDEMPOTENCY_KEY_IN_USE    the first request with this key is asking right now
---   PAYMENT_IN_PROGRESS       another payment of the reservation is open
+--   PAYMENT_IN_PROGRESS       another payment of the reservation is open, or one with this
+--                             payment key, which had failed, is being looked at again
 --   INVALID_REQUEST           the amount is below 1
 -- and what platform.idempotency_begin and reservation.claim_for_card refuse:
 -- nothing on record. The claim makes sure that the hold outlives the call.
+-- The provider knows the payment by its reservation: that is the order id.
 --
 -- Locks the user, the reservation with its seats.
 CREATE OR REPLACE FUNCTION payment.begin_card(
@@ -27,6 +29,7 @@ AS $$
 DECLARE
 	v_reply		platform.reply;
 	v_payment	payment.payments;
+	v_open		boolean;
 	v_now		timestamptz;
 	v_lease		timestamptz;
 BEGIN
@@ -44,14 +47,18 @@ BEGIN
 		RETURN v_reply;
 	END IF;
 
-	v_reply := reservation.claim_for_card(p_user, p_reservation, p_amount,
-	    payment.needed_ms(p_timeout_ms), payment.wanted_ms(p_timeout_ms));
+	-- Whoever pays locks the user, so this stays so; and a hold is not made longer for what is refused.
+	v_open := EXISTS (SELECT FROM payment.payments p WHERE p.reservation_id = p_reservation AND p.status <> 'FAILED')
+	    OR EXISTS (SELECT FROM payment.cards c JOIN payment.payments p ON p.payment_id = c.payment_id
+		WHERE c.payment_key = p_payment_key AND c.due_at IS NOT NULL AND p.reservation_id = p_reservation);
+	v_reply := CASE WHEN v_open THEN reservation.claim_for_payment(p_user, p_reservation, p_amount)
+	    ELSE reservation.claim_for_card(p_user, p_reservation, p_amount,
+		payment.needed_ms(p_timeout_ms), payment.wanted_ms(p_timeout_ms)) END;
 	IF v_reply.outcome <> 'OK' THEN
 		RETURN platform.idempotency_end(p_user, 'payments.pay', p_idempotency_key, p_request_hash,
 		    platform.refuse(v_reply.outcome, v_reply.body, p_request_id));
 	END IF;
-	-- The claim holds the reservation's row: nobody starts a payment of it from here on.
-	IF EXISTS (SELECT FROM payment.payments p WHERE p.reservation_id = p_reservation AND p.status <> 'FAILED') THEN
+	IF v_open THEN
 		RETURN platform.refuse('PAYMENT_IN_PROGRESS', NULL, p_request_id);
 	END IF;
 

@@ -1,6 +1,7 @@
 -- payment.due_cards(limit, lease_ms): work for the resolver: OK {due: [{paymentId,
--- userId, status, amount, paymentKey, ageMs}], oldestSeconds}, at most `limit`, the
--- longest due first. Each is leased: nobody else is given it within lease_ms, and
+-- userId, status, amount, paymentKey, orderId, cancelNo, ageMs}], oldestSeconds}, at
+-- most `limit`, the longest due first. orderId is what the provider knows it by,
+-- cancelNo which cancel is to be sent, should one be (0 is the first). Each is leased: nobody else is given it within lease_ms, and
 -- if whoever took it is never heard of again, somebody is, afterwards. ageMs is
 -- for how long it has been uncertain. oldestSeconds: how long the one has been that has been
 -- uncertain for longest; 0 if none is.
@@ -22,12 +23,12 @@ BEGIN
 		FOR UPDATE SKIP LOCKED),
 	leased AS (
 		UPDATE payment.cards c
-		SET leased_until = v_now + make_interval(secs => p_lease_ms / 1000.0), tries = c.tries + 1
+		SET leased_until = v_now + make_interval(secs => p_lease_ms / 1000.0), tries = c.tries + 1, nudged = false
 		FROM taken t WHERE c.payment_id = t.payment_id
-		RETURNING c.payment_id, c.payment_key, c.asked_at)
+		RETURNING c.payment_id, c.payment_key, c.cancel_no, c.asked_at)
 	SELECT json_agg(row_to_json(r)) INTO v_due FROM (
 		SELECT l.payment_id AS "paymentId", p.user_id AS "userId", p.status AS "status", p.amount AS "amount",
-		       l.payment_key AS "paymentKey",
+		       l.payment_key AS "paymentKey", p.reservation_id AS "orderId", l.cancel_no AS "cancelNo",
 		       floor(extract(epoch FROM v_now - l.asked_at) * 1000)::bigint AS "ageMs"
 		FROM leased l JOIN payment.payments p ON p.payment_id = l.payment_id) r;
 

@@ -2,14 +2,22 @@
 -- timeout_ms, request_id): the first half of a charge that a card pays for. Once
 -- this has committed, and not before, the provider may be asked to confirm;
 -- what it says goes to point.settle_charge. timeout_ms is how long that may take.
---   BEGUN                    {chargeId}: the wallet is CHARGING, ask the provider
+--   BEGUN                    {chargeId, orderId}: the wallet is CHARGING, ask the provider
 --   ACCEPTED                 {chargeId, status, amount, balance, message}: this key
 --                            began it, and its outcome is not known yet
 --   IDEMPOTENCY_KEY_IN_USE   the first request with this key is asking right now
 --   INVALID_REQUEST          the amount is not within 1,000 to 1,000,000
 --   POINT_LIMIT_EXCEEDED     the wallet, with all it is being charged, would hold
 --                            more than 10,000,000
--- and what platform.idempotency_begin says. Locks the user, the wallet.
+--   CARD_DECLINED            {providerCode}: another charge has this payment key already:
+--                            nothing is on record
+-- and what platform.idempotency_begin says.
+--
+-- orderId: `charge-` and the idempotency key, which a page knows before the provider's
+-- payment window opens; the charge's id if that is no order id in the provider's
+-- eyes (6 to 64 characters A-Z a-z 0-9 - _ =).
+--
+-- Locks the user, the wallet.
 CREATE OR REPLACE FUNCTION point.begin_charge(
 	p_user			uuid,
 	p_amount		bigint,
@@ -25,7 +33,8 @@ DECLARE
 	v_reply		platform.reply;
 	v_open		point.charges;
 	v_wallet	point.wallets;
-	v_charge	uuid;
+	v_charge	uuid := platform.uuid_v7();
+	v_order		text := 'charge-' || p_idempotency_key;
 	v_now		timestamptz;
 	v_lease		timestamptz;
 BEGIN
@@ -54,13 +63,20 @@ BEGIN
 
 	v_now := clock_timestamp();
 	v_lease := v_now + make_interval(secs => p_timeout_ms / 1000.0 + 5);
-	v_charge := platform.uuid_v7();
-	INSERT INTO point.charges (charge_id, user_id, amount, status, payment_key, idempotency_key, request_hash,
-	    request_id, due_at, leased_until, created_at)
-	VALUES (v_charge, p_user, p_amount, 'CHARGING', p_payment_key, p_idempotency_key, p_request_hash,
-	    p_request_id, v_lease, v_lease, v_now);
+	IF v_order !~ '^[A-Za-z0-9_=-]{6,64}$' THEN
+		v_order := v_charge::text;
+	END IF;
+	INSERT INTO point.charges (charge_id, user_id, amount, status, payment_key, order_id, idempotency_key, request_hash,
+	    request_id, asked_at, due_at, leased_until, created_at)
+	VALUES (v_charge, p_user, p_amount, 'CHARGING', p_payment_key, v_order, p_idempotency_key, p_request_hash,
+	    p_request_id, v_now, v_lease, v_lease, v_now)
+	ON CONFLICT (payment_key) DO NOTHING;
+	IF NOT FOUND THEN
+		RETURN platform.idempotency_end(p_user, 'points.charge', p_idempotency_key, p_request_hash,
+		    platform.refuse('CARD_DECLINED', '{"providerCode":"ALREADY_PROCESSED_PAYMENT"}', p_request_id));
+	END IF;
 	UPDATE point.wallets w SET status = 'CHARGING' WHERE w.user_id = p_user;
-	RETURN platform.refuse('BEGUN', concat('{"chargeId":"', v_charge, '"}'), p_request_id);
+	RETURN platform.refuse('BEGUN', concat('{"chargeId":"', v_charge, '","orderId":"', v_order, '"}'), p_request_id);
 END
 $$;
 GRANT EXECUTE ON FUNCTION point.begin_charge(uuid, bigint, text, text, text, int, text) TO point_service;

@@ -1,6 +1,8 @@
 -- point.due_charges(limit, lease_ms): work for the resolver: OK {due: [{chargeId,
--- userId, amount, paymentKey, ageMs}], oldestSeconds}, at most `limit`, the longest due
--- first. Each is leased: nobody else is given it within lease_ms, and if whoever
+-- userId, status, amount, paymentKey, orderId, cancelNo, mayConfirm, ageMs}],
+-- oldestSeconds}, at most `limit`, the longest due first. cancelNo is which cancel is to be
+-- sent, should one be (0 is the first); mayConfirm: a confirm may be sent again, it is not
+-- so old that the provider has forgotten it. Each is leased: nobody else is given it within lease_ms, and if whoever
 -- took it is never heard of again, somebody is, afterwards. ageMs is for how long
 -- it has been uncertain; oldestSeconds the same of the oldest of all, 0 if there is none.
 --
@@ -21,15 +23,17 @@ BEGIN
 		FOR UPDATE SKIP LOCKED),
 	leased AS (
 		UPDATE point.charges c
-		SET leased_until = v_now + make_interval(secs => p_lease_ms / 1000.0), tries = c.tries + 1
+		SET leased_until = v_now + make_interval(secs => p_lease_ms / 1000.0), tries = c.tries + 1, nudged = false
 		FROM taken t WHERE c.charge_id = t.charge_id
 		RETURNING c.*)
 	SELECT json_agg(row_to_json(r)) INTO v_due FROM (
-		SELECT l.charge_id AS "chargeId", l.user_id AS "userId", l.amount AS "amount", l.payment_key AS "paymentKey",
-		       floor(extract(epoch FROM v_now - l.created_at) * 1000)::bigint AS "ageMs"
+		SELECT l.charge_id AS "chargeId", l.user_id AS "userId", l.status AS "status", l.amount AS "amount",
+		       l.payment_key AS "paymentKey", l.order_id AS "orderId", l.cancel_no AS "cancelNo",
+		       l.status = 'CHARGING' AND l.created_at > v_now - point.forgotten_after() AS "mayConfirm",
+		       floor(extract(epoch FROM v_now - l.asked_at) * 1000)::bigint AS "ageMs"
 		FROM leased l) r;
 
-	SELECT min(c.created_at) INTO v_old FROM point.charges c WHERE c.due_at IS NOT NULL;
+	SELECT min(c.asked_at) INTO v_old FROM point.charges c WHERE c.due_at IS NOT NULL AND c.status = 'CHARGING';
 	RETURN platform.ok(concat('{"due":', coalesce(v_due, '[]'), ',"oldestSeconds":',
 	    coalesce(floor(extract(epoch FROM v_now - v_old))::bigint, 0), '}'));
 END

@@ -42,6 +42,10 @@ CREATE OR REPLACE VIEW point.invariants AS
 	LEFT JOIN point.entries e ON e.operation_id = c.charge_id AND e.type = 'CHARGE' AND e.user_id = c.user_id
 	WHERE e.amount IS DISTINCT FROM CASE c.status WHEN 'CHARGED' THEN c.amount END
 	UNION ALL
+	-- A day is far more than any doubt lasts by itself: somebody has to decide (docs/operations.md).
+	SELECT 'charge_uncertain_for_too_long', format('charge %s is %s and in doubt since %s', c.charge_id, c.status, c.asked_at)
+	FROM point.charges c WHERE c.due_at IS NOT NULL AND c.asked_at < now() - interval '1 day'
+	UNION ALL
 	SELECT 'charging_says_the_wallet', format('wallet %s is %s with %s charges under way', w.user_id, w.status, o.open)
 	FROM point.wallets w, LATERAL (
 		SELECT count(*) AS open FROM point.charges c WHERE c.user_id = w.user_id AND c.status = 'CHARGING') o

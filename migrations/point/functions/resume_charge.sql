@@ -14,8 +14,7 @@ BEGIN
 		RETURN platform.refuse('IDEMPOTENCY_KEY_IN_USE', NULL, p_request_id);
 	END IF;
 
-	UPDATE point.charges c SET due_at = clock_timestamp()
-	WHERE c.charge_id = p_charge.charge_id AND c.due_at > clock_timestamp();
+	PERFORM point.heard_of(p_charge.payment_key);
 	RETURN ROW('ACCEPTED', point.charging_json(p_charge)::text, NULL, false, p_request_id)::platform.reply;
 END
 $$;

@@ -32,45 +32,28 @@ pay_configure(void)
 	    ct_config_number("PAYMENT_MAX_ATTEMPTS", 1, 100, 3));
 }
 
-/* The card's payment key, NULL if something is wrong with it, which is then noted. */
-static const char *
-read_card(struct ct_request *request)
-{
-	const cJSON	*card = cJSON_GetObjectItemCaseSensitive(request->body, "card");
-	const char	*payment_key;
-
-	if (!cJSON_IsObject(card)) {
-		ct_note_invalid(request, "card", "is required with method CARD");
-		return (NULL);
-	}
-	if (!ct_body_text(request, card, "paymentKey", 200, true, &payment_key))
-		return (NULL);
-	if (!ct_card_enabled())
-		ct_note_invalid(request, "method", "CARD is not accepted here; pay with POINT");
-	else if (!ct_card_key_valid(payment_key))
-		ct_note_invalid(request, "paymentKey", "must be what the card provider gave: letters, digits, _ and -");
-	return (payment_key);
-}
-
 void
 pay(struct ct_request *request)
 {
 	static const char *const	methods[] = { "POINT", "CARD", NULL };
-	static const char *const	hashed[] = { "reservationId", "amount", "method", "card", NULL };
-	const char			*reservation, *method = NULL, *payment_key = NULL;
+	static const char *const	by_points[] = { "reservationId", "amount", "method", NULL };
+	static const char *const	by_card[] = { "reservationId", "amount", "method", "card.paymentKey", NULL };
+	const char			*reservation, *method = NULL, *payment_key;
+	bool				 card;
 	int64_t				 amount = 0;
 	char				 hash[CT_REQUEST_HASH_TEXT];
 
 	(void)ct_body_uuid(request, request->body, "reservationId", true, &reservation);
 	(void)ct_body_number(request, request->body, "amount", 1, AMOUNT_MAX, true, &amount);
-	if (ct_body_choice(request, request->body, "method", methods, true, &method) &&
-	    strcmp(method, "CARD") == 0)
-		payment_key = read_card(request);
+	card = ct_body_choice(request, request->body, "method", methods, true, &method) && strcmp(method, "CARD") == 0;
+	payment_key = ct_card_read_key(request, card);
+	if (card && !ct_card_enabled())
+		ct_note_invalid(request, "method", "CARD is not accepted here; pay with POINT");
 	if (ct_invalid(request))
 		return;
 
-	ct_request_hash("payments.pay", request->body, hashed, hash);
-	if (payment_key != NULL) {
+	ct_request_hash("payments.pay", request->body, card ? by_card : by_points, hash);
+	if (card) {
 		pay_card(request, &(const struct card_order){ reservation, amount, payment_key,
 		    ct_printf(request, "%s", hash) });
 		return;

@@ -21,8 +21,8 @@
 /* How long a repeated request waits for the first one's answer, and how often it looks. */
 #define REPEAT_WAIT_MS		2000
 #define REPEAT_LOOK_MS		200
-/* Payments that a worker asks the provider about at once; more are shed. */
-#define ASKED_MAX		500
+/* Card payments that a worker has taken and not answered yet; more are shed. */
+#define TAKEN_MAX		500
 
 static const struct ct_pg_statement begin_card = {
 	.function = "payment.begin_card",
@@ -44,6 +44,7 @@ struct card_payment {
 	struct ct_request		*request;
 	struct card_order		 order;
 	char				 id[CT_UUID_TEXT];
+	struct ct_card_payment		 asked;
 	uint64_t			 started;
 	TAILQ_ENTRY(card_payment)	 list;
 };
@@ -51,7 +52,20 @@ struct card_payment {
 /* Repeated requests, waiting for their first one. */
 static TAILQ_HEAD(, card_payment)	waiting = TAILQ_HEAD_INITIALIZER(waiting);
 
+static unsigned				taken;
+
 static void	begin(struct card_payment *);
+
+/* The end of each of them. */
+static void
+reply(struct card_payment *payment, const struct ct_outcome *outcome)
+{
+	taken--;
+	if (outcome == NULL)
+		ct_reply_error(payment->request, CT_OUTCOME_UNKNOWN, NULL, NULL);
+	else
+		ct_reply_outcome(payment->request, outcome);
+}
 
 static void
 settled(const struct ct_outcome *outcome, void *arg)
@@ -60,14 +74,14 @@ settled(const struct ct_outcome *outcome, void *arg)
 
 	if (outcome->error != CT_OK) {
 		/* The provider has been asked: whatever went wrong here, it is not known what is on record. */
-		ct_reply_error(payment->request, CT_OUTCOME_UNKNOWN, NULL, NULL);
+		reply(payment, NULL);
 		return;
 	}
 	if (strcmp(outcome->outcome, "ACCEPTED") == 0)
 		resolver_kick();
 	else
 		resolver_observe("payment", (double)(ct_loop_now_ms() - payment->started) / 1000);
-	ct_reply_outcome(payment->request, outcome);
+	reply(payment, outcome);
 }
 
 static void
@@ -85,12 +99,12 @@ take_id(struct card_payment *payment, const struct ct_outcome *outcome)
 {
 	cJSON		*body = cJSON_ParseWithLength(outcome->body, outcome->body_length);
 	const char	*id = cJSON_GetStringValue(cJSON_GetObjectItem(body, "paymentId"));
-	bool		 taken = id != NULL && strlen(id) < sizeof(payment->id);
+	bool		 good = id != NULL && strlen(id) < sizeof(payment->id);
 
-	if (taken)
+	if (good)
 		memcpy(payment->id, id, strlen(id) + 1);
 	cJSON_Delete(body);
-	return (taken);
+	return (good);
 }
 
 static void
@@ -100,17 +114,20 @@ begun(const struct ct_outcome *outcome, void *arg)
 
 	if (outcome->error == CT_OK && strcmp(outcome->outcome, "BEGUN") == 0) {
 		if (!take_id(payment, outcome)) {
-			ct_reply_error(payment->request, CT_OUTCOME_UNKNOWN, NULL, NULL);
+			reply(payment, NULL);
 			return;
 		}
-		ct_card_confirm(payment->order.payment_key, payment->id, payment->order.amount, confirmed, payment);
+		/* The page has opened the provider's window for this reservation: that is the order. */
+		payment->asked = (struct ct_card_payment){ payment->id, payment->order.payment_key,
+		    payment->order.reservation, payment->order.amount };
+		ct_card_confirm(&payment->asked, confirmed, payment);
 	} else if (outcome->error == CT_OK && strcmp(outcome->outcome, "IDEMPOTENCY_KEY_IN_USE") == 0 &&
 	    ct_loop_now_ms() - payment->started < REPEAT_WAIT_MS) {
 		TAILQ_INSERT_TAIL(&waiting, payment, list);
 	} else {
 		if (outcome->error == CT_OK && strcmp(outcome->outcome, "ACCEPTED") == 0)
 			resolver_kick();
-		ct_reply_outcome(payment->request, outcome);
+		reply(payment, outcome);
 	}
 }
 
@@ -153,7 +170,7 @@ pay_card(struct ct_request *request, const struct card_order *order)
 {
 	struct card_payment	*payment;
 
-	if (ct_card_pending() >= ASKED_MAX) {
+	if (taken >= TAKEN_MAX) {
 		ct_reply_error(request, CT_SERVICE_UNAVAILABLE, "Too many card payments are under way.", NULL);
 		return;
 	}
@@ -161,5 +178,6 @@ pay_card(struct ct_request *request, const struct card_order *order)
 	payment->request = request;
 	payment->order = *order;
 	payment->started = ct_loop_now_ms();
+	taken++;
 	begin(payment);
 }

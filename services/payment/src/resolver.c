@@ -6,9 +6,10 @@
  * next try. A worker that dies in between leaves a lease that runs out.
  *
  *   PENDING         look up; if nothing was taken and the hold has time left,
- *                   confirm again with the same key
- *   REFUND_PENDING  cancel, with the same key each time; if that is not certain,
- *                   look up
+ *                   confirm again with the same key; if what was taken can never be
+ *                   the payment, cancel
+ *   REFUND_PENDING  cancel; if that is not certain, look up; if the money is still
+ *                   there, the next cancel has another key
  *   FAILED          (given up while a confirm may still have been on its way)
  *                   look up; if it was taken after all, cancel
  */
@@ -58,8 +59,10 @@ enum state { PENDING, REFUND_PENDING, FAILED };
 struct job {
 	char		 payment[CT_UUID_TEXT];
 	char		 user[CT_UUID_TEXT];
-	char		 payment_key[201];
-	int64_t		 amount;
+	char		 payment_key[CT_CARD_KEY_TEXT];
+	char		 order[CT_CARD_ORDER_TEXT];
+	struct ct_card_payment	 asked;
+	unsigned	 cancel_no;
 	enum state	 state;
 	double		 age;		/* seconds of doubt when it was taken */
 	uint64_t	 taken;
@@ -129,7 +132,7 @@ may_confirm(const struct ct_outcome *outcome, void *arg)
 	struct job	*job = arg;
 
 	if (outcome->error == CT_OK && strcmp(outcome->outcome, "BEGUN") == 0)
-		ct_card_confirm(job->payment_key, job->payment, job->amount, settle, job);
+		ct_card_confirm_again(&job->asked, settle, job);
 	else
 		settled(outcome, job);
 }
@@ -146,22 +149,13 @@ found(const struct ct_card_answer *answer, void *arg)
 		    may_confirm, job);
 	} else if (job->state == FAILED && answer->result == CT_CARD_IS_CAPTURED) {
 		ct_log(CT_LOG_WARNING, NULL, "payment %s was captured after it had failed: it is voided", job->payment);
-		ct_card_cancel(job->payment_key, job->payment, job->amount, "void", settle, job);
+		ct_card_give_back(&job->asked, "void", job->cancel_no, settle, job);
+	} else if (answer->result == CT_CARD_IS_UNWANTED) {
+		ct_log(CT_LOG_WARNING, NULL, "payment %s is neither taken nor refused: it is voided", job->payment);
+		ct_card_give_back(&job->asked, "void", job->cancel_no, settle, job);
 	} else {
 		settle(answer, job);
 	}
-}
-
-static void
-refunded(const struct ct_card_answer *answer, void *arg)
-{
-	struct job	*job = arg;
-
-	/* A refusal may be because it has been given back already: that the look-up tells. */
-	if (answer->result == CT_CARD_IS_CANCELLED)
-		settle(answer, job);
-	else
-		ct_card_find(job->payment, job->amount, found, job);
 }
 
 static void
@@ -172,15 +166,19 @@ job_begin(const cJSON *due)
 	const char	*payment = cJSON_GetStringValue(cJSON_GetObjectItem(due, "paymentId"));
 	const char	*user = cJSON_GetStringValue(cJSON_GetObjectItem(due, "userId"));
 	const char	*key = cJSON_GetStringValue(cJSON_GetObjectItem(due, "paymentKey"));
+	const char	*order = cJSON_GetStringValue(cJSON_GetObjectItem(due, "orderId"));
 
-	if (status == NULL || payment == NULL || user == NULL || key == NULL)
+	if (status == NULL || payment == NULL || user == NULL || key == NULL || order == NULL)
 		return;
 	if ((job = calloc(1, sizeof(*job))) == NULL)
 		abort();
 	(void)snprintf(job->payment, sizeof(job->payment), "%s", payment);
 	(void)snprintf(job->user, sizeof(job->user), "%s", user);
 	(void)snprintf(job->payment_key, sizeof(job->payment_key), "%s", key);
-	job->amount = (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(due, "amount"));
+	(void)snprintf(job->order, sizeof(job->order), "%s", order);
+	job->asked = (struct ct_card_payment){ job->payment, job->payment_key, job->order,
+	    (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(due, "amount")) };
+	job->cancel_no = (unsigned)cJSON_GetNumberValue(cJSON_GetObjectItem(due, "cancelNo"));
 	job->age = cJSON_GetNumberValue(cJSON_GetObjectItem(due, "ageMs")) / 1000;
 	job->taken = ct_loop_now_ms();
 	job->state = strcmp(status, "PENDING") == 0 ? PENDING :
@@ -188,9 +186,9 @@ job_begin(const cJSON *due)
 	jobs++;
 
 	if (job->state == REFUND_PENDING)
-		ct_card_cancel(job->payment_key, job->payment, job->amount, "refund", refunded, job);
+		ct_card_give_back(&job->asked, "refund", job->cancel_no, settle, job);
 	else
-		ct_card_find(job->payment, job->amount, found, job);
+		ct_card_find(&job->asked, found, job);
 }
 
 static void
@@ -233,8 +231,8 @@ look(void *arg)
 	looking = true;
 	look_soon = false;
 	(void)snprintf(limit, sizeof(limit), "%u", JOBS_MAX - jobs);
-	/* Two calls to the provider, and writing down what it said. */
-	(void)snprintf(lease, sizeof(lease), "%ld", 2 * ct_card_timeout_ms() + 10000);
+	/* Three calls to the provider, and writing down what it said. */
+	(void)snprintf(lease, sizeof(lease), "%ld", 3 * ct_card_timeout_ms() + 10000);
 	ct_pg_call(ct_service_pg, &due_cards, (const char *const[]){ limit, lease }, looked, NULL);
 }
 

@@ -1,7 +1,7 @@
 /*
  * POST /payments/webhooks/toss: the card provider calls here when a payment
  * changed. Whatever the body claims is not believed, and anybody may send it;
- * all it can do is to have one of our own payments, if it names one by its id,
+ * all it can do is to have what is ours with that payment key, a payment or a charge,
  * looked up at the provider a little earlier than it would have been.
  */
 #include <string.h>
@@ -12,7 +12,7 @@
 
 static const struct ct_pg_statement heard_of = {
 	.function = "payment.heard_of",
-	.args = "uuid",
+	.args = "text",
 	.batch_max = 1,
 	.order_by = -1,
 	.write = true,
@@ -33,26 +33,24 @@ noted(const struct ct_outcome *outcome, void *arg)
 	ct_reply_empty(request, 200);
 }
 
-/* {"eventType": "PAYMENT_STATUS_CHANGED", "data": {"orderId": our payment's id, ...}} */
+/* {"eventType": "PAYMENT_STATUS_CHANGED", "data": {"paymentKey": ..., ...}} */
 void
 webhook_toss(struct ct_request *request)
 {
 	cJSON		*event;
-	const char	*order;
-	struct ct_uuid	 uuid;
-	char		 payment[CT_UUID_TEXT] = "";
+	const char	*key, *known = NULL;
 
 	if (request->raw_body != NULL && ct_card_enabled()) {
 		event = cJSON_ParseWithLength(request->raw_body, request->raw_body_length);
-		order = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(
-		    cJSON_GetObjectItemCaseSensitive(event, "data"), "orderId"));
-		if (order != NULL && ct_uuid_parse(order, &uuid))
-			ct_uuid_format(&uuid, payment);
+		key = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(
+		    cJSON_GetObjectItemCaseSensitive(event, "data"), "paymentKey"));
+		if (key != NULL && ct_card_key_valid(key))
+			known = ct_printf(request, "%s", key);
 		cJSON_Delete(event);
 	}
-	if (payment[0] == '\0') {
+	if (known == NULL) {
 		ct_reply_empty(request, 200);
 		return;
 	}
-	ct_pg_call(ct_service_pg, &heard_of, (const char *const[]){ payment }, noted, request);
+	ct_pg_call(ct_service_pg, &heard_of, (const char *const[]){ known }, noted, request);
 }

@@ -34,33 +34,16 @@ charge_configure(void)
 	return (by_card);
 }
 
-/* The card's payment key, NULL if something is wrong with it, which is then noted. */
-static const char *
-read_card(struct ct_request *request)
-{
-	const cJSON	*card = cJSON_GetObjectItemCaseSensitive(request->body, "card");
-	const char	*payment_key;
-
-	if (!cJSON_IsObject(card)) {
-		ct_note_invalid(request, "card", "is required");
-		return (NULL);
-	}
-	if (ct_body_text(request, card, "paymentKey", 200, true, &payment_key) && !ct_card_key_valid(payment_key))
-		ct_note_invalid(request, "paymentKey", "must be what the card provider gave: letters, digits, _ and -");
-	return (payment_key);
-}
-
 void
 charge(struct ct_request *request)
 {
-	static const char *const	hashed[] = { "amount", "card", NULL };
-	const char			*payment_key = NULL;
+	static const char *const	hashed[] = { "amount", "card.paymentKey", NULL };
+	const char			*payment_key;
 	int64_t				 amount = 0;
 	char				 hash[CT_REQUEST_HASH_TEXT];
 
 	(void)ct_body_number(request, request->body, "amount", CHARGE_MIN, CHARGE_MAX, true, &amount);
-	if (by_card)
-		payment_key = read_card(request);
+	payment_key = ct_card_read_key(request, by_card);
 	if (ct_invalid(request))
 		return;
 

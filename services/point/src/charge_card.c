@@ -21,8 +21,8 @@
 /* How long a repeated request waits for the first one's answer, and how often it looks. */
 #define REPEAT_WAIT_MS		2000
 #define REPEAT_LOOK_MS		200
-/* Charges that a worker asks the provider about at once; more are shed. */
-#define ASKED_MAX		500
+/* Charges by card that a worker has taken and not answered yet; more are shed. */
+#define TAKEN_MAX		500
 
 static const struct ct_pg_statement begin_charge = {
 	.function = "point.begin_charge",
@@ -46,6 +46,8 @@ struct card_charge {
 	const char			*payment_key;
 	const char			*request_hash;
 	char				 id[CT_UUID_TEXT];
+	char				 order[CT_CARD_ORDER_TEXT];
+	struct ct_card_payment		 asked;
 	uint64_t			 started;
 	TAILQ_ENTRY(card_charge)	 list;
 };
@@ -53,7 +55,20 @@ struct card_charge {
 /* Repeated requests, waiting for their first one. */
 static TAILQ_HEAD(, card_charge)	waiting = TAILQ_HEAD_INITIALIZER(waiting);
 
+static unsigned			taken;
+
 static void	begin(struct card_charge *);
+
+/* The end of each of them. */
+static void
+reply(struct card_charge *charge, const struct ct_outcome *outcome)
+{
+	taken--;
+	if (outcome == NULL)
+		ct_reply_error(charge->request, CT_OUTCOME_UNKNOWN, NULL, NULL);
+	else
+		ct_reply_outcome(charge->request, outcome);
+}
 
 static void
 settled(const struct ct_outcome *outcome, void *arg)
@@ -62,14 +77,14 @@ settled(const struct ct_outcome *outcome, void *arg)
 
 	if (outcome->error != CT_OK) {
 		/* The provider has been asked: whatever went wrong here, it is not known what is on record. */
-		ct_reply_error(charge->request, CT_OUTCOME_UNKNOWN, NULL, NULL);
+		reply(charge, NULL);
 		return;
 	}
 	if (strcmp(outcome->outcome, "ACCEPTED") == 0)
 		resolver_kick();
 	else
 		resolver_observe((double)(ct_loop_now_ms() - charge->started) / 1000);
-	ct_reply_outcome(charge->request, outcome);
+	reply(charge, outcome);
 }
 
 static void
@@ -83,16 +98,20 @@ confirmed(const struct ct_card_answer *answer, void *arg)
 }
 
 static bool
-take_id(struct card_charge *charge, const struct ct_outcome *outcome)
+take_ids(struct card_charge *charge, const struct ct_outcome *outcome)
 {
 	cJSON		*body = cJSON_ParseWithLength(outcome->body, outcome->body_length);
 	const char	*id = cJSON_GetStringValue(cJSON_GetObjectItem(body, "chargeId"));
-	bool		 taken = id != NULL && strlen(id) < sizeof(charge->id);
+	const char	*order = cJSON_GetStringValue(cJSON_GetObjectItem(body, "orderId"));
+	bool		 good = id != NULL && strlen(id) < sizeof(charge->id) && order != NULL &&
+			    strlen(order) < sizeof(charge->order);
 
-	if (taken)
+	if (good) {
 		memcpy(charge->id, id, strlen(id) + 1);
+		memcpy(charge->order, order, strlen(order) + 1);
+	}
 	cJSON_Delete(body);
-	return (taken);
+	return (good);
 }
 
 static void
@@ -101,18 +120,19 @@ begun(const struct ct_outcome *outcome, void *arg)
 	struct card_charge	*charge = arg;
 
 	if (outcome->error == CT_OK && strcmp(outcome->outcome, "BEGUN") == 0) {
-		if (!take_id(charge, outcome)) {
-			ct_reply_error(charge->request, CT_OUTCOME_UNKNOWN, NULL, NULL);
+		if (!take_ids(charge, outcome)) {
+			reply(charge, NULL);
 			return;
 		}
-		ct_card_confirm(charge->payment_key, charge->id, charge->amount, confirmed, charge);
+		charge->asked = (struct ct_card_payment){ charge->id, charge->payment_key, charge->order, charge->amount };
+		ct_card_confirm(&charge->asked, confirmed, charge);
 	} else if (outcome->error == CT_OK && strcmp(outcome->outcome, "IDEMPOTENCY_KEY_IN_USE") == 0 &&
 	    ct_loop_now_ms() - charge->started < REPEAT_WAIT_MS) {
 		TAILQ_INSERT_TAIL(&waiting, charge, list);
 	} else {
 		if (outcome->error == CT_OK && strcmp(outcome->outcome, "ACCEPTED") == 0)
 			resolver_kick();
-		ct_reply_outcome(charge->request, outcome);
+		reply(charge, outcome);
 	}
 }
 
@@ -155,7 +175,7 @@ charge_card(struct ct_request *request, int64_t amount, const char *payment_key,
 {
 	struct card_charge	*charge;
 
-	if (ct_card_pending() >= ASKED_MAX) {
+	if (taken >= TAKEN_MAX) {
 		ct_reply_error(request, CT_SERVICE_UNAVAILABLE, "Too many card charges are under way.", NULL);
 		return;
 	}
@@ -165,5 +185,6 @@ charge_card(struct ct_request *request, int64_t amount, const char *payment_key,
 	charge->payment_key = payment_key;
 	charge->request_hash = request_hash;
 	charge->started = ct_loop_now_ms();
+	taken++;
 	begin(charge);
 }

@@ -2,7 +2,8 @@
  * Finds out what became of card-funded charges whose outcome is not known. Work
  * is a row that is due (point.due_charges leases it to one worker of one
  * instance): the charge is looked up; if nothing was taken yet, confirmed again
- * with the same key, which takes it or is refused for good. What the provider
+ * with the same key, which takes it or is refused for good; if what was taken can never
+ * be the charge, or the charge has been given up by then, cancelled. What the provider
  * says goes to point.settle_charge, which either settles it or sets the time of the
  * next try. A worker that dies in between leaves a lease that runs out.
  */
@@ -42,8 +43,12 @@ static const struct ct_pg_statement settle_charge = {
 struct job {
 	char		 charge[CT_UUID_TEXT];
 	char		 user[CT_UUID_TEXT];
-	char		 payment_key[201];
-	int64_t		 amount;
+	char		 payment_key[CT_CARD_KEY_TEXT];
+	char		 order[CT_CARD_ORDER_TEXT];
+	struct ct_card_payment	 asked;
+	unsigned	 cancel_no;
+	bool		 failed;	/* it has been given up, and is watched */
+	bool		 may_confirm;
 	double		 age;		/* seconds of doubt when it was taken */
 	uint64_t	 taken;
 };
@@ -71,7 +76,7 @@ settled(const struct ct_outcome *outcome, void *arg)
 	/* Not written down: the lease runs out, and then it is asked again. */
 	if (outcome->error == CT_INTERNAL_ERROR) {
 		ct_log(CT_LOG_ERROR, NULL, "charge %s cannot be settled", job->charge);
-	} else if (outcome->error == CT_OK && strcmp(outcome->outcome, "ACCEPTED") != 0 &&
+	} else if (outcome->error == CT_OK && !job->failed && strcmp(outcome->outcome, "ACCEPTED") != 0 &&
 	    strcmp(outcome->outcome, "NO_CONTENT") != 0) {
 		resolver_observe(age);
 		ct_log(CT_LOG_INFO, NULL, "charge %s: certain after %.1f s: %s", job->charge, age, outcome->outcome);
@@ -97,10 +102,15 @@ found(const struct ct_card_answer *answer, void *arg)
 {
 	struct job	*job = arg;
 
-	if (answer->result == CT_CARD_IS_ABSENT)
-		ct_card_confirm(job->payment_key, job->charge, job->amount, settle, job);
-	else
+	if (answer->result == CT_CARD_IS_ABSENT && job->may_confirm) {
+		ct_card_confirm_again(&job->asked, settle, job);
+	} else if (answer->result == CT_CARD_IS_UNWANTED || (answer->result == CT_CARD_IS_CAPTURED && job->failed)) {
+		ct_log(CT_LOG_WARNING, NULL, "charge %s %s: it is voided", job->charge,
+		    job->failed ? "was captured after it had failed" : "is neither taken nor refused");
+		ct_card_give_back(&job->asked, "void", job->cancel_no, settle, job);
+	} else {
 		settle(answer, job);
+	}
 }
 
 static void
@@ -110,19 +120,26 @@ job_begin(const cJSON *due)
 	const char	*charge = cJSON_GetStringValue(cJSON_GetObjectItem(due, "chargeId"));
 	const char	*user = cJSON_GetStringValue(cJSON_GetObjectItem(due, "userId"));
 	const char	*key = cJSON_GetStringValue(cJSON_GetObjectItem(due, "paymentKey"));
+	const char	*order = cJSON_GetStringValue(cJSON_GetObjectItem(due, "orderId"));
+	const char	*status = cJSON_GetStringValue(cJSON_GetObjectItem(due, "status"));
 
-	if (charge == NULL || user == NULL || key == NULL)
+	if (charge == NULL || user == NULL || key == NULL || order == NULL || status == NULL)
 		return;
 	if ((job = calloc(1, sizeof(*job))) == NULL)
 		abort();
 	(void)snprintf(job->charge, sizeof(job->charge), "%s", charge);
 	(void)snprintf(job->user, sizeof(job->user), "%s", user);
 	(void)snprintf(job->payment_key, sizeof(job->payment_key), "%s", key);
-	job->amount = (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(due, "amount"));
+	(void)snprintf(job->order, sizeof(job->order), "%s", order);
+	job->asked = (struct ct_card_payment){ job->charge, job->payment_key, job->order,
+	    (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(due, "amount")) };
+	job->cancel_no = (unsigned)cJSON_GetNumberValue(cJSON_GetObjectItem(due, "cancelNo"));
+	job->failed = strcmp(status, "FAILED") == 0;
+	job->may_confirm = cJSON_IsTrue(cJSON_GetObjectItem(due, "mayConfirm"));
 	job->age = cJSON_GetNumberValue(cJSON_GetObjectItem(due, "ageMs")) / 1000;
 	job->taken = ct_loop_now_ms();
 	jobs++;
-	ct_card_find(job->charge, job->amount, found, job);
+	ct_card_find(&job->asked, found, job);
 }
 
 static void
@@ -165,8 +182,8 @@ look(void *arg)
 	looking = true;
 	look_soon = false;
 	(void)snprintf(limit, sizeof(limit), "%u", JOBS_MAX - jobs);
-	/* Two calls to the provider, and writing down what it said. */
-	(void)snprintf(lease, sizeof(lease), "%ld", 2 * ct_card_timeout_ms() + 10000);
+	/* Three calls to the provider, and writing down what it said. */
+	(void)snprintf(lease, sizeof(lease), "%ld", 3 * ct_card_timeout_ms() + 10000);
 	ct_pg_call(ct_service_pg, &due_charges, (const char *const[]){ limit, lease }, looked, NULL);
 }
 

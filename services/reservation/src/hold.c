@@ -123,7 +123,8 @@ hold_ask_queue(struct hold *hold, struct ct_queue_command *command, ct_redis_cb 
 void
 hold(struct ct_request *request)
 {
-	static const char *const	hashed[] = { "scheduleId", "seatIds", "bestAvailable", NULL };
+	static const char *const	hashed[] = { "scheduleId", "seatIds", "bestAvailable.grade",
+	    "bestAvailable.quantity", NULL };
 	const cJSON			*seat_ids, *best;
 	struct hold			*hold;
 	struct ct_queue_command		 command;
