@@ -28,7 +28,9 @@ story (at, step, what, details) AS (
 	UNION ALL
 	SELECT p.created_at, 4, 'payment', format('%s of %s by %s is begun', p.payment_id, p.amount, p.method) FROM p
 	UNION ALL
-	SELECT p.created_at, 5, 'payment', format('%s failed: %s%s', p.payment_id, p.failure_code, ' (' || c.provider_code || ')')
+	-- When that was its event says, for as long as it is kept.
+	SELECT coalesce((SELECT min(e.at) FROM event e WHERE e.key = p.payment_id AND e.type = 'PaymentFailed'), p.created_at),
+	       5, 'payment', format('%s failed: %s%s', p.payment_id, p.failure_code, ' (' || c.provider_code || ')')
 	FROM p LEFT JOIN payment.cards c ON c.payment_id = p.payment_id WHERE p.status = 'FAILED'
 	UNION ALL
 	SELECT p.approved_at, 6, 'payment', format('%s approved', p.payment_id) FROM p WHERE p.approved_at IS NOT NULL

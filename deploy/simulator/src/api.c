@@ -377,6 +377,10 @@ count_request(struct job *job, struct payment *payment)
 	payment->confirm_requests += job->operation == OP_CONFIRM;
 	payment->cancel_requests += job->operation == OP_CANCEL;
 	payment->find_requests += job->operation == OP_FIND;
+	if (job->operation == OP_CONFIRM)
+		(void)snprintf(payment->confirm_idempotency, sizeof(payment->confirm_idempotency), "%s", job->idempotency_key);
+	else if (job->operation == OP_CANCEL)
+		(void)snprintf(payment->cancel_idempotency, sizeof(payment->cancel_idempotency), "%s", job->idempotency_key);
 }
 
 static void

@@ -1,4 +1,4 @@
-/* What tests tell the simulator and ask of it: /simulator/behaviours, /simulator/seed and /simulator/books. */
+/* What tests tell the simulator and ask of it: /simulator/behaviours, payments, seed and books. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -32,6 +32,22 @@ control_behaviours(struct ct_request *request)
 	ct_reply_empty(request, 204);
 }
 
+/* A user has been through the payment window: from now on the key stands for this order and amount. */
+void
+control_payments(struct ct_request *request)
+{
+	const char	*key = NULL, *order = NULL;
+	int64_t		 amount = 0;
+
+	(void)ct_body_text(request, request->body, "paymentKey", KEY_TEXT - 1, true, &key);
+	(void)ct_body_text(request, request->body, "orderId", ORDER_TEXT - 1, true, &order);
+	(void)ct_body_number(request, request->body, "amount", 1, INT64_C(1000000000000), true, &amount);
+	if (ct_invalid(request))
+		return;
+	(void)payment_seen(key, order, amount);
+	ct_reply_empty(request, 204);
+}
+
 void
 control_seed(struct ct_request *request)
 {
@@ -60,10 +76,14 @@ control_books(struct ct_request *request)
 	for (payment = payments_first(); payment != NULL; payment = payment->next) {
 		captured = payment->status == IN_PROGRESS || payment->status == ABORTED ? 0 : payment->total;
 		ct_buf_printf(&buf, "{\"orderId\":\"%s\",\"paymentKey\":\"%s\",\"status\":\"%s\",\"captured\":%" PRId64
-		    ",\"refunded\":%" PRId64 ",\"requests\":{\"confirm\":%u,\"cancel\":%u,\"find\":%u}}%s", payment->order,
+		    ",\"refunded\":%" PRId64 ",\"requests\":{\"confirm\":%u,\"cancel\":%u,\"find\":%u},\"webhooks\":%u,\"idempotencyKeys\":{\"confirm\":", payment->order,
 		    payment->key, payment_status_name(payment->status), captured,
 		    captured == 0 ? 0 : payment->total - payment->balance, payment->confirm_requests,
-		    payment->cancel_requests, payment->find_requests, payment->next != NULL ? "," : "");
+		    payment->cancel_requests, payment->find_requests, payment->webhooks);
+		ct_buf_json_string(&buf, payment->confirm_idempotency);
+		ct_buf_puts(&buf, ",\"cancel\":");
+		ct_buf_json_string(&buf, payment->cancel_idempotency);
+		ct_buf_puts(&buf, payment->next != NULL ? "}}," : "}}");
 	}
 	ct_buf_puts(&buf, "]}");
 	ct_reply_json(request, 200, buf.data, buf.length);

@@ -4,6 +4,7 @@
 
 static const struct ct_route routes[] = {
 	{ "POST", "/simulator/behaviours", CT_PUBLIC, CT_BODY, CT_OK, control_behaviours },
+	{ "POST", "/simulator/payments", CT_PUBLIC, CT_BODY, CT_OK, control_payments },
 	{ "POST", "/simulator/seed", CT_PUBLIC, CT_BODY, CT_OK, control_seed },
 	{ "GET", "/simulator/books", CT_PUBLIC, 0, CT_OK, control_books },
 	{ 0 }

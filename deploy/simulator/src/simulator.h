@@ -60,6 +60,9 @@ struct payment {
 	char			 failure[CODE_TEXT];
 	struct cancel		*cancels, **cancels_end;
 	unsigned		 confirm_requests, cancel_requests, find_requests;	/* since this process began */
+	unsigned		 webhooks;	/* delivered, since this process began */
+	char			 confirm_idempotency[IDEMPOTENCY_KEY_MAX + 1];	/* of the last request; "": none */
+	char			 cancel_idempotency[IDEMPOTENCY_KEY_MAX + 1];
 	struct payment		*next_key, *next_order, *next;	/* hash chains; all, oldest first */
 };
 
@@ -147,7 +150,7 @@ void		 behaviour_seed(uint64_t seed, unsigned percent);
 void		 webhook_configure(void);
 void		 webhook_start(void);
 /* Tells the merchant how the payment stands now. `told` (may be NULL) runs when the first try has ended. */
-void		 webhook_send(uint64_t event, const struct payment *payment, enum notice notice,
+void		 webhook_send(uint64_t event, struct payment *payment, enum notice notice,
 		     void (*told)(void *arg), void *arg);
 void		 webhook_counts(unsigned *sent_r, unsigned *delivered_r, unsigned *waiting_r);
 
@@ -156,6 +159,7 @@ void		 webhook_counts(unsigned *sent_r, unsigned *delivered_r, unsigned *waiting
 void		 api_configure(void);
 void		 api_start(void);
 void		 control_behaviours(struct ct_request *request);
+void		 control_payments(struct ct_request *request);
 void		 control_seed(struct ct_request *request);
 void		 control_books(struct ct_request *request);
 

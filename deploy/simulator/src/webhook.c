@@ -28,6 +28,7 @@
 
 struct webhook {
 	uint64_t		 event;		/* 0: a copy that nobody waits for */
+	struct payment		*payment;
 	char			 id[CT_UUID_TEXT];
 	struct ct_buf		 body;
 	unsigned		 tries;
@@ -76,6 +77,7 @@ on_answer(const struct ct_http_response *response, void *arg)
 	webhook->told = NULL;
 	if (response->result == CT_HTTP_ANSWERED && response->status == 200) {
 		delivered++;
+		webhook->payment->webhooks++;
 		drop(webhook);
 		return;
 	}
@@ -127,7 +129,7 @@ tick(void *arg)
 }
 
 static struct webhook *
-webhook_new(uint64_t event, const struct payment *payment, uint64_t wait)
+webhook_new(uint64_t event, struct payment *payment, uint64_t wait)
 {
 	struct webhook	*webhook = calloc(1, sizeof(*webhook));
 	struct ct_uuid	 uuid;
@@ -138,6 +140,7 @@ webhook_new(uint64_t event, const struct payment *payment, uint64_t wait)
 	if (webhook == NULL)
 		abort();
 	webhook->event = event;
+	webhook->payment = payment;
 	ct_uuid_v7(&uuid);
 	ct_uuid_format(&uuid, webhook->id);
 	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000000", gmtime_r(&now, &tm));
@@ -152,7 +155,7 @@ webhook_new(uint64_t event, const struct payment *payment, uint64_t wait)
 }
 
 void
-webhook_send(uint64_t event, const struct payment *payment, enum notice notice, void (*told)(void *arg), void *arg)
+webhook_send(uint64_t event, struct payment *payment, enum notice notice, void (*told)(void *arg), void *arg)
 {
 	struct webhook	*webhook;
 

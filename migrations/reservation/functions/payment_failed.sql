@@ -1,6 +1,7 @@
 -- reservation.payment_failed(reservation, max_attempts): counts a failed payment of
 -- a HOLD; the max_attempts'th cancels it and frees its seats. OK with {status,
--- failedPayments}; RESERVATION_NOT_FOUND. What is not a HOLD is not changed.
+-- failedPayments}; RESERVATION_NOT_FOUND. What is not a HOLD is not changed, nor is one
+-- that has run out: whoever was told EXPIRED is told nothing else later.
 CREATE OR REPLACE FUNCTION reservation.payment_failed(p_reservation uuid, p_max_attempts int)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
@@ -18,7 +19,7 @@ BEGIN
 
 	-- If a seat is no longer its own, its time is up anyway; the sweeper marks it EXPIRED.
 	IF v_reservation.status = 'HOLD' AND v_reservation.failed_payments >= p_max_attempts
-	    AND reservation.lock_own_seats(p_reservation) THEN
+	    AND reservation.lock_own_seats(p_reservation) AND v_reservation.hold_expires_at > clock_timestamp() THEN
 		v_reservation := reservation.release(p_reservation, clock_timestamp());
 	END IF;
 	RETURN platform.ok((SELECT row_to_json(f)::text FROM (
