@@ -1,7 +1,7 @@
 -- What payment and reservation do to each other: claim, confirm, failures,
 -- cancel and refund; with the real payment and point functions.
 BEGIN;
-SELECT plan(71);
+SELECT plan(72);
 \ir include/reservation.psql
 CREATE FUNCTION pg_temp.pay(p_user uuid, p_reservation uuid, p_amount bigint, p_attempts int DEFAULT 3) RETURNS platform.reply
 LANGUAGE sql AS $$ SELECT payment.pay_by_points(p_user, p_reservation, p_amount, platform.uuid_v7()::text, 'hash', p_attempts, 'pay') $$;
@@ -104,6 +104,9 @@ SELECT is(reservation.status_of(:'f'), 'CANCELLED', 'the third time cancels');
 SELECT is(pg_temp.state(:'schedule', 'V-B-2'), 'AVAILABLE, epoch 1', 'and frees the seat');
 SELECT pg_temp.id(pg_temp.hold(:'cleo', :'schedule', pg_temp.seats(:'schedule', 'V-B-3'))) AS g \gset
 SELECT is((reservation.payment_failed(:'g', 1)).body, '{"status":"CANCELLED","failedPayments":1}', 'where one attempt is allowed, the first cancels');
+SELECT pg_temp.id(pg_temp.hold(:'cleo', :'schedule', pg_temp.seats(:'schedule', 'V-B-4'))) AS h \gset
+SELECT pg_temp.ends_in(:'h', interval '-1 ms') IS NULL AS over \gset
+SELECT is((reservation.payment_failed(:'h', 1)).outcome || ', ' || reservation.status_of(:'h'), 'OK, EXPIRED', 'but not one that has run out: who was told EXPIRED is told nothing else');
 SELECT is_empty('SELECT * FROM platform.invariants', 'after all this no invariant is hurt');
 
 SELECT * FROM finish();
