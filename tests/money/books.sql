@@ -3,15 +3,15 @@
 --
 --   cd FOLDER-WITH-books.csv-AND-history.csv && psql -f books.sql
 --
--- books.csv: orderId, status, captured, refunded: the simulator's. history.csv: see
--- tests/fault/people.h.
+-- books.csv: paymentKey, orderId, status, captured, refunded: the simulator's. history.csv: see
+-- tests/fault/people.h. `longest`: for so many seconds something may have been uncertain.
 \set QUIET on
 \pset format unaligned
 \pset tuples_only on
 \pset fieldsep ': '
 SET client_min_messages = warning;
 
-CREATE TEMP TABLE provider (order_id text PRIMARY KEY, status text, captured bigint, refunded bigint);
+CREATE TEMP TABLE provider (payment_key text PRIMARY KEY, order_id text, status text, captured bigint, refunded bigint);
 \copy provider FROM 'books.csv' (FORMAT csv)
 CREATE TEMP TABLE call (person uuid, kind text, key text, token text, reservation uuid, sent_us bigint,
 	answered_us bigint, tries int, unknowns int, status int, code text, body json);
@@ -19,12 +19,22 @@ CREATE TEMP TABLE call (person uuid, kind text, key text, token text, reservatio
 
 -- Everything of ours that has to do with a card, and what it kept of the money.
 CREATE TEMP TABLE ours AS
-	SELECT p.payment_id::text AS order_id, 'payment' AS what, p.status, p.amount,
+	SELECT p.payment_id AS id, c.payment_key, p.reservation_id::text AS order_id, 'payment' AS what, p.status, p.amount,
 	    CASE p.status WHEN 'APPROVED' THEN p.amount ELSE 0 END AS kept
-	FROM payment.payments p WHERE p.method = 'CARD'
+	FROM payment.payments p JOIN payment.cards c ON c.payment_id = p.payment_id
 UNION ALL
-	SELECT c.charge_id::text, 'charge', c.status, c.amount, CASE c.status WHEN 'CHARGED' THEN c.amount ELSE 0 END
+	SELECT c.charge_id, c.payment_key, c.order_id, 'charge', c.status, c.amount, CASE c.status WHEN 'CHARGED' THEN c.amount ELSE 0 END
 	FROM point.charges c;
+
+-- From each beginning of doubt to its end, in seconds.
+CREATE TEMP TABLE doubt AS
+	SELECT e.key AS id, e.type AS what, extract(epoch FROM e.ends - e.at) AS seconds
+	FROM (SELECT a.key, a.type, a.at, lead(a.at) OVER (PARTITION BY a.key ORDER BY a.event_id) AS ends
+		FROM (SELECT event_id, key, type, at FROM platform.events UNION ALL SELECT event_id, key, type, at FROM platform.outbox) a
+		WHERE a.type LIKE 'Payment%') e
+	WHERE e.type IN ('PaymentPending', 'PaymentRefundPending')
+UNION ALL
+	SELECT c.charge_id, 'CHARGING', extract(epoch FROM c.settled_at - c.created_at) FROM point.charges c;
 
 -- The last definite answer to each key. A 202 is none.
 CREATE TEMP TABLE told AS
@@ -33,11 +43,11 @@ CREATE TEMP TABLE told AS
 	ORDER BY c.person, c.kind, c.key, c.answered_us DESC;
 
 	SELECT 'the books differ', format('%s %s of %s is %s and keeps %s; the provider: %s, captured %s, refunded %s',
-	    coalesce(o.what, 'order'), coalesce(o.order_id, b.order_id), o.amount, coalesce(o.status, 'unknown here'), o.kept,
+	    coalesce(o.what, 'payment key'), coalesce(o.id::text, b.payment_key), o.amount, coalesce(o.status, 'unknown here'), o.kept,
 	    coalesce(b.status, 'unknown there'), b.captured, b.refunded)
-	FROM ours o FULL JOIN provider b ON b.order_id = o.order_id
+	FROM ours o FULL JOIN provider b ON b.payment_key = o.payment_key
 	WHERE coalesce(o.kept, 0) <> coalesce(b.captured, 0) - coalesce(b.refunded, 0)
-	   OR o.order_id IS NULL
+	   OR o.order_id IS NULL OR b.order_id <> o.order_id
 	   OR b.captured NOT IN (0, o.amount) OR b.refunded > b.captured
 	   OR (o.status = 'REFUNDED' AND b.captured IS NULL)
 UNION ALL
@@ -45,8 +55,11 @@ UNION ALL
 	FROM point.charges c LEFT JOIN point.entries e ON e.operation_id = c.charge_id AND e.type = 'CHARGE'
 	WHERE coalesce(e.amount, 0) <> CASE c.status WHEN 'CHARGED' THEN c.amount ELSE 0 END
 UNION ALL
-	SELECT 'still uncertain', format('%s %s is %s', o.what, o.order_id, o.status)
+	SELECT 'still uncertain', format('%s %s is %s', o.what, o.id, o.status)
 	FROM ours o WHERE o.status IN ('PENDING', 'REFUND_PENDING', 'CHARGING')
+UNION ALL
+	SELECT 'uncertain for too long', format('%s of %s: %s s', d.what, d.id, round(d.seconds, 1))
+	FROM doubt d WHERE d.seconds > :longest
 UNION ALL
 	SELECT 'invariants', format('%s: %s', i.name, i.detail) FROM platform.invariants i
 UNION ALL
@@ -61,7 +74,9 @@ UNION ALL
 	    coalesce(p.status, 'not there'))
 	FROM told t LEFT JOIN payment.payments p ON p.payment_id = t.payment
 	WHERE t.kind = 'pay' AND (t.status = 201 AND coalesce(p.status, '') NOT IN ('APPROVED', 'REFUNDED')
-	   OR t.status = 402 AND coalesce(p.status, '') <> 'FAILED')
+	   OR t.status = 402 AND coalesce(p.status, '') <> 'FAILED'
+	   -- The hold was over, or another's by then: nothing was taken, or it went back.
+	   OR t.status IN (409, 410) AND t.payment IS NOT NULL AND coalesce(p.status, '') NOT IN ('FAILED', 'REFUNDED'))
 UNION ALL
 	SELECT 'told and not so', format('charge by %s: %s, the ledger has no %s', t.person, t.status, t.body ->> 'chargeId')
 	FROM told t WHERE t.kind = 'charge' AND t.status = 201 AND NOT EXISTS (

@@ -26,6 +26,7 @@ enum end { KEEP, GIVE_BACK, GIVE_BACK_THRICE };
 struct purchase {
 	unsigned	number;		/* of this buyer, from 1; 0: none yet */
 	bool		by_card;
+	bool		hasty;		/* tries to pay with points that are not there yet */
 	enum way	way;
 	enum end	end;
 	bool		patient;	/* asks again while it is PENDING; the others leave it to the system */
@@ -80,6 +81,7 @@ plan(struct person *person)
 	memset(purchase, 0, sizeof(*purchase));
 	purchase->number = number;
 	purchase->by_card = chance % 100 < 65;
+	purchase->hasty = (chance >> 48) % 100 < 25;
 	purchase->way = way < 55 ? ONCE : way < 70 ? SAME_AGAIN : way < 80 ? TWO_CARDS : way < 94 ? WITH_CANCEL : LAST_MOMENT;
 	purchase->end = end < 40 ? KEEP : end < 80 ? GIVE_BACK : GIVE_BACK_THRICE;
 	purchase->patient = (chance >> 40) % 100 < 75;
@@ -254,7 +256,7 @@ held(struct person *person)
 	person->amount = number_of(call->json, "totalAmount");
 	person->expires_us = time_of(text_of(call, "expiresAt"));
 	person->attempts = 0;
-	person->step = purchase->by_card || person->balance >= person->amount ? PAYING : SHORT;
+	person->step = purchase->by_card || purchase->hasty || person->balance >= person->amount ? PAYING : SHORT;
 	/* So late that a confirm may just be sent, or just not any more. */
 	if (purchase->way == LAST_MOMENT)
 		person->due_us = person->expires_us - 4000 * MS + dice(person, 3000) * MS;

@@ -39,6 +39,7 @@ static const char *const	notice_names[] = { "once", "twice", "late", "early" };
 static struct fate	*fates[BUCKETS];
 static uint64_t		 seed;
 static unsigned		 percent;
+static unsigned		 happened[CUT_AFTER + 1], noticed[NOTICE_EARLY + 1];
 
 static uint64_t
 mix(uint64_t value)
@@ -168,8 +169,8 @@ manner_by_chance(const char *key, enum operation operation, unsigned asked)
 	return (manner);
 }
 
-struct manner
-manner_of(const char *payment_key, enum operation operation)
+static struct manner
+manner_chosen(const char *payment_key, enum operation operation)
 {
 	struct fate	*fate = fate_of(payment_key);
 	struct manner	 manner;
@@ -185,8 +186,17 @@ manner_of(const char *payment_key, enum operation operation)
 	return (manner);
 }
 
-enum notice
-notice_of(const char *payment_key)
+struct manner
+manner_of(const char *payment_key, enum operation operation)
+{
+	struct manner	manner = manner_chosen(payment_key, operation);
+
+	happened[manner.behaviour]++;
+	return (manner);
+}
+
+static enum notice
+notice_chosen(const char *payment_key)
 {
 	static const char	 webhook[] = TEXT_PREFIX "webhook_";
 	struct fate		*fate = fate_of(payment_key);
@@ -204,6 +214,27 @@ notice_of(const char *payment_key)
 	}
 	chance = mix(seed ^ mix(hash(payment_key) + 7));
 	return (chance % 100 < percent ? (enum notice)(1 + mix(chance) % 3) : NOTICE_ONCE);
+}
+
+enum notice
+notice_of(const char *payment_key)
+{
+	enum notice	notice = notice_chosen(payment_key);
+
+	noticed[notice]++;
+	return (notice);
+}
+
+void
+behaviour_counts(struct ct_buf *buf)
+{
+	size_t	i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		ct_buf_printf(buf, "%s\"%s\":%u", i == 0 ? "{" : ",", names[i].name, happened[names[i].behaviour]);
+	for (i = NOTICE_TWICE; i <= NOTICE_EARLY; i++)
+		ct_buf_printf(buf, ",\"%s\":%u", notice_names[i], noticed[i]);
+	ct_buf_puts(buf, "}");
 }
 
 bool

@@ -71,8 +71,10 @@ control_books(struct ct_request *request)
 
 	ct_buf_init(&buf, BOOKS_MAX);
 	webhook_counts(&sent, &delivered, &waiting);
-	ct_buf_printf(&buf, "{\"webhooks\":{\"sent\":%u,\"delivered\":%u,\"waiting\":%u},\"orders\":[", sent, delivered,
+	ct_buf_printf(&buf, "{\"webhooks\":{\"sent\":%u,\"delivered\":%u,\"waiting\":%u},\"faults\":", sent, delivered,
 	    waiting);
+	behaviour_counts(&buf);
+	ct_buf_puts(&buf, ",\"orders\":[");
 	for (payment = payments_first(); payment != NULL; payment = payment->next) {
 		captured = payment->status == IN_PROGRESS || payment->status == ABORTED ? 0 : payment->total;
 		ct_buf_printf(&buf, "{\"orderId\":\"%s\",\"paymentKey\":\"%s\",\"status\":\"%s\",\"captured\":%" PRId64

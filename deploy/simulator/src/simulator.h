@@ -145,6 +145,9 @@ bool		 behaviour_order(const char *payment_key, enum operation operation, const 
 bool		 notice_order(const char *payment_key, const char *text);
 void		 behaviour_seed(uint64_t seed, unsigned percent);
 
+/* Adds {"decline": 3, ..., "early": 1}: how often each has happened since this process began. */
+void		 behaviour_counts(struct ct_buf *buf);
+
 /* --- webhook.c --- */
 
 void		 webhook_configure(void);
