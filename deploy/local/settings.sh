@@ -133,6 +133,7 @@ check_settings() {
 	check_number QUEUE_TICK_MS 10 5000
 	check_number HOLD_TTL_SECONDS 1 86400
 	check_number SWEEP_INTERVAL_MS 50 600000
+	check_number EVENTS_KEEP_SECONDS 1 31536000
 	check_number EVENTS_KEEP 1000 100000000
 	check_number PAYMENT_MAX_ATTEMPTS 1 100
 	check_choice CHARGE_FUNDING trusted card

@@ -18,7 +18,7 @@ for (const [entry, fields] of JSON.parse(readFileSync(0, 'utf8'))) {
 	for (let i = 0; i < fields.length; i += 2)
 		event[fields[i]] = fields[i] === 'data' ? JSON.parse(fields[i + 1]) : fields[i + 1];
 	seen.add(event.type);
-	if (Object.keys(event).join(' ') !== 'id type key at data' || !validate(event)) {
+	if (Object.keys(event).join(' ') !== 'id type key at data after' || !validate(event)) {
 		if (++wrong <= 5)
 			console.log(`entry ${entry}: ${JSON.stringify(event)}\n  ${JSON.stringify(validate.errors)}`);
 	}

@@ -40,7 +40,7 @@ void	admin_patch_schedule(struct ct_request *);
 void	sweeper_configure(void);
 void	sweeper_start(void);
 
-/* relay.c: moves events from the outbox to the Redis stream; EVENTS_KEEP. One worker at a time does. */
+/* relay.c: moves events from the outbox to the Redis stream; EVENTS_KEEP_SECONDS, EVENTS_KEEP. One worker at a time does. */
 void	relay_configure(void);
 void	relay_start(void);
 

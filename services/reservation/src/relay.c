@@ -46,24 +46,30 @@ static const struct ct_pg_statement relay_lost = {
 };
 
 /*
- * KEYS: the stream. ARGV: its newest entry as far as is known, or ''; about how
- * many entries to keep; what relay_next said. Answers the id of the newest entry, or
- * LOST if the stream does not reach as far as it should.
+ * KEYS: the stream. ARGV: its newest entry as far as is known, or ''; for how many
+ * seconds to keep entries, about, and how many at most; what relay_next said. Answers
+ * the id of the newest entry, or LOST if the stream does not reach as far as it
+ * should. Each entry names the one before it, so that a reader sees what it missed.
  */
 static const char append_script[] =
     "local known = ARGV[1]\n"
+    "local top = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]\n"
     "if known ~= '' then\n"
-    "  local top = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]\n"
     "  if not top then return 'LOST' end\n"
     "  local tm, ts = top[1]:match('(%d+)-(%d+)')\n"
     "  local km, ks = known:match('(%d+)-(%d+)')\n"
     "  tm, ts, km, ks = tonumber(tm), tonumber(ts), tonumber(km), tonumber(ks)\n"
     "  if tm < km or tm == km and ts < ks then return 'LOST' end\n"
-    "  known = top[1]\n"
     "end\n"
-    "for _, e in ipairs(cjson.decode(ARGV[3]).events) do\n"
-    "  known = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*',\n"
-    "    'id', e.id, 'type', e.type, 'key', e.key, 'at', e.at, 'data', e.data)\n"
+    "known = top and top[1] or '0-0'\n"
+    "local events = cjson.decode(ARGV[4]).events\n"
+    "for _, e in ipairs(events) do\n"
+    "  known = redis.call('XADD', KEYS[1], '*',\n"
+    "    'id', e.id, 'type', e.type, 'key', e.key, 'at', e.at, 'data', e.data, 'after', known)\n"
+    "end\n"
+    "if #events > 0 then\n"
+    "  redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', (redis.call('TIME')[1] - ARGV[2]) * 1000))\n"
+    "  redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[3])\n"
     "end\n"
     "return known\n";
 
@@ -75,6 +81,7 @@ static struct {
 } metrics;
 
 static char	 holder[CT_UUID_TEXT];
+static char	 keep_seconds[CT_NUMBER_TEXT];
 static char	 keep[CT_NUMBER_TEXT];
 static bool	 running;
 static bool	 leading;
@@ -167,9 +174,9 @@ relay_appended(const redisReply *reply, void *arg)
 static void
 relay_append(const char *known, const char *events)
 {
-	const char	*argv[] = { "EVAL", append_script, "1", "events", known, keep, events };
+	const char	*argv[] = { "EVAL", append_script, "1", "events", known, keep_seconds, keep, events };
 
-	ct_redis_call(ct_service_redis, 7, argv, NULL, relay_appended, NULL);
+	ct_redis_call(ct_service_redis, 8, argv, NULL, relay_appended, NULL);
 }
 
 static void
@@ -234,7 +241,8 @@ relay_look(void *arg)
 void
 relay_configure(void)
 {
-	ct_number(ct_config_number("EVENTS_KEEP", 1000, 100000000, 100000), keep);
+	ct_number(ct_config_number("EVENTS_KEEP_SECONDS", 1, 31536000, 3600), keep_seconds);
+	ct_number(ct_config_number("EVENTS_KEEP", 1000, 100000000, 1000000), keep);
 	metrics.backlog = ct_metric_gauge("events_backlog", "",
 	    "Events not in the stream yet, counted up to 10000, by the worker that relays");
 	metrics.lag = ct_metric_gauge("events_lag_milliseconds", "", "Age of the oldest of them");
