@@ -119,7 +119,7 @@ ct_card_read_key(struct ct_request *request, bool required)
 		ct_note_invalid(request, "card", "must be an object with the paymentKey that the card provider gave");
 		return (NULL);
 	}
-	if (!ct_body_text(request, card, "paymentKey", 200, required, &payment_key) || payment_key == NULL)
+	if (!ct_body_text(request, card, "paymentKey", 200, true, &payment_key))
 		return (NULL);
 	if (ct_card_key_valid(payment_key))
 		return (payment_key);

@@ -673,7 +673,8 @@ Test(card, what_nobody_reads_makes_no_other_request)
 	check_problem(reply, 400, "INVALID_REQUEST");
 	reply = pay_with(&user, nobody, "POINT", "{\"paymentKey\":7}", key_new());
 	check_problem(reply, 400, "INVALID_REQUEST");
-	check_status(pay_with(&user, nobody, "POINT", "{}", key_new()), 404);
+	reply = pay_with(&user, nobody, "POINT", "{}", key_new());
+	check_problem(reply, 400, "INVALID_REQUEST");
 	reply = pay_with(&user, nobody, "CARD", "{}", key_new());
 	check_problem(reply, 400, "INVALID_REQUEST");
 }
@@ -1006,6 +1007,34 @@ Test(card, charges_are_paid_by_card_where_funding_says_so, .init = by_card_start
 	wait_for(is(wallet(&user), "ACTIVE 6000"), CERTAIN_SECONDS);
 	cr_assert_eq(waitpid(slow, &status, 0), slow);
 	cr_assert_eq(status, 0);
+}
+
+/* What the provider does not know of for half an hour has failed; should it be captured after all, it goes back. */
+Test(card, a_charge_that_never_arrives_is_given_up, .init = by_card_start, .fini = by_card_stop, .timeout = 120)
+{
+	struct user	 user = user_new();
+	struct call	 call;
+	struct reply	 reply;
+	char		*card = card_new();
+	const char	*lines[] = { provider_authorization(), NULL };
+
+	provider_does(card, "confirm", "500_before", 1000);
+	call = charge_call(&user, 4000, card, key_new());
+	check_status(http(call), 202);
+	cr_assert_str_eq(wallet(&user), "CHARGING 0");
+	(void)sql(format("UPDATE point.charges SET created_at = created_at - interval '32 minutes' WHERE payment_key = '%s'", card));
+	reply = until_certain(call);
+	check_problem(reply, 402, "CARD_DECLINED");
+	cr_assert_str_eq(text_at(reply.json, "providerCode"), "EXPIRED");
+	cr_assert_str_eq(wallet(&user), "ACTIVE 0");
+
+	provider_does(card, "confirm", "delay:0", 1);
+	check_status(http((struct call){ .base = setting("CARD_PROVIDER_URL"), .path = "/v1/payments/confirm", .headers = lines,
+	    .body = format("{\"paymentKey\":\"%s\",\"orderId\":\"charge-%s\",\"amount\":4000}", card, call.key) }), 200);
+	check_status(webhook(card), 200);
+	wait_for(is(books(card), "4000-4000"), CERTAIN_SECONDS);
+	cr_assert_str_eq(wallet(&user), "ACTIVE 0");
+	cr_assert_eq(histories(&user), 0);
 }
 
 /* --- killed in the middle; runs alone, after the others ---------------------------------------------- */

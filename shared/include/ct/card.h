@@ -77,7 +77,7 @@ bool		 ct_card_key_valid(const char *payment_key);
 
 /*
  * The body's card.paymentKey, or NULL: there is none, or something is wrong with it,
- * which is then noted. `required`: none is wrong too. What is there is checked in any case.
+ * which is then noted. `required`: a body without `card` is wrong too.
  */
 const char	*ct_card_read_key(struct ct_request *request, bool required);
 
