@@ -113,7 +113,7 @@ SELECT results_eq($$SELECT r.rolname::text COLLATE "default", string_agg(p.prona
     'only the reservation service calls the platform itself, to relay events and to tidy');
 SELECT set_eq($$SELECT p.proname::text FROM pg_proc p WHERE p.pronamespace = 'platform'::regnamespace
 	AND has_function_privilege('point_owner', p.oid, 'EXECUTE')$$,
-    ARRAY['uuid_v7', 'rfc3339', 'cursor', 'ok', 'created', 'refuse', 'lock_user', 'idempotency_begin', 'idempotency_end', 'kept_answers'],
+    ARRAY['uuid_v7', 'rfc3339', 'cursor', 'ok', 'created', 'refuse', 'lock_user', 'idempotency_begin', 'idempotency_end', 'idempotency_settle', 'kept_answers'],
     'the owners call the helpers');
 SELECT is(has_schema_privilege('queue_service', s, 'CREATE'), false, 'a service makes nothing in ' || s)
 FROM unnest(ARRAY['platform', 'reservation', 'payment', 'point', 'queue', 'public']) s;

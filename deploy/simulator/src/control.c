@@ -78,8 +78,8 @@ control_books(struct ct_request *request)
 	for (payment = payments_first(); payment != NULL; payment = payment->next) {
 		captured = payment->status == IN_PROGRESS || payment->status == ABORTED ? 0 : payment->total;
 		ct_buf_printf(&buf, "{\"orderId\":\"%s\",\"paymentKey\":\"%s\",\"status\":\"%s\",\"captured\":%" PRId64
-		    ",\"refunded\":%" PRId64 ",\"requests\":{\"confirm\":%u,\"cancel\":%u,\"find\":%u},\"webhooks\":%u,\"idempotencyKeys\":{\"confirm\":", payment->order,
-		    payment->key, payment_status_name(payment->status), captured,
+		    ",\"refunded\":%" PRId64 ",\"requests\":{\"confirm\":%u,\"cancel\":%u,\"find\":%u},\"webhooks\":%u,"
+		    "\"idempotencyKeys\":{\"confirm\":", payment->order, payment->key, payment_status_name(payment->status), captured,
 		    captured == 0 ? 0 : payment->total - payment->balance, payment->confirm_requests,
 		    payment->cancel_requests, payment->find_requests, payment->webhooks);
 		ct_buf_json_string(&buf, payment->confirm_idempotency);

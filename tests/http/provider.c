@@ -1,0 +1,158 @@
+/* The tests of card payments: their words (provider.h). */
+#include <sys/wait.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#include "provider.h"
+
+bool
+is(const char *a, const char *b)
+{
+	return (strcmp(a, b) == 0);
+}
+
+char *
+card_new(void)
+{
+	char	text[UUID_TEXT];
+
+	uuid_new(text);
+	return (format("card-%s", text));
+}
+
+static struct reply
+provider(const char *path, const char *body)
+{
+	return (http((struct call){ .base = setting("CARD_PROVIDER_URL"), .path = path, .body = body }));
+}
+
+void
+provider_does(const char *card, const char *call, const char *what, int times)
+{
+	struct reply	reply;
+
+	reply = provider("/simulator/behaviours",
+	    format("{\"paymentKey\":\"%s\",\"%s\":\"%s\",\"times\":%d}", card, call, what, times));
+	cr_assert(reply.status >= 200 && reply.status < 300, "%ld %s", reply.status, reply.body);
+}
+
+void
+provider_knows(const char *card, const char *order, int64_t amount)
+{
+	check_status(provider("/simulator/payments", format("{\"paymentKey\":\"%s\",\"orderId\":\"%s\",\"amount\":%" PRId64 "}",
+	    card, order, amount)), 204);
+}
+
+const char *
+provider_authorization(void)
+{
+	char	*plain = format("%s:", read_file(setting("CARD_PROVIDER_SECRET_FILE"))), *text = calloc(1, 2 * strlen(plain) + 8);
+
+	(void)EVP_EncodeBlock((unsigned char *)text, (unsigned char *)plain, (int)strlen(plain));
+	return (format("Authorization: Basic %s", text));
+}
+
+const cJSON *
+entry_of(const char *card)
+{
+	struct reply	 reply = provider("/simulator/books", NULL);
+	const cJSON	*item, *found = NULL;
+
+	check_status(reply, 200);
+	cJSON_ArrayForEach(item, at(reply.json, "orders")) {
+		if (strcmp(text_at(item, "paymentKey"), card) == 0) {
+			cr_assert_null(found, "%s is in the books twice", card);
+			found = item;
+		}
+	}
+	return (found);
+}
+
+const char *
+books(const char *card)
+{
+	const cJSON	*entry = entry_of(card);
+	const char	*found = entry == NULL ? "nothing" :
+			    format("%" PRId64 "-%" PRId64, number_at(entry, "captured"), number_at(entry, "refunded"));
+
+	return (strcmp(found, "0-0") == 0 ? "nothing" : found);
+}
+
+struct call
+card_call(const struct user *user, const char *reservation, int64_t amount, const char *card, const char *key)
+{
+	return ((struct call){ .path = "/payments", .jwt = user->jwt, .key = key,
+	    .body = format("{\"reservationId\":\"%s\",\"amount\":%" PRId64 ",\"method\":\"CARD\","
+	    "\"card\":{\"paymentKey\":\"%s\"}}", reservation, amount, card) });
+}
+
+struct reply
+pay_by_card(const struct user *user, const char *reservation, int64_t amount, const char *card, const char *key)
+{
+	return (http(card_call(user, reservation, amount, card, key)));
+}
+
+struct reply
+until_certain(struct call call)
+{
+	struct reply	reply = http(call);
+
+	wait_for(reply.status != 202 || (reply = http(call)).status != 202, CERTAIN_SECONDS);
+	return (reply);
+}
+
+const char *
+payment_status(const struct user *user, const char *payment)
+{
+	struct reply	reply = http((struct call){ .path = format("/payments/%s", payment), .jwt = user->jwt });
+
+	check_status(reply, 200);
+	return (text_at(reply.json, "status"));
+}
+
+struct reply
+cancel(const struct user *user, const char *reservation)
+{
+	return (http((struct call){ .method = "POST", .path = format("/reservations/%s/cancel", reservation),
+	    .jwt = user->jwt }));
+}
+
+struct reply
+webhook(const char *card)
+{
+	return (http((struct call){ .path = "/payments/webhooks/toss", .body = format("{\"eventType\":\"PAYMENT_STATUS_CHANGED\","
+	    "\"data\":{\"orderId\":\"x\",\"paymentKey\":\"%s\",\"status\":\"DONE\",\"totalAmount\":1}}", card) }));
+}
+
+double
+metric(const char *base, const char *name)
+{
+	struct reply	 reply = http((struct call){ .base = base, .path = "/metrics" });
+	const char	*found;
+
+	check_status(reply, 200);
+	found = strstr(reply.body, format("\n%s ", name));
+	return (found == NULL ? 0 : strtod(found + strlen(name) + 2, NULL));
+}
+
+pid_t
+locked(const struct user *user, const char *seconds)
+{
+	const char	*lock = format("hashtextextended('user %s', 0)", user->id);
+	pid_t		 holder = fork();
+
+	cr_assert_neq(holder, -1);
+	if (holder == 0) {
+		(void)sql(format("SELECT pg_advisory_xact_lock(%s), pg_sleep(%s)", lock, seconds));
+		_exit(0);
+	}
+	wait_for(is(sql(format("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND "
+	    "(classid::bigint << 32 | objid::bigint) = %s", lock)), "1"), 10);
+	return (holder);
+}

@@ -1,0 +1,199 @@
+/* Charges that are paid by card, through a point service of its own. */
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "provider.h"
+
+static pid_t	by_card;
+static char	by_card_base[64];
+
+static void
+by_card_start(void)
+{
+	int	port = atoi(setting("POINT_PORT")) + 9;
+	int	turn = open(format("%s/point-by-card.turn", setting("RUN_DIR")), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	pid_t	parent = getpid();
+
+	/* There is one port, so one of these tests at a time: until its process ends. */
+	cr_assert(turn >= 0 && flock(turn, LOCK_EX) == 0);
+
+	(void)snprintf(by_card_base, sizeof(by_card_base), "http://127.0.0.1:%d", port);
+	by_card = fork();
+	cr_assert_geq(by_card, 0);
+	if (by_card == 0) {
+		/* However this test ends, it ends too. */
+		if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent)
+			(void)execl("tests/http/point-by-card", "point-by-card", format("%d", port), (char *)NULL);
+		_exit(1);
+	}
+	wait_for(http((struct call){ .base = by_card_base, .path = "/readyz" }).status == 200, 20);
+}
+
+static void
+by_card_stop(void)
+{
+	(void)kill(by_card, SIGTERM);
+	(void)waitpid(by_card, NULL, 0);
+}
+
+static struct call
+charge_call(const struct user *user, int64_t amount, const char *card, const char *key)
+{
+	return ((struct call){ .base = by_card_base, .path = "/points/charge", .jwt = user->jwt, .key = key,
+	    .body = format("{\"amount\":%" PRId64 ",\"card\":{\"paymentKey\":\"%s\"}}", amount, card) });
+}
+
+static const char *
+wallet(const struct user *user)
+{
+	struct reply	reply = http((struct call){ .path = "/points", .jwt = user->jwt });
+
+	check_status(reply, 200);
+	return (format("%s %" PRId64, text_at(reply.json, "status"), number_at(reply.json, "balance")));
+}
+
+static int
+histories(const struct user *user)
+{
+	struct reply	reply = http((struct call){ .path = "/points/histories", .jwt = user->jwt });
+
+	check_status(reply, 200);
+	return (length_at(reply.json, "items"));
+}
+
+Test(card, charges_are_paid_by_card_where_funding_says_so, .init = by_card_start, .fini = by_card_stop, .timeout = 180)
+{
+	static const char *const	faults[] = { "timeout_before", "timeout_after", "500_after", "malformed" };
+	enum { FAULTS = sizeof(faults) / sizeof(faults[0]) };
+	struct user	 user = user_new(), users[FAULTS];
+	struct call	 call, calls[FAULTS];
+	struct reply	 reply, again, replies[FAULTS];
+	char		*card = card_new(), *credited = card, *charges[FAULTS], *cards[FAULTS];
+	const char	*certain = "card_certainty_seconds_count{what=\"charge\"}";
+	double		 before = metric(by_card_base, certain) + metric(direct("point"), certain);
+	pid_t		 slow;
+	int		 i, status;
+
+	reply = http((struct call){ .base = by_card_base, .path = "/points/charge", .jwt = user.jwt, .key = key_new(),
+	    .body = "{\"amount\":5000}" });
+	check_problem(reply, 400, "INVALID_REQUEST");
+
+	call = charge_call(&user, 5000, card, key_new());
+	reply = http(call);
+	check_status(reply, 201);
+	cr_assert_str_eq(text_at(reply.json, "status"), "CHARGED");
+	cr_assert_eq(number_at(reply.json, "balance"), 5000);
+	cr_assert_str_eq(text_at(reply.json, "history.type"), "CHARGE");
+	cr_assert_str_eq(books(card), "5000-0");
+	cr_assert_str_eq(text_at(entry_of(card), "orderId"), format("charge-%s", call.key));
+	cr_assert_str_eq(text_at(entry_of(card), "idempotencyKeys.confirm"), format("confirm-%s", text_at(reply.json, "chargeId")));
+	again = http(call);
+	cr_assert_str_eq(again.body, reply.body);
+	cr_assert_str_eq(header(&again, "Idempotent-Replayed"), "true");
+
+	card = card_new();
+	provider_does(card, "confirm", "decline:REJECT_CARD_COMPANY", 1);
+	call = charge_call(&user, 6000, card, key_new());
+	reply = http(call);
+	check_problem(reply, 402, "CARD_DECLINED");
+	cr_assert_str_eq(text_at(reply.json, "providerCode"), "REJECT_CARD_COMPANY");
+	cr_assert_str_eq(http(call).body, reply.body);
+	cr_assert_str_eq(wallet(&user), "ACTIVE 5000");
+	cr_assert_eq(histories(&user), 1, "nothing is left of it in the history");
+
+	for (i = 0; i < FAULTS; i++) {
+		users[i] = user_new();
+		cards[i] = card_new();
+		provider_does(cards[i], "confirm", faults[i], 1);
+		calls[i] = charge_call(&users[i], 7000, cards[i], key_new());
+	}
+	http_all(calls, replies, FAULTS);
+	for (i = 0; i < FAULTS; i++) {
+		check_status(replies[i], 202);
+		cr_assert_str_eq(text_at(replies[i].json, "status"), "CHARGING");
+		charges[i] = strdup(text_at(replies[i].json, "chargeId"));
+	}
+	for (i = 0; i < FAULTS; i++) {
+		wait_for(is(wallet(&users[i]), "ACTIVE 7000"), CERTAIN_SECONDS);
+		cr_assert_str_eq(books(cards[i]), "7000-0", "%s", faults[i]);
+		again = http(calls[i]);
+		check_status(again, 201);
+		cr_assert_str_eq(text_at(again.json, "chargeId"), charges[i]);
+		cr_assert_eq(histories(&users[i]), 1);
+	}
+
+	wait_for(metric(by_card_base, certain) + metric(direct("point"), certain) >= before + 2 + FAULTS, 10);
+
+	/* What has been credited is credited to nobody again; nor is what has paid for something else. */
+	call = charge_call(&users[0], 5000, credited, key_new());
+	reply = http(call);
+	check_problem(reply, 402, "CARD_DECLINED");
+	cr_assert_str_eq(text_at(reply.json, "providerCode"), "ALREADY_PROCESSED_PAYMENT");
+	cr_assert_str_eq(wallet(&users[0]), "ACTIVE 7000");
+	card = card_new();
+	provider_knows(card, key_new(), 5000);
+	reply = until_certain(charge_call(&users[0], 5000, card, key_new()));
+	check_problem(reply, 402, "CARD_DECLINED");
+	cr_assert_str_eq(wallet(&users[0]), "ACTIVE 7000");
+
+	/* A webhook about a charge has it looked at, though nobody was to for an hour. */
+	card = card_new();
+	provider_does(card, "confirm", "500_after", 1);
+	provider_does(card, "webhook", "late", 1);
+	provider_does(card, "find", "500_before", 1000);
+	check_status(http(charge_call(&users[1], 3000, card, key_new())), 202);
+	wait_for(is(sql(format("WITH put_off AS (UPDATE point.charges SET due_at = now() + interval '1 hour', tries = 50 "
+	    "WHERE payment_key = '%s' AND leased_until IS NULL AND NOT nudged RETURNING 1) SELECT count(*) FROM put_off",
+	    card)), "1"), CERTAIN_SECONDS);
+	provider_does(card, "find", "delay:0", 1);
+	check_status(webhook(card), 200);
+	wait_for(is(wallet(&users[1]), "ACTIVE 10000"), CERTAIN_SECONDS);
+
+	/* While it is asked, the wallet says so. */
+	card = card_new();
+	provider_does(card, "confirm", "delay:1500", 1);
+	slow = fork();
+	if (slow == 0)
+		_exit(http(charge_call(&user, 1000, card, key_new())).status == 201 ? 0 : 1);
+	wait_for(is(wallet(&user), "CHARGING 5000"), 10);
+	wait_for(is(wallet(&user), "ACTIVE 6000"), CERTAIN_SECONDS);
+	cr_assert_eq(waitpid(slow, &status, 0), slow);
+	cr_assert_eq(status, 0);
+}
+
+/* What the provider does not know of for half an hour has failed; should it be captured after all, it goes back. */
+Test(card, a_charge_that_never_arrives_is_given_up, .init = by_card_start, .fini = by_card_stop, .timeout = 120)
+{
+	struct user	 user = user_new();
+	struct call	 call;
+	struct reply	 reply;
+	char		*card = card_new();
+	const char	*lines[] = { provider_authorization(), NULL };
+
+	provider_does(card, "confirm", "500_before", 1000);
+	call = charge_call(&user, 4000, card, key_new());
+	check_status(http(call), 202);
+	cr_assert_str_eq(wallet(&user), "CHARGING 0");
+	(void)sql(format("UPDATE point.charges SET created_at = created_at - interval '32 minutes' WHERE payment_key = '%s'", card));
+	reply = until_certain(call);
+	check_problem(reply, 402, "CARD_DECLINED");
+	cr_assert_str_eq(text_at(reply.json, "providerCode"), "EXPIRED");
+	cr_assert_str_eq(wallet(&user), "ACTIVE 0");
+
+	provider_does(card, "confirm", "delay:0", 1);
+	check_status(http((struct call){ .base = setting("CARD_PROVIDER_URL"), .path = "/v1/payments/confirm", .headers = lines,
+	    .body = format("{\"paymentKey\":\"%s\",\"orderId\":\"charge-%s\",\"amount\":4000}", card, call.key) }), 200);
+	check_status(webhook(card), 200);
+	wait_for(is(books(card), "4000-4000"), CERTAIN_SECONDS);
+	cr_assert_str_eq(wallet(&user), "ACTIVE 0");
+	cr_assert_eq(histories(&user), 0);
+}

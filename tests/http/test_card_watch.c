@@ -1,0 +1,205 @@
+/* Card payments at the edges: what a request may be, how many are taken, and what is measured, logged and told of them. */
+#include <sys/wait.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "provider.h"
+
+Test(card, the_key_is_what_the_provider_gave)
+{
+	struct user	 user = user_new();
+	char		 nobody[UUID_TEXT];
+	struct reply	 reply;
+
+	uuid_new(nobody);
+	reply = pay_by_card(&user, nobody, 1000, "../confirm", key_new());
+	check_problem(reply, 400, "INVALID_REQUEST");
+	reply = pay_by_card(&user, nobody, 1000, card_new(), key_new());
+	check_problem(reply, 404, "RESERVATION_NOT_FOUND");
+}
+
+/* A payment with `card` as it is given, or without one. */
+static struct reply
+pay_with(const struct user *user, const char *reservation, const char *method, const char *card, const char *key)
+{
+	return (http((struct call){ .path = "/payments", .jwt = user->jwt, .key = key,
+	    .body = format("{\"reservationId\":\"%s\",\"amount\":1000,\"method\":\"%s\"%s%s}", reservation, method,
+	    card == NULL ? "" : ",\"card\":", card == NULL ? "" : card) }));
+}
+
+Test(card, what_nobody_reads_makes_no_other_request)
+{
+	struct user	 user = user_new();
+	char		 nobody[UUID_TEXT], *key = key_new();
+	struct reply	 reply;
+
+	uuid_new(nobody);
+	check_status(pay_with(&user, nobody, "CARD", "{\"paymentKey\":\"k\",\"issuer\":1}", key), 404);
+	reply = pay_with(&user, nobody, "CARD", "{\"issuer\":2,\"paymentKey\":\"k\"}", key);
+	check_problem(reply, 404, "RESERVATION_NOT_FOUND");
+	cr_assert_str_eq(header(&reply, "Idempotent-Replayed"), "true");
+	reply = pay_with(&user, nobody, "CARD", "{\"paymentKey\":\"l\"}", key);
+	check_problem(reply, 422, "IDEMPOTENCY_KEY_REUSED");
+
+	key = key_new();
+	check_status(pay_with(&user, nobody, "POINT", "{\"paymentKey\":\"k\"}", key), 404);
+	reply = pay_with(&user, nobody, "POINT", NULL, key);
+	cr_assert_str_eq(header(&reply, "Idempotent-Replayed"), "true");
+	reply = pay_with(&user, nobody, "POINT", "7", key_new());
+	check_problem(reply, 400, "INVALID_REQUEST");
+	reply = pay_with(&user, nobody, "POINT", "{\"paymentKey\":7}", key_new());
+	check_problem(reply, 400, "INVALID_REQUEST");
+	reply = pay_with(&user, nobody, "POINT", "{}", key_new());
+	check_problem(reply, 400, "INVALID_REQUEST");
+	reply = pay_with(&user, nobody, "CARD", "{}", key_new());
+	check_problem(reply, 400, "INVALID_REQUEST");
+}
+
+/* Card payments are counted from the moment they come in, not from that in which the provider is asked. */
+Test(card, more_card_payments_than_a_worker_takes_are_shed, .timeout = 60)
+{
+	enum { CALLS = 540, TAKEN = 500 };
+	static struct call	 calls[CALLS];
+	static struct reply	 replies[CALLS];
+	struct user		 user = user_new();
+	char			 nobody[UUID_TEXT];
+	pid_t			 holder;
+	int			 i, shed = 0;
+
+	uuid_new(nobody);
+	for (i = 0; i < CALLS; i++) {
+		calls[i] = card_call(&user, nobody, 1000, card_new(), key_new());
+		calls[i].base = direct("payment");
+	}
+	holder = locked(&user, "1.9");
+	http_all(calls, replies, CALLS);
+	(void)waitpid(holder, NULL, 0);
+	for (i = 0; i < CALLS; i++)
+		shed += replies[i].status == 503 && strstr(replies[i].body, "Too many card payments") != NULL;
+	cr_assert_geq(shed, CALLS - TAKEN, "%d", shed);
+	/* And they are taken again. */
+	check_status(http(calls[0]), 404);
+}
+
+Test(card, certainty_is_measured, .timeout = 60)
+{
+	static const char	paid[] = "card_certainty_seconds_count{what=\"payment\"}";
+	static const char	refunded[] = "card_certainty_seconds_count{what=\"refund\"}";
+	static const char	seconds[] = "card_certainty_seconds_sum{what=\"payment\"}";
+	struct schedule		schedule = schedule_new(1, 2);
+	struct user		user = user_new();
+	struct reply		reply;
+	char			*reservation, *card = card_new(), *payment;
+	double			before, before_refunded, before_seconds;
+	int64_t			amount;
+
+	before = metric(direct("payment"), paid);
+	before_refunded = metric(direct("payment"), refunded);
+	reservation = held(&user, &schedule, 0, 1, &amount);
+	reply = pay_by_card(&user, reservation, amount, card, key_new());
+	check_status(reply, 201);
+	payment = strdup(text_at(reply.json, "paymentId"));
+	wait_for(metric(direct("payment"), paid) >= before + 1, 10);
+	check_status(cancel(&user, reservation), 200);
+	wait_for(is(payment_status(&user, payment), "REFUNDED"), CERTAIN_SECONDS);
+	wait_for(metric(direct("payment"), refunded) >= before_refunded + 1, 10);
+
+	/* What the resolver finds out counts too, with all the time it took. */
+	reservation = held(&user, &schedule, 1, 1, &amount);
+	card = card_new();
+	provider_does(card, "confirm", "timeout_after", 1);
+	before = metric(direct("payment"), paid);
+	before_seconds = metric(direct("payment"), seconds);
+	reply = until_certain(card_call(&user, reservation, amount, card, key_new()));
+	check_status(reply, 201);
+	wait_for(metric(direct("payment"), paid) >= before + 1, 10);
+	wait_for(metric(direct("payment"), seconds) >= before_seconds + (double)atoi(setting("CARD_PROVIDER_TIMEOUT_MS")) / 1000, 10);
+}
+
+/* Every program's log, PostgreSQL's with what it says of slow statements among them. */
+Test(card, neither_the_secret_nor_a_payment_key_is_in_a_log, .timeout = 60)
+{
+	static const char *const	logs[] = { "access", "gateway-error", "payment-0", "point-0", "postgres", "redis",
+	    "reservation-0", "toss" };
+	struct schedule			 schedule = schedule_new(1, 1);
+	struct user			 user = user_new();
+	char				*reservation;
+	int64_t				 amount;
+	pid_t				 holder;
+	size_t				 i;
+
+	reservation = held(&user, &schedule, 0, 1, &amount);
+	holder = locked(&user, "1.5");
+	check_status(pay_by_card(&user, reservation, amount, card_new(), key_new()), 201);
+	(void)waitpid(holder, NULL, 0);
+	for (i = 0; i < sizeof(logs) / sizeof(logs[0]); i++)
+		cr_assert_eq(system(format("test -f '%s/log/%s.log'", setting("RUN_DIR"), logs[i])), 0, "there is no %s.log", logs[i]);
+	wait_for(system(format("grep -q 'duration: .*payment.begin_card' '%s/log/postgres.log'", setting("RUN_DIR"))) == 0, 10);
+	cr_assert_eq(system(format("cd '%s/log' && ! grep -q -F -e \"$(cat '%s')\" -e \"$(printf '%%s:' \"$(cat '%s')\" | base64 -w 0)\" "
+	    "-e 'card-' *.log", setting("RUN_DIR"), setting("CARD_PROVIDER_SECRET_FILE"), setting("CARD_PROVIDER_SECRET_FILE"))), 0,
+	    "a secret or a card's key is in a log");
+}
+
+/* The line of a story that holds `part`, NULL if none does. */
+static const char *
+line_of(const char *story, const char *part)
+{
+	const char	*found = strstr(story, part), *begin = found;
+
+	if (found == NULL)
+		return (NULL);
+	while (begin > story && begin[-1] != '\n')
+		begin--;
+	return (format("%.*s", (int)strcspn(begin, "\n"), begin));
+}
+
+static char *
+story_of(const char *reservation)
+{
+	FILE	*pipe = popen(format("deploy/local/story %s", reservation), "r");
+	char	*text = calloc(1, 65536);
+
+	cr_assert(pipe != NULL && text != NULL);
+	(void)fread(text, 1, 65535, pipe);
+	cr_assert_eq(pclose(pipe), 0, "%s", text);
+	return (text);
+}
+
+Test(card, the_story_of_a_card_purchase_is_told_in_order, .timeout = 120)
+{
+	static const char *const	steps[] = { "holds", "by CARD is begun", "failed: CARD_DECLINED (ABORTED)", "by CARD is begun",
+	    "approved", "CANCELLED after 1 failed payments", "refunded: ", "the reservation is CANCELLED" };
+	static const char *const	events[] = { "PaymentPending", "PaymentFailed", "PaymentPending", "PaymentApproved",
+	    "PaymentRefundPending", "PaymentRefunded" };
+	struct schedule			 schedule = schedule_new(1, 1);
+	struct user			 user = user_new();
+	struct reply			 reply;
+	char				*reservation, *card = card_new(), *payment, *story;
+	const char			*at, *failed, *event;
+	int64_t				 amount;
+	size_t				 i;
+
+	reservation = held(&user, &schedule, 0, 1, &amount);
+	provider_does(card, "confirm", "decline:UNAPPROVED_ORDER_ID", 1);
+	reply = until_certain(card_call(&user, reservation, amount, card, key_new()));
+	check_problem(reply, 402, "CARD_DECLINED");
+	reply = pay_by_card(&user, reservation, amount, card_new(), key_new());
+	check_status(reply, 201);
+	payment = strdup(text_at(reply.json, "paymentId"));
+	check_status(cancel(&user, reservation), 200);
+	wait_for(is(payment_status(&user, payment), "REFUNDED"), CERTAIN_SECONDS);
+
+	story = story_of(reservation);
+	for (i = 0, at = story; i < sizeof(steps) / sizeof(steps[0]); i++, at++)
+		cr_assert_not_null(at = strstr(at, steps[i]), "'%s' is not in its place in\n%s", steps[i], story);
+	for (i = 0, at = story; i < sizeof(events) / sizeof(events[0]); i++, at++)
+		cr_assert_not_null(at = strstr(at, events[i]), "'%s' is not in its place in\n%s", events[i], story);
+	/* When it failed, not when it was begun. */
+	failed = line_of(story, "failed: CARD_DECLINED");
+	event = line_of(story, "PaymentFailed");
+	cr_assert_arr_eq(failed, event, 24, "%s\n%s", failed, event);
+}
