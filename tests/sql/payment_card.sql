@@ -55,7 +55,7 @@ SELECT is(:'hurt_before'::text, 'none', 'nothing is hurt to begin with');
 SELECT pg_temp.held(:'ann', 'V-A-1') AS a \gset
 INSERT INTO said SELECT 'begun', pg_temp.begin(:'ann', :'a', 'a1');
 SELECT is((r).outcome, 'BEGUN', 'a card payment is begun') FROM said WHERE name = 'begun';
-SELECT is((r).body::json ->> 'paymentId', pg_temp.of(:'a')::text, 'with an id') FROM said WHERE name = 'begun';
+SELECT is((r).body, format('{"paymentId":"%s","orderId":"%s"}', pg_temp.of(:'a'), :'a'), 'with an id, and the reservation as the order') FROM said WHERE name = 'begun';
 SELECT is(pg_temp.work(:'a'), 'PENDING, due later, leased, tries 0', 'it is PENDING, leased to who began it');
 SELECT is(reservation.status_of(:'a'), 'HOLD', 'its reservation is held');
 SELECT is(payment.for_reservation(:'a') ->> 'status', 'PENDING', 'and shown with it');

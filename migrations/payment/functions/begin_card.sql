@@ -2,7 +2,7 @@
 -- request_hash, timeout_ms, request_id): the first half of a card payment. Once
 -- this has committed, and not before, the provider may be asked to confirm;
 -- what it says goes to payment.settle_card. timeout_ms is how long that may take.
---   BEGUN                     {paymentId}: PENDING is on record, ask the provider
+--   BEGUN                     {paymentId, orderId}: PENDING is on record, ask the provider
 --   ACCEPTED                  the Payment, PENDING: this key began it, and its outcome
 --                             is not known yet; it will be looked at soon
 --   IDEMPOTENCY_KEY_IN_USE    the first request with this key is asking right now
@@ -76,7 +76,7 @@ BEGIN
 	    asked_at, sent_at, due_at, leased_until)
 	VALUES (v_payment.payment_id, p_payment_key, p_idempotency_key, p_request_hash, p_request_id,
 	    v_now, v_now, v_lease, v_lease);
-	RETURN platform.refuse('BEGUN', concat('{"paymentId":"', v_payment.payment_id, '"}'), p_request_id);
+	RETURN platform.refuse('BEGUN', concat('{"paymentId":"', v_payment.payment_id, '","orderId":"', p_reservation, '"}'), p_request_id);
 END
 $$;
 GRANT EXECUTE ON FUNCTION payment.begin_card(uuid, uuid, bigint, text, text, text, int, text) TO payment_service;

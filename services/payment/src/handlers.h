@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "ct/pg.h"
 #include "ct/request.h"
 
 /* pay.c; pay_configure reads PAYMENT_MAX_ATTEMPTS in the parent. */
@@ -13,16 +14,11 @@ void	pay(struct ct_request *);
 
 /*
  * pay_card.c: the card path of POST /payments, which has checked the request.
- * Strings live as long as the request. pay_card_start: one a worker.
+ * Strings live as long as the request. pay_card_settle is the resolver's too.
  */
-struct card_order {
-	const char	*reservation;
-	int64_t		 amount;
-	const char	*payment_key;
-	const char	*request_hash;
-};
-void	pay_card_start(void);
-void	pay_card(struct ct_request *, const struct card_order *order);
+extern const struct ct_pg_statement	pay_card_settle;
+void	pay_card(struct ct_request *, const char *reservation, int64_t amount, const char *payment_key,
+	    const char *request_hash);
 
 /* payments.c */
 void	payments_list(struct ct_request *);

@@ -54,8 +54,7 @@ pay(struct ct_request *request)
 
 	ct_request_hash("payments.pay", request->body, card ? by_card : by_points, hash);
 	if (card) {
-		pay_card(request, &(const struct card_order){ reservation, amount, payment_key,
-		    ct_printf(request, "%s", hash) });
+		pay_card(request, reservation, amount, payment_key, ct_printf(request, "%s", hash));
 		return;
 	}
 	ct_call_and_reply(request, &pay_by_points, (const char *const[]){

@@ -46,14 +46,6 @@ static const struct ct_pg_statement confirm_again = {
 	.write = true,
 };
 
-static const struct ct_pg_statement settle_card = {
-	.function = "payment.settle_card",
-	.args = "uuid, uuid, text, text, int",
-	.batch_max = 64,
-	.order_by = 0,
-	.write = true,
-};
-
 enum state { PENDING, REFUND_PENDING, FAILED };
 
 struct job {
@@ -121,7 +113,7 @@ settle(const struct ct_card_answer *answer, void *arg)
 {
 	struct job	*job = arg;
 
-	ct_pg_call(ct_service_pg, &settle_card, (const char *const[]){
+	ct_pg_call(ct_service_pg, &pay_card_settle, (const char *const[]){
 	    job->user, job->payment, ct_card_result_name(answer->result),
 	    answer->code[0] == '\0' ? NULL : answer->code, pay_max_attempts }, settled, job);
 }

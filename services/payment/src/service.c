@@ -1,5 +1,5 @@
 /* The payment service: its table of routes and its settings; each endpoint has a file. */
-#include "ct/card.h"
+#include "ct/card_request.h"
 #include "ct/service.h"
 #include "handlers.h"
 
@@ -25,7 +25,7 @@ start(void)
 {
 	/* Without a provider there is nobody to ask. */
 	if (ct_card_enabled()) {
-		pay_card_start();
+		ct_card_request_start();
 		resolver_start();
 	}
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ct/pg.h"
 #include "ct/request.h"
 
 /* wallet.c */
@@ -16,9 +17,9 @@ void	charge(struct ct_request *);
 
 /*
  * charge_card.c: the card path of POST /points/charge, which has checked the
- * request. Strings live as long as the request. charge_card_start: one a worker.
+ * request. Strings live as long as the request. charge_card_settle is the resolver's too.
  */
-void	charge_card_start(void);
+extern const struct ct_pg_statement	charge_card_settle;
 void	charge_card(struct ct_request *, int64_t amount, const char *payment_key, const char *request_hash);
 
 /* histories.c */

@@ -32,14 +32,6 @@ static const struct ct_pg_statement due_charges = {
 	.write = true,
 };
 
-static const struct ct_pg_statement settle_charge = {
-	.function = "point.settle_charge",
-	.args = "uuid, uuid, text, text",
-	.batch_max = 64,
-	.order_by = 0,
-	.write = true,
-};
-
 struct job {
 	char		 charge[CT_UUID_TEXT];
 	char		 user[CT_UUID_TEXT];
@@ -92,7 +84,7 @@ settle(const struct ct_card_answer *answer, void *arg)
 {
 	struct job	*job = arg;
 
-	ct_pg_call(ct_service_pg, &settle_charge, (const char *const[]){
+	ct_pg_call(ct_service_pg, &charge_card_settle, (const char *const[]){
 	    job->user, job->charge, ct_card_result_name(answer->result),
 	    answer->code[0] == '\0' ? NULL : answer->code }, settled, job);
 }

@@ -1,5 +1,5 @@
 /* The point service: its table of routes and its settings; each endpoint has a file. */
-#include "ct/card.h"
+#include "ct/card_request.h"
 #include "ct/config.h"
 #include "ct/service.h"
 #include "handlers.h"
@@ -28,7 +28,7 @@ static void
 start(void)
 {
 	if (ct_card_enabled()) {
-		charge_card_start();
+		ct_card_request_start();
 		resolver_start();
 	}
 }
