@@ -127,7 +127,7 @@ SELECT is((point.list_entries(:'bob', 2, last)).outcome, 'INVALID_REQUEST', 'ano
 SELECT is_empty($$SELECT p.proname, r.rolname FROM pg_proc p, pg_roles r
     WHERE p.pronamespace = 'point'::regnamespace AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
       AND r.rolname ~ '_service$' AND NOT (r.rolname = 'point_service' AND p.proname IN ('charge', 'get_wallet', 'list_entries',
-	'begin_charge', 'settle_charge', 'due_charges'))$$,
+	'begin_charge', 'confirm_again', 'settle_charge', 'due_charges'))$$,
     'the point service may call what is made for it, no other service anything');
 SELECT is_empty($$SELECT p.proname, r.rolname FROM pg_proc p, pg_roles r
     WHERE p.pronamespace = 'point'::regnamespace AND has_function_privilege(r.oid, p.oid, 'EXECUTE')

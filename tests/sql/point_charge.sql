@@ -110,11 +110,11 @@ CREATE FUNCTION pg_temp.given(p_key text, p_what text) RETURNS text LANGUAGE sql
 	SELECT string_agg(d ->> p_what, ', ') FROM json_array_elements((point.due_charges(100, 0)).body::json -> 'due') d WHERE (d ->> 'chargeId')::uuid = pg_temp.of(p_key)
 $$;
 SELECT is((pg_temp.begin(:'ann', 'n1')).outcome || (pg_temp.says('n1', 'UNKNOWN')).outcome, 'BEGUNACCEPTED', 'another, of unknown outcome');
-SELECT is(pg_temp.given('n1', 'mayConfirm') || ' ' || (pg_temp.says('n1', 'ABSENT')).outcome, 'true ACCEPTED', 'while the provider may know of it, it is confirmed again');
+SELECT is((point.confirm_again(:'ann', pg_temp.of('n1'), 1000)).outcome || ' ' || (pg_temp.says('n1', 'ABSENT')).outcome, 'BEGUN ACCEPTED', 'while the provider may know of it, it is confirmed again');
+SELECT is((point.confirm_again(:'bob', pg_temp.of('n1'), 1000)).outcome, 'NO_CONTENT', 'not for another user');
 SELECT pg_temp.older('n1') IS NULL AS passed \gset
-SELECT is(pg_temp.given('n1', 'mayConfirm'), 'false', 'half an hour later it is not');
 SELECT is((pg_temp.says('n1', 'UNKNOWN')).outcome, 'ACCEPTED', 'no answer is no answer, however old it is');
-SELECT is((pg_temp.says('n1', 'ABSENT')).outcome || ', ' || pg_temp.work('n1') || ', ' || pg_temp.wallet(:'ann'), 'CARD_DECLINED, FAILED EXPIRED, due later, tries 0, ACTIVE 10000', 'absent: it has failed, and is watched');
+SELECT is((point.confirm_again(:'ann', pg_temp.of('n1'), 1000)).outcome || ', ' || pg_temp.work('n1') || ', ' || pg_temp.wallet(:'ann'), 'CARD_DECLINED, FAILED EXPIRED, due later, tries 0, ACTIVE 10000', 'half an hour later it is not: it has failed, and is watched');
 SELECT is((pg_temp.begin(:'ann', 'n1')).outcome || ' ' || (pg_temp.begin(:'ann', 'n1')).replayed, 'CARD_DECLINED true', 'its key has the answer');
 SELECT is((pg_temp.says('n1', 'ABSENT')).outcome || ', ' || pg_temp.work('n1'), 'CARD_DECLINED, FAILED EXPIRED, due, tries 1', 'it is looked at again');
 SELECT is(pg_temp.given('n1', 'status') || ' ' || pg_temp.given('n1', 'cancelNo'), 'FAILED 0', 'by somebody');

@@ -1,8 +1,7 @@
 -- point.due_charges(limit, lease_ms): work for the resolver: OK {due: [{chargeId,
--- userId, status, amount, paymentKey, orderId, cancelNo, mayConfirm, ageMs}],
--- oldestSeconds}, at most `limit`, the longest due first. cancelNo is which cancel is to be
--- sent, should one be (0 is the first); mayConfirm: a confirm may be sent again, it is not
--- so old that the provider has forgotten it. Each is leased: nobody else is given it within lease_ms, and if whoever
+-- userId, status, amount, paymentKey, orderId, cancelNo, ageMs}], oldestSeconds}, at
+-- most `limit`, the longest due first. cancelNo is which cancel is to be sent, should one
+-- be (0 is the first). Each is leased: nobody else is given it within lease_ms, and if whoever
 -- took it is never heard of again, somebody is, afterwards. ageMs is for how long
 -- it has been uncertain; oldestSeconds the same of the oldest of all, 0 if there is none.
 --
@@ -29,7 +28,6 @@ BEGIN
 	SELECT json_agg(row_to_json(r)) INTO v_due FROM (
 		SELECT l.charge_id AS "chargeId", l.user_id AS "userId", l.status AS "status", l.amount AS "amount",
 		       l.payment_key AS "paymentKey", l.order_id AS "orderId", l.cancel_no AS "cancelNo",
-		       l.status = 'CHARGING' AND l.created_at > v_now - point.forgotten_after() AS "mayConfirm",
 		       floor(extract(epoch FROM v_now - l.asked_at) * 1000)::bigint AS "ageMs"
 		FROM leased l) r;
 

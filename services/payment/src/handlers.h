@@ -2,6 +2,7 @@
 #ifndef PAYMENT_HANDLERS_H
 #define PAYMENT_HANDLERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ct/pg.h"
@@ -28,15 +29,11 @@ void	payments_get(struct ct_request *);
 void	webhook_toss(struct ct_request *);
 
 /*
- * resolver.c: finds out what became of card payments and refunds whose outcome
- * is not known, for all instances: whoever comes first does it. Runs twice a
- * second in every worker; resolver_kick: and now, there may be news.
- * resolver_observe: this payment or refund ("payment", "refund") has been
- * uncertain for so long and now is not.
+ * resolver.c: card payments and refunds whose outcome is not known (ct/card_work.h).
+ * resolver_observe: a payment or refund has been uncertain for so long and now is not.
  */
 void	resolver_configure(void);
 void	resolver_start(void);
-void	resolver_kick(void);
-void	resolver_observe(const char *what, double seconds);
+void	resolver_observe(bool refund, double seconds);
 
 #endif

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "ct/card_request.h"
+#include "ct/card_work.h"
 #include "handlers.h"
 
 static const struct ct_pg_statement begin_card = {
@@ -23,7 +24,7 @@ const struct ct_pg_statement	pay_card_settle = {
 static void
 certain(double seconds)
 {
-	resolver_observe("payment", seconds);
+	resolver_observe(false, seconds);
 }
 
 static const struct ct_card_kind	payment = {
@@ -31,7 +32,7 @@ static const struct ct_card_kind	payment = {
 	.settle = &pay_card_settle,
 	.id_member = "paymentId",
 	.settle_more = pay_max_attempts,
-	.in_doubt = resolver_kick,
+	.in_doubt = ct_card_work_look,
 	.certain = certain,
 };
 

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "ct/card.h"
+#include "ct/card_work.h"
 #include "ct/service.h"
 #include "handlers.h"
 
@@ -29,7 +29,7 @@ noted(const struct ct_outcome *outcome, void *arg)
 		    NULL, NULL);
 		return;
 	}
-	resolver_kick();
+	ct_card_work_look();
 	ct_reply_empty(request, 200);
 }
 

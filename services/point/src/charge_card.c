@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "ct/card_request.h"
+#include "ct/card_work.h"
 #include "handlers.h"
 
 static const struct ct_pg_statement begin_charge = {
@@ -24,7 +25,7 @@ static const struct ct_card_kind	charge_kind = {
 	.begin = &begin_charge,
 	.settle = &charge_card_settle,
 	.id_member = "chargeId",
-	.in_doubt = resolver_kick,
+	.in_doubt = ct_card_work_look,
 	.certain = resolver_observe,
 };
 

@@ -26,14 +26,11 @@ void	charge_card(struct ct_request *, int64_t amount, const char *payment_key, c
 void	histories_list(struct ct_request *);
 
 /*
- * resolver.c: finds out what became of charges whose outcome is not known, for
- * all instances: whoever comes first does it. Runs twice a second in every
- * worker; resolver_kick: and now, there may be news. resolver_observe: a charge
+ * resolver.c: charges whose outcome is not known (ct/card_work.h). resolver_observe: one
  * has been uncertain for so long and now is not.
  */
 void	resolver_configure(void);
 void	resolver_start(void);
-void	resolver_kick(void);
 void	resolver_observe(double seconds);
 
 #endif
