@@ -388,6 +388,38 @@ Test(card, a_refused_refund_is_asked_for_with_another_key, .timeout = 120)
 	cr_assert_str_eq(books(card), format("%" PRId64 "-%" PRId64, amount, amount));
 }
 
+/* Part of it is given back by hand before it was known to be taken: it can never be the payment, so the rest goes too. */
+Test(card, what_can_never_be_the_payment_is_voided, .timeout = 120)
+{
+	struct schedule	 schedule = schedule_new(1, 1);
+	struct user	 user = user_new();
+	struct call	 call;
+	struct reply	 reply;
+	char		*reservation, *card = card_new();
+	const char	*lines[] = { provider_authorization(), NULL };
+	int64_t		 amount;
+
+	reservation = held(&user, &schedule, 0, 1, &amount);
+	provider_does(card, "confirm", "500_after", 1);
+	provider_does(card, "find", "500_before", 1000);
+	call = card_call(&user, reservation, amount, card, key_new());
+	check_status(http(call), 202);
+	check_status(http((struct call){ .base = setting("CARD_PROVIDER_URL"), .path = format("/v1/payments/%s/cancel", card),
+	    .headers = lines, .body = "{\"cancelReason\":\"by hand\",\"cancelAmount\":1000}" }), 200);
+	provider_does(card, "find", "delay:0", 1);
+	reply = until_certain(call);
+	check_problem(reply, 402, "CARD_DECLINED");
+	cr_assert_str_eq(books(card), format("%" PRId64 "-%" PRId64, amount, amount));
+	/* Its order is closed at the provider by now, which is found out at once, and points still pay for it. */
+	card = card_new();
+	reply = until_certain(card_call(&user, reservation, amount, card, key_new()));
+	check_problem(reply, 402, "CARD_DECLINED");
+	cr_assert_str_eq(text_at(reply.json, "providerCode"), "DUPLICATED_ORDER_ID");
+	cr_assert_str_eq(books(card), "nothing");
+	check_status(charge(&user, amount, key_new()), 201);
+	check_status(pay(&user, reservation, amount, key_new()), 201);
+}
+
 Test(card, ten_cancellations_at_once_refund_once, .timeout = 120)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
