@@ -439,6 +439,35 @@ Test(idempotency, a_refusal_is_kept_a_mistake_is_not)
 	cr_assert_null(header(&again, "Idempotent-Replayed"));
 }
 
+/* What nobody reads makes no other request, inside an object either; what is read does. */
+Test(idempotency, an_unknown_member_of_best_available_does_not_count)
+{
+	static const struct {
+		const char	*best;
+		long		 status;
+	} holds[] = {
+		{ "{\"grade\":\"R\",\"quantity\":1,\"note\":1}", 201 },
+		{ "{\"note\":2,\"quantity\":1,\"grade\":\"R\"}", 201 },
+		{ "{\"grade\":\"R\",\"quantity\":2}", 422 },
+		{ "{\"grade\":\"VIP\",\"quantity\":1}", 422 },
+	};
+	struct schedule	 schedule = schedule_new(1, 2);
+	struct user	 user = user_new();
+	char		*token = become_active(&user, &schedule), *key = key_new(), *first = NULL;
+	struct reply	 reply;
+	size_t		 i;
+
+	for (i = 0; i < sizeof(holds) / sizeof(holds[0]); i++) {
+		reply = http((struct call){ .path = "/reservations/hold", .jwt = user.jwt, .queue_token = token, .key = key,
+		    .body = format("{\"scheduleId\":\"%s\",\"bestAvailable\":%s}", schedule.id, holds[i].best) });
+		check_status(reply, holds[i].status);
+		if (first == NULL)
+			first = reply.body;
+		else if (holds[i].status == 201)
+			cr_assert_str_eq(reply.body, first);
+	}
+}
+
 Test(payment, a_webhook_is_never_believed)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
