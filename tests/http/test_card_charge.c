@@ -20,7 +20,7 @@ static void
 by_card_start(void)
 {
 	int	port = atoi(setting("POINT_PORT")) + 9;
-	int	turn = open(format("%s/point-by-card.turn", setting("RUN_DIR")), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	int	turn = open(format("%s/point-beside.turn", setting("RUN_DIR")), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
 	pid_t	parent = getpid();
 
 	/* There is one port, so one of these tests at a time: until its process ends. */
@@ -32,7 +32,8 @@ by_card_start(void)
 	if (by_card == 0) {
 		/* However this test ends, it ends too. */
 		if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent)
-			(void)execl("tests/http/point-by-card", "point-by-card", format("%d", port), (char *)NULL);
+			(void)execl("tests/http/point-beside", "point-beside", format("%d", port), "CHARGE_FUNDING=card",
+			    (char *)NULL);
 		_exit(1);
 	}
 	wait_for(http((struct call){ .base = by_card_base, .path = "/readyz" }).status == 200, 20);
