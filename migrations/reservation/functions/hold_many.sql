@@ -96,7 +96,8 @@ BEGIN
 				PERFORM FROM reservation.seats s
 				WHERE s.seat_id = v_seat AND (s.status = 'AVAILABLE' OR s.status = 'HOLD' AND s.hold_expires_at <= v_now)
 				FOR UPDATE SKIP LOCKED;
-				IF NOT FOUND AND NOT reservation.lock_run_out_seat(v_seat, v_now) THEN
+				IF NOT FOUND AND ((v_seat = ANY (v_one.run_out)) IS NOT TRUE
+				    OR NOT reservation.lock_run_out_seat(v_seat, v_now)) THEN
 					v_not_free := ARRAY[v_seat];
 					EXIT;
 				END IF;

@@ -20,6 +20,7 @@ DECLARE
 	v_seats		uuid[];
 	v_there		int;
 	v_not_free	uuid[];
+	v_run_out	uuid[];
 	v_lock		record;
 BEGIN
 	-- The token comes first: who has used it is told so, whatever the seats are.
@@ -47,8 +48,8 @@ BEGIN
 
 	-- A look without locks first: who comes too late must not stand in the way of others.
 	SELECT count(*), array_agg(s.seat_id) FILTER (WHERE NOT (s.status = 'AVAILABLE' OR s.status = 'HOLD' AND s.hold_expires_at <= v_now)),
-	       array_agg(s.seat_id ORDER BY s.seat_id)
-	INTO v_there, v_not_free, v_seats
+	       array_agg(s.seat_id) FILTER (WHERE s.status = 'HOLD' AND s.hold_expires_at <= v_now), array_agg(s.seat_id ORDER BY s.seat_id)
+	INTO v_there, v_not_free, v_run_out, v_seats
 	FROM reservation.seats s WHERE s.seat_id = ANY (p_seat_ids) AND s.schedule_id = p_schedule;
 
 	IF v_there <> cardinality(p_seat_ids) THEN
@@ -60,7 +61,7 @@ BEGIN
 	END IF;
 
 	IF v_not_free IS NULL THEN
-		SELECT * INTO v_lock FROM reservation.lock_seats(p_schedule, v_seats, v_now);
+		SELECT * INTO v_lock FROM reservation.lock_seats(p_schedule, v_seats, v_run_out, v_now);
 		IF v_lock.p_locked < v_there THEN
 			v_not_free := ARRAY[v_seats[v_lock.p_locked + 1]];
 		END IF;
@@ -71,6 +72,6 @@ BEGIN
 	END IF;
 
 	RETURN reservation.take_seats(p_user, p_schedule, v_schedule.concert_id, v_seats, v_lock.p_total,
-	    v_lock.p_run_out, p_queue_seq, p_ttl_seconds, v_now, p_request_id);
+	    v_run_out IS NOT NULL, p_queue_seq, p_ttl_seconds, v_now, p_request_id);
 END
 $$;

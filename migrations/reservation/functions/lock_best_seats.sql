@@ -32,7 +32,7 @@ BEGIN
 		FOR v_try IN 1 .. 30 LOOP
 			p_seats := reservation.best_seats(p_schedule, p_grade, p_quantity, v_not_seats, v_not_rows);
 			EXIT WHEN p_seats IS NULL;
-			SELECT * INTO v_lock FROM reservation.lock_seats(p_schedule, p_seats, p_now);
+			SELECT * INTO v_lock FROM reservation.lock_seats(p_schedule, p_seats, NULL, p_now);
 			IF v_lock.p_locked = p_quantity THEN
 				p_total := v_lock.p_total;
 				RETURN;

@@ -1,8 +1,8 @@
--- reservation.lock_run_out_seat(seat, now): for a seat that could not be locked
--- at once: true if it is to be had after all, and it is locked; false if it is
--- not. A seat whose hold has run out is to be had, also while somebody has it
--- locked: the sweeper, or who frees it for the best seats, leaves it AVAILABLE. So
--- this waits for him (pause_for_seat). What is AVAILABLE and locked is being taken.
+-- reservation.lock_run_out_seat(seat, now): for a seat whose hold had run out and
+-- which could not be locked: true if it is to be had after all, and it is locked;
+-- false if it is not. Whoever has it locked may leave it AVAILABLE: the sweeper, or
+-- who frees it for the best seats. So this waits for him (pause_for_seat). Once it
+-- is AVAILABLE and locked, it is being taken.
 CREATE OR REPLACE FUNCTION reservation.lock_run_out_seat(p_seat uuid, p_now timestamptz)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE

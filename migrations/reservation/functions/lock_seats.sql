@@ -1,8 +1,8 @@
--- reservation.lock_seats(schedule, seats, now): locks those seats that are to be
--- had, one after the other in the order given, and stops at the first that is
--- not: sold, held, or locked by somebody who is about to. Returns how many it
--- has locked; their price together; and whether among them is one whose hold
--- has run out. Waits only as lock_run_out_seat does.
+-- reservation.lock_seats(schedule, seats, run_out, now): locks those seats that
+-- are to be had, one after the other in the order given, and stops at the first
+-- that is not: sold, held, or locked by somebody who is about to. Returns how many
+-- it has locked, and their price together. `run_out`: those of them whose hold had
+-- run out when the caller looked; only for these it waits (lock_run_out_seat).
 --
 -- Callers give the seats sorted by id. Because everybody goes the same way and
 -- stops, of all who want overlapping seats at once at least one gets all of
@@ -11,33 +11,30 @@
 CREATE OR REPLACE FUNCTION reservation.lock_seats(
 	p_schedule	uuid,
 	p_seats		uuid[],
+	p_run_out	uuid[],
 	p_now		timestamptz,
 	OUT p_locked	int,
-	OUT p_total	bigint,
-	OUT p_run_out	boolean)
+	OUT p_total	bigint)
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
 	v_seat		uuid;
 	v_price		bigint;
-	v_held		boolean;
 BEGIN
 	p_locked := 0;
 	p_total := 0;
-	p_run_out := false;
 	FOREACH v_seat IN ARRAY p_seats LOOP
-		SELECT s.price, s.status = 'HOLD' INTO v_price, v_held
+		SELECT s.price INTO v_price
 		FROM reservation.seats s
 		WHERE s.seat_id = v_seat AND s.schedule_id = p_schedule
 		  AND (s.status = 'AVAILABLE' OR s.status = 'HOLD' AND s.hold_expires_at <= p_now)
 		FOR UPDATE SKIP LOCKED;
 		IF NOT FOUND THEN
-			EXIT WHEN NOT reservation.lock_run_out_seat(v_seat, p_now);
-			SELECT s.price, s.status = 'HOLD' INTO v_price, v_held FROM reservation.seats s WHERE s.seat_id = v_seat;
+			EXIT WHEN (v_seat = ANY (p_run_out)) IS NOT TRUE OR NOT reservation.lock_run_out_seat(v_seat, p_now);
+			SELECT s.price INTO v_price FROM reservation.seats s WHERE s.seat_id = v_seat;
 		END IF;
 		p_locked := p_locked + 1;
 		p_total := p_total + v_price;
-		p_run_out := p_run_out OR v_held;
 	END LOOP;
 END
 $$;
