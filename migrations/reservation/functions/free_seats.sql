@@ -29,3 +29,6 @@ BEGIN
 	WHERE s.seat_id = ANY (v_seats);
 END
 $$;
+
+-- The one before it, which only lock_best_seats called: it is replaced in this very transaction.
+DROP FUNCTION IF EXISTS reservation.free_seats(uuid, timestamptz);

@@ -38,3 +38,6 @@ BEGIN
 	END LOOP;
 END
 $$;
+
+-- The one before it, which only hold_seats and lock_best_seats called: both are replaced in this very transaction.
+DROP FUNCTION IF EXISTS reservation.lock_seats(uuid, uuid[], timestamptz);

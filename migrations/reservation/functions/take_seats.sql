@@ -64,3 +64,6 @@ BEGIN
 	    reservation.reservation_object(v_made, p_concert, v_seats, NULL, NULL, p_now)::text, p_request_id);
 END
 $$;
+
+-- The one before it, which only hold_seats called: it is replaced in this very transaction.
+DROP FUNCTION IF EXISTS reservation.take_seats(uuid, uuid, uuid, uuid[], bigint, bigint, int, timestamptz, text);
