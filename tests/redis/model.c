@@ -47,17 +47,32 @@ remember(struct model_list *list, int user, int64_t seq, int64_t now)
 		add(list, user, seq, now);
 }
 
+/* Given in the last moments before a restart, and so perhaps not known here. */
+static bool
+is_in_gap(const struct model *model, int64_t seq)
+{
+	return (!model->restarted && seq > model->gap_from && seq <= model->gap_to);
+}
+
+/* May the store have lost the place of this token, which it does not know? */
+static bool
+is_lost(const struct model *model, struct place token)
+{
+	return (token.epoch != model->epoch || token.seq < model->epoch || is_in_gap(model, token.seq) ||
+	    (model->draw && token.seq < model->opens));
+}
+
 static void
 end_place(struct model *model, struct model_list *list, const struct model_place *place)
 {
 	int64_t	before = model->draw && model->opens > model->epoch ? model->opens : model->epoch;
 
-	if (model->epoch == 0 || place->seq < before)
+	if (model->epoch == 0 || place->seq < before || is_in_gap(model, place->seq))
 		remember(&model->gone, place->user, place->seq, model->now);
 	drop(list, place);
 }
 
-/* The clock of ACTIVE deadlines: it stands still while nothing ticks. */
+/* The clock of ACTIVE deadlines: it stands still while nothing ticks, and is never set back. */
 int64_t
 model_served(const struct model *model)
 {
@@ -65,7 +80,16 @@ model_served(const struct model *model)
 
 	if (model->ticked != 0 && now - model->ticked > GAP)
 		now = model->ticked + GAP;
+	if (now < model->ticked)
+		now = model->ticked;
 	return (now - model->paused);
+}
+
+/* Once it has opened it stays open, wherever the clock is set. */
+static bool
+is_open(const struct model *model)
+{
+	return (model->opened || model->opens <= model->now);
 }
 
 void
@@ -82,14 +106,10 @@ model_start(struct model *model, int64_t opens, bool draw)
 	model->ttl = settings.ttl;
 }
 
-/* All that the store knew is gone; what operators set comes back with the next queue. */
-void
-model_lose(struct model *model)
+/* Time, and what operators set and the database knows: no store has a part in it. */
+static void
+take_over(struct model *model, const struct model *old)
 {
-	struct model	*old = malloc(sizeof(*old));
-
-	*old = *model;
-	model_start(model, old->opens, old->draw);
 	model->now = old->now;
 	memcpy(model->mode, old->mode, sizeof(model->mode));
 	model->max_active = old->max_active;
@@ -98,14 +118,45 @@ model_lose(struct model *model)
 	model->ttl = old->ttl;
 	model->memory = old->memory;
 	model->holds = old->holds;
+}
+
+/* All that the store knew is gone; what operators set comes back with the next queue. */
+void
+model_lose(struct model *model)
+{
+	struct model	*old = malloc(sizeof(*old));
+
+	*old = *model;
+	model_start(model, old->opens, old->draw);
+	take_over(model, old);
 	free(old);
 }
 
-static void
-begin_if_need_be(struct model *model)
+void
+model_restart(struct model *model, const struct model *kept)
+{
+	struct model	*old = malloc(sizeof(*old));
+
+	*old = *model;
+	*model = *kept;
+	take_over(model, old);
+	model->restarted = model->epoch != 0;
+	free(old);
+}
+
+void
+model_begin(struct model *model)
 {
 	const struct memory	*known = &model->memory;
 
+	if (model->restarted) {
+		if (model->gap_to == 0 || (model->ticked != 0 && model->ticked - model->gap_to > settings.settle))
+			model->gap_from = model->last;
+		if (model->now > model->last)
+			model->last = model->now;
+		model->gap_to = model->last;
+		model->restarted = false;
+	}
 	if (model->epoch != 0)
 		return;
 	model->epoch = model->now;
@@ -145,7 +196,7 @@ answer(const struct model *model, const char *state, int64_t seq, int user, bool
 	if (strcmp(state, "WAITING") == 0) {
 		place.position = at - model->waiting.at + 1;
 		/* Before the draw there is no order: the worst is shown. */
-		if (model->draw && model->now < model->opens && model->waiting.n > 0)
+		if (model->draw && !is_open(model) && model->waiting.n > 0)
 			place.position = model->waiting.n;
 	}
 	if (strcmp(state, "ACTIVE") == 0)
@@ -169,7 +220,7 @@ model_enter(struct model *model, int user, int64_t drawn)
 	struct model_place	*place;
 	int64_t			 seq;
 
-	begin_if_need_be(model);
+	model_begin(model);
 	if ((place = mine(&model->waiting, user, -1)) != NULL) {
 		if (is_heard(model, place))
 			return (answer(model, "WAITING", place->seq, user, false));
@@ -186,9 +237,10 @@ model_enter(struct model *model, int user, int64_t drawn)
 		return (answer(model, "QUEUE_CLOSED", 0, user, false));
 	if (model->waiting.n >= model->max_waiting)
 		return (answer(model, "QUEUE_FULL", 0, user, false));
-	if (model->draw && model->now < model->opens) {
+	if (model->draw && !is_open(model)) {
 		seq = drawn;
 	} else {
+		model->opened = is_open(model);
 		seq = model->last + 1 > model->now ? model->last + 1 : model->now;
 		model->last = seq;
 	}
@@ -230,16 +282,18 @@ model_status(struct model *model, int user, struct place token, bool unused)
 		if (lives || same)
 			return (answer(model, "EXPIRED", token.seq, user, false));
 	}
-	begin_if_need_be(model);
-	if (token.epoch == model->epoch || model->now - token.seq > TOKEN_LIFE ||
+	model_begin(model);
+	if (!is_lost(model, token) || model->now - token.seq > TOKEN_LIFE ||
 	    model_find(&model->gone, user, token.seq) != NULL)
 		return (answer(model, "EXPIRED", token.seq, user, false));
 	back = return_of(model, token.seq);
+	if (strcmp(back, "WAITING") == 0 && (token.epoch == model->epoch || is_in_gap(model, token.seq)))
+		back = "ASK";
 	if (strcmp(back, "EXPIRED") == 0 || (strcmp(back, "ASK") == 0 && !unused))
 		return (answer(model, back, token.seq, user, false));
-	if (model->settle == 0 && model->now - model->epoch < settings.settle)
+	if (token.epoch != model->epoch && model->settle == 0 && model->now - model->epoch < settings.settle)
 		model->settle = model->epoch + settings.settle;
-	if (waiting != NULL && waiting->seq < model->epoch) {
+	if (waiting != NULL && (waiting->seq < model->epoch || is_in_gap(model, waiting->seq))) {
 		if (token.seq < waiting->seq)
 			return (answer(model, "EXPIRED", token.seq, user, false));
 		remember(&model->gone, user, waiting->seq, model->now);
@@ -269,7 +323,7 @@ model_leave(struct model *model, int user, struct place token)
 		end_place(model, &model->active, place);
 		return (true);
 	}
-	if (token.epoch != model->epoch)
+	if (is_lost(model, token))
 		remember(&model->gone, user, token.seq, model->now);
 	return (false);
 }
@@ -285,7 +339,7 @@ model_check(const struct model *model, int user, struct place token)
 		return (CT_QUEUE_WAITING);
 	if (model_find(&model->used, user, token.seq) != NULL)
 		return (CT_QUEUE_USED);
-	return (token.epoch != model->epoch && model->now - token.seq <= TOKEN_LIFE &&
+	return (is_lost(model, token) && model->now - token.seq <= TOKEN_LIFE &&
 	    strcmp(return_of(model, token.seq), "EXPIRED") != 0 &&
 	    model_find(&model->gone, user, token.seq) == NULL ? CT_QUEUE_WAITING : CT_QUEUE_EXPIRED);
 }
@@ -312,7 +366,7 @@ admissible(struct model *model, int64_t active)
 {
 	double	cost = (double)SECOND / (double)model->admit;
 	double	saved = model->busy ? (double)settings.tick + cost : fmax((double)settings.tick, cost);
-	double	paid = fmin((double)model->now, fmax(model->paid, (double)model->now - saved));
+	double	paid = fmax(model->paid, (double)model->now - saved);
 	int64_t	n = (int64_t)floor(((double)model->now - paid) / cost);
 	char	text[40];
 
@@ -335,15 +389,19 @@ model_tick(struct model *model)
 	bool		open, fresh = model->ticked == 0 || model->now - model->ticked > GAP ||
 			    model->now < model->ticked;
 
-	if (model->epoch == 0)
-		return (round);
+	model_begin(model);
+	if (model->settle > model->now + settings.settle)
+		model->settle = model->now + settings.settle;
+	else if (model->settle > 1 && model->settle <= model->now)
+		model->settle = 1;
+	model->paid = fmin(model->paid, (double)model->now);
 	if (fresh) {
 		model->since = model->now;
 		model->paused = model->now - time;
 	}
 	if (fresh || model->now - model->ticked >= SECOND) {
 		model->ticked = model->now;
-		if (time > model->until) {
+		if (time > model->until && model->settle <= model->now) {
 			model->ended = model->cand;
 			model->cand = model->admitted_to;
 			if (model->waiting.n > 0 && model->waiting.at[0].seq - 1 < model->cand)
@@ -371,8 +429,8 @@ model_tick(struct model *model)
 	}
 	model->expired += round.expired;
 	model->abandoned += round.abandoned;
-	open = strcmp(model->mode, "PAUSED") != 0 && model->admit > 0 && model->opens <= model->now &&
-	    model->settle <= model->now;
+	model->opened = is_open(model);
+	open = strcmp(model->mode, "PAUSED") != 0 && model->admit > 0 && model->opened && model->settle <= model->now;
 	n = open ? admissible(model, active) : 0;
 	for (round.admitted = 0; round.admitted < n; round.admitted++) {
 		struct model_place	first = model->waiting.at[0];

@@ -27,8 +27,10 @@ struct model {
 	/* In the store. */
 	int64_t			epoch, last, settle, ticked, since, paused;
 	int64_t			admitted_to, cand, ended, until, lost_admitted, lost_ended;
+	int64_t			gap_from, gap_to;
+	bool			restarted;	/* and nobody has called begin since */
 	double			paid;
-	bool			busy;
+	bool			opened, busy;
 	int64_t			busy_at;
 	int64_t			admitted, used_count, expired, abandoned;
 	struct model_list	waiting;	/* in order */
@@ -43,6 +45,9 @@ struct model {
 /* Each as the function of that name; the answers are those of the fixture. */
 void		 model_start(struct model *model, int64_t opens, bool draw);
 void		 model_lose(struct model *model);
+/* Another server goes on with what `kept`, a copy of before, has; the database has what it has. */
+void		 model_restart(struct model *model, const struct model *kept);
+void		 model_begin(struct model *model);	/* where there is need to: each call but check and leave */
 struct place	 model_enter(struct model *model, int user, int64_t drawn);
 struct place	 model_status(struct model *model, int user, struct place token, bool unused);
 bool		 model_leave(struct model *model, int user, struct place token);

@@ -75,10 +75,12 @@ void		 clock_set(int64_t us);
 void		 clock_real(void);
 int64_t		 clock_pass(int64_t us);	/* moves it on; the new time */
 void		 store_lose(void);		/* empties Redis; library, clock and memory stay */
+void		 store_keep(void);		/* what the store has now is in its file */
+void		 store_restart(void);		/* another server goes on with that file, whatever was since */
 redisContext	*store_connect(void);
 char		*library_text(void);		/* queue.lua */
 
-/* enter and status begin the queue where the store has none, as the service does. */
+/* enter, status, tick and control_set begin the queue where it has to, as the service does. */
 bool		 begin(void);
 struct place	 enter(int user);
 struct place	 enter_sale_at(int user, int64_t opens);

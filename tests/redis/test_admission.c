@@ -91,6 +91,43 @@ Test(admission, ten_timers_at_once_admit_no_more_than_one)
 		redisFree(connections[i]);
 }
 
+Test(admission, goes_on_at_its_rate_when_the_clock_is_set_back)
+{
+	int64_t	admitted;
+
+	settings.max_active = 100000;
+	settings.admit = 10;
+	enter_many(0, 500);
+	cr_assert_eq(tick_for(5 * SECOND, 100 * MS), 50);
+	clock_pass(-60 * MINUTE);
+	cr_assert_eq(tick().admitted, 0, "no time has passed");
+	admitted = tick_for(5 * SECOND, 100 * MS);
+	cr_assert(admitted >= 49 && admitted <= 50, "%d admitted", (int)admitted);
+	/* The way back gives one tick's worth, as any gap does. */
+	clock_pass(60 * MINUTE);
+	cr_assert_leq(tick().admitted, 2);
+	admitted = tick_for(5 * SECOND, 100 * MS);
+	cr_assert(admitted >= 49 && admitted <= 50, "%d admitted", (int)admitted);
+}
+
+Test(admission, active_lasts_no_longer_for_a_clock_set_back)
+{
+	struct place	place = enter(1), active;
+
+	tick();
+	tick_for(20 * SECOND, SECOND);
+	active = status(1, place);
+	clock_pass(-60 * MINUTE);
+	cr_assert_eq(status(1, place).active_until_ms, active.active_until_ms - 60 * MINUTE / 1000);
+	tick();
+	tick_for(99 * SECOND, SECOND);
+	check_state(status(1, place), "ACTIVE");
+	tick_for(SECOND, SECOND);
+	check_state(status(1, place), "EXPIRED");
+	cr_assert_eq(enter(2).active_until_ms, 0);
+	cr_assert_eq(tick().admitted, 1);
+}
+
 Test(admission, active_ends_exactly_at_its_deadline)
 {
 	struct place	place = enter(1), next = enter(2), active;
@@ -247,16 +284,29 @@ Test(admission, the_wait_follows_the_measured_speed)
 	cr_assert_leq(last.wait, last.position / 2 + 1);
 }
 
+Test(admission, who_comes_to_a_full_room_is_told_when_a_place_comes_free)
+{
+	settings.max_active = 2;
+	enter(1);
+	cr_assert_eq(enter(2).wait, 1);
+	tick();
+	clock_pass(100 * MS);
+	cr_assert_eq(tick().active, 2);
+	/* Two places, each free again after 120 s. */
+	cr_assert_eq(enter(3).wait, 60);
+}
+
 /* People leave, fall silent, or are admitted and never hold: the told wait counts with all that the rate shows. */
 Test(admission, the_told_wait_comes_true_with_no_shows)
 {
 	static struct place	place[3000];
-	int64_t			told = 0, error = 0, n = 0;
+	int64_t			told = 0, error = 0, n = 0, abandoned = 0, left = 0;
 	int			entered = 0;
 
 	settings.max_active = 40;
 	settings.admit = 50;
 	settings.ttl = 30;
+	settings.patience = MINUTE;
 	for (; entered < 600; entered++)
 		place[entered] = enter(entered);
 	for (int round = 0; round < 6000; round++) {
@@ -269,6 +319,7 @@ Test(admission, the_told_wait_comes_true_with_no_shows)
 			entered++;
 		}
 		result = tick();
+		abandoned += result.abandoned;
 		/* After the first minutes, when there has been a rate to measure. */
 		for (size_t i = 0; round > 1500 && i < result.waits; i++) {
 			told += result.told_ms[i];
@@ -276,14 +327,21 @@ Test(admission, the_told_wait_comes_true_with_no_shows)
 			n++;
 		}
 		/* One in three of the ACTIVE never holds and keeps the place for all its 30 s; the others take 5 s. */
-		if (round > 50) {
-			for (int user = entered - 1; user >= 0 && user > entered - 1500; user--) {
-				if (user % 3 != 0 && round % 50 == user % 50 && check(user, place[user]) == CT_QUEUE_ACTIVE)
-					use(user, place[user]);
-			}
+		if (round <= 50)
+			continue;
+		for (int user = entered - 1; user >= 0 && user > entered - 1500; user--) {
+			if (user % 3 != 0 && round % 50 == user % 50 && check(user, place[user]) == CT_QUEUE_ACTIVE)
+				use(user, place[user]);
+			/* All who wait ask every 20 s, but for one in nine, who falls silent; another one leaves after half a minute. */
+			if (user % 9 == 4 && round % 300 == user % 300)
+				left += leave(user, place[user]);
+			else if (user % 9 != 5 && round % 200 == user % 200)
+				(void)status(user, place[user]);
 		}
 	}
 	cr_assert_gt(n, 50);
+	cr_assert_gt(abandoned, 50);
+	cr_assert_gt(left, 50);
 	cr_assert_lt(error, told / 4, "of %lld s told, %lld s wrong, %lld people", (long long)told / 1000,
 	    (long long)error / 1000, (long long)n);
 	fprintf(stderr, "told wait: %.0f s, off by %.1f s, mean of %lld\n", (double)told / 1000 / (double)n,

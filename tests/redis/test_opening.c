@@ -87,6 +87,28 @@ Test(opening, a_draw_orders_the_early_and_later_ones_follow)
 	}
 }
 
+Test(opening, once_open_stays_open_though_the_clock_is_set_back)
+{
+	struct place	early[10], late, later;
+
+	settings.admit = 10;
+	for (int user = 0; user < 10; user++)
+		early[user] = enter_drawn(user, OPENS, drawn_of(user));
+	clock_set(OPENS);
+	late = enter_drawn(100, OPENS, drawn_of(100));
+	clock_pass(-30 * SECOND);
+	/* No lot for whoever comes now: some would be before others who came in time, all before the late one. */
+	later = enter_drawn(101, OPENS, drawn_of(101));
+	cr_assert_gt(later.seq, late.seq);
+	cr_assert_eq(later.position, 12);
+	cr_assert_geq(later.wait, 0);
+	cr_assert_eq(status_with(100, late, OPENS, false, true).position, 11);
+	cr_assert_eq(tick_for(SECOND, 100 * MS), 10);
+	for (int user = 0; user < 10; user++)
+		check_state(status_with(user, early[user], OPENS, false, true), "ACTIVE");
+	cr_assert_eq(tick_for(SECOND, 100 * MS), 2);
+}
+
 Test(opening, a_draw_survives_the_loss_of_the_store)
 {
 	struct place	place[30], back;

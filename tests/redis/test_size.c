@@ -24,10 +24,13 @@ commands(void)
 }
 
 /* How many commands one more call of each function runs, when `waiting` wait, none of it depending on how many. */
+#define CALLS	12
 static void
-measure(int64_t calls_r[7], struct place first, struct place last, int last_user)
+measure(int64_t calls_r[CALLS], struct place first, struct place last, int last_user)
 {
-	int64_t	before = 0;
+	struct place	place;
+	int64_t		before = 0;
+	bool		left;
 
 #define MEASURE(i, call) do { \
 		freeReplyObject(redisCommand(store, "CONFIG RESETSTAT")); \
@@ -36,18 +39,33 @@ measure(int64_t calls_r[7], struct place first, struct place last, int last_user
 		calls_r[i] = commands() - before; \
 	} while (0)
 	MEASURE(0, enter(last_user));
-	MEASURE(1, enter(last_user + 1));
+	MEASURE(1, (place = enter(last_user + 1)));
 	MEASURE(2, status(last_user, last));
 	MEASURE(3, check(0, first));
-	MEASURE(4, leave(last_user + 1, last));
+	MEASURE(4, left = leave(last_user + 1, place));
+	cr_assert(left);
+	clock_pass(2 * SECOND);		/* one that also tidies */
 	MEASURE(5, tick());
 	MEASURE(6, control_get());
+	MEASURE(7, control_set("op", "admit", "0"));
+	/* From here on as after a restart: a place that is not known, and one of the middle of the line. */
+	store_keep();
+	place = enter(last_user + 2);
+	clock_pass(SECOND);
+	store_restart();
+	MEASURE(8, begin());
+	MEASURE(9, (place = status_with(last_user + 2, place, 0, true, false)));
+	check_state(place, "WAITING");
+	MEASURE(10, use(last_user + 2, place));
+	place = enter(500);
+	MEASURE(11, use(500, place));
 }
 
 Test(size, the_work_of_a_call_does_not_grow_with_the_queue)
 {
-	static const char *const	names[] = { "enter again", "enter", "status", "check", "leave", "tick", "control" };
-	int64_t				few[7], many[7];
+	static const char *const	names[CALLS] = { "enter again", "enter", "status", "check", "leave", "tick",
+	    "control_get", "control_set", "begin", "status of a lost place", "use", "use in the middle" };
+	int64_t				few[CALLS], many[CALLS];
 	struct place			first, last;
 
 	settings.admit = 0;
@@ -59,7 +77,7 @@ Test(size, the_work_of_a_call_does_not_grow_with_the_queue)
 	enter_many(2000, 2000 + MANY);
 	last = enter(200000);
 	measure(many, first, last, 200000);
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < CALLS; i++) {
 		cr_assert_leq(many[i], few[i], "%s: %lld commands at %d, %lld at 1,000", names[i], (long long)many[i],
 		    MANY, (long long)few[i]);
 		cr_assert_leq(many[i], 25, "%s: %lld commands", names[i], (long long)many[i]);
@@ -95,6 +113,28 @@ Test(size, a_tick_takes_so_many_members_and_no_more)
 	cr_assert_eq(round.admitted, 1000);
 	/* A handful for each that ended; those admitted go together. */
 	cr_assert_lt(commands() - before, 5 * 500 + 6 * 200 + 60);
+}
+
+/* What is too old to matter goes by so many a second, however much there is of it. */
+Test(size, old_places_are_forgotten_by_parts)
+{
+	struct place	old = { .epoch = 1 };
+
+	settings.admit = 0;
+	enter(0);
+	for (int user = 1; user <= 350; user++) {
+		old.seq = T0 - SECOND + user;
+		use(user, old);
+		leave(1000 + user, old);
+	}
+	tick();
+	clock_pass(8 * 24 * 60 * MINUTE);
+	for (int64_t left = 250; left > -100; left -= 100) {
+		tick();
+		cr_assert_eq(number_of("ZCARD %s", KEY("used")), left < 0 ? 0 : left);
+		cr_assert_eq(number_of("ZCARD %s", KEY("gone")), left < 0 ? 0 : left);
+		clock_pass(SECOND);
+	}
 }
 
 static long long

@@ -1,7 +1,8 @@
-/* The store is lost and comes back empty: the order is in the tokens. */
+/* The store is lost and comes back empty, or without what was written last: the order is in the tokens. */
 #include "queue.h"
 
 TestSuite(store_loss, .init = queue_setup, .fini = queue_teardown);
+TestSuite(restart, .init = queue_setup, .fini = queue_teardown);
 
 Test(store_loss, everyone_is_put_back_in_the_old_order)
 {
@@ -127,6 +128,27 @@ Test(store_loss, newcomers_stand_behind_though_the_clock_was_set_back)
 	cr_assert_eq(status(1, place).position, 1);
 }
 
+Test(store_loss, people_come_back_for_so_long_and_no_longer_though_the_clock_is_set_back)
+{
+	struct place	place = enter(1);
+
+	settings.admit = 0;
+	tick();
+	settings.admit = 10;
+	store_lose();
+	check_state(status(1, place), "WAITING");
+	tick_for(10 * SECOND, SECOND);
+	clock_pass(-60 * MINUTE);
+	/* Nobody can say how much of the time is over: it begins again, once. */
+	cr_assert_eq(tick_for(24 * SECOND, SECOND), 0);
+	cr_assert_eq(tick_for(2 * SECOND, SECOND), 1);
+	/* And what is over does not come back with the clock. */
+	clock_pass(-60 * MINUTE);
+	enter(2);
+	tick();
+	cr_assert_eq(tick_for(2 * SECOND, SECOND), 1);
+}
+
 Test(store_loss, an_outage_is_given_back_to_the_active)
 {
 	struct place	place = enter(1), active;
@@ -246,6 +268,19 @@ Test(store_loss, twice_keeps_the_order_too)
 	cr_assert_eq(status(3, third).position, 3);
 }
 
+Test(store_loss, twice_while_people_come_back_is_not_the_end_of_their_turn)
+{
+	struct place	active = enter(1);
+
+	tick();
+	check_state(status(1, active), "ACTIVE");
+	store_lose();
+	cr_assert_eq(tick_for(20 * SECOND, SECOND), 0);
+	store_lose();
+	clock_pass(SECOND);
+	check_state(status_with(1, active, 0, true, false), "WAITING");
+}
+
 Test(store_loss, a_token_older_than_a_week_is_not_put_back)
 {
 	struct place	place = enter(1);
@@ -254,4 +289,175 @@ Test(store_loss, a_token_older_than_a_week_is_not_put_back)
 	clock_pass(8 * 24 * 60 * MINUTE);
 	check_state(status(1, place), "EXPIRED");
 	cr_assert_eq(check(1, place), CT_QUEUE_EXPIRED);
+}
+
+Test(restart, without_a_loss_changes_nothing)
+{
+	struct place	expired = enter(0), active = enter(1), used = enter(2), place[10], left;
+	struct control	before, after;
+
+	settings.admit = 10;
+	cr_assert_eq(tick_for(300 * MS, 100 * MS), 3);
+	use(2, used);
+	tick_for(121 * SECOND, SECOND);
+	active = enter(1);
+	left = enter(20);
+	leave(20, left);
+	for (int user = 3; user < 10; user++)
+		place[user] = enter(user);
+	cr_assert_eq(tick_for(200 * MS, 100 * MS), 2);
+	control_set("op", "max_active", "100");
+	before = control_get();
+
+	store_keep();
+	clock_pass(2 * SECOND);
+	store_restart();
+	/* Who has a place is not kept waiting for anything. */
+	check_state(status(1, active), "ACTIVE");
+	cr_assert_eq(status(9, place[9]).position, 6);
+	cr_assert_eq(check(0, expired), CT_QUEUE_EXPIRED);
+	check_state(status(0, expired), "EXPIRED");
+	check_state(status(20, left), "EXPIRED");
+	check_state(status(2, used), "USED");
+	cr_assert_eq(enter(30).position, 7);
+	after = control_get();
+	cr_assert_eq(after.active, before.active);
+	cr_assert_eq(after.admitted, before.admitted);
+	cr_assert_eq(after.revision, before.revision);
+	cr_assert_eq(after.max_active, 100);
+	cr_assert_geq(tick_for(500 * MS, 100 * MS), 5, "the rate goes on at once");
+}
+
+Test(restart, what_was_written_last_and_is_lost_comes_back_with_its_token)
+{
+	struct place	place[6], left, ended, newcomer;
+
+	settings.admit = 0;
+	ended = enter(9);
+	leave(9, ended);
+	place[0] = enter(0);
+	tick();
+	store_keep();
+	clock_pass(100 * MS);
+	/* All that follows is lost. */
+	for (int user = 1; user < 6; user++)
+		place[user] = enter(user);
+	left = enter(8);
+	clock_pass(100 * MS);
+	store_restart();
+
+	cr_assert_eq(check(3, place[3]), CT_QUEUE_WAITING);
+	leave(8, left);
+	newcomer = enter(7);
+	cr_assert_eq(check(3, place[3]), CT_QUEUE_WAITING);
+	for (int user = 5; user > 0; user--) {
+		/* It may have been admitted and used meanwhile: that the database knows. */
+		check_state(status(user, place[user]), "ASK");
+		check_state(status_with(user, place[user], 0, true, false), "WAITING");
+	}
+	for (int user = 0; user < 6; user++)
+		cr_assert_eq(status(user, place[user]).position, user + 1);
+	cr_assert_eq(status(7, newcomer).position, 7);
+	check_state(status_with(8, left, 0, true, false), "EXPIRED");
+
+	/* What had ended before stays so; what ends now does not come back; nor is there a place nobody gave. */
+	check_state(status_with(9, ended, 0, true, false), "EXPIRED");
+	leave(2, place[2]);
+	check_state(status_with(2, place[2], 0, true, false), "EXPIRED");
+	leave(7, newcomer);
+	check_state(status_with(7, newcomer, 0, true, false), "EXPIRED");
+	settings.admit = 10;
+	cr_assert_eq(tick().admitted, 1);
+	check_state(status(0, place[0]), "ACTIVE");
+}
+
+Test(restart, twice_while_people_come_back_loses_none_of_them)
+{
+	struct place	first = enter(1), second, third;
+
+	settings.admit = 0;
+	store_keep();
+	clock_pass(100 * MS);
+	second = enter(2);
+	clock_pass(100 * MS);
+	store_restart();
+	enter(9);
+	store_keep();
+	clock_pass(100 * MS);
+	third = enter(3);
+	clock_pass(100 * MS);
+	store_restart();
+	check_state(status_with(3, third, 0, true, false), "WAITING");
+	check_state(status_with(2, second, 0, true, false), "WAITING");
+	cr_assert_eq(status(1, first).position, 1);
+	cr_assert_eq(status(2, second).position, 2);
+	cr_assert_eq(status(3, third).position, 4);
+}
+
+Test(restart, of_two_lost_places_of_one_user_the_later_lived)
+{
+	struct place	given_up, kept;
+
+	settings.admit = 0;
+	enter(9);
+	store_keep();
+	given_up = enter(1);
+	leave(1, given_up);
+	kept = enter(1);
+	clock_pass(100 * MS);
+	store_restart();
+	check_state(status_with(1, given_up, 0, true, false), "WAITING");
+	check_state(status_with(1, kept, 0, true, false), "WAITING");
+	check_state(status_with(1, given_up, 0, true, false), "EXPIRED");
+	cr_assert_eq(enter(1).seq, kept.seq);
+}
+
+Test(restart, a_lot_that_was_lost_comes_back_too)
+{
+	struct place	early, lost, gone;
+	int64_t		opens = T0 + MINUTE;
+
+	early = enter_drawn(1, opens, opens - 3000 * SECOND);
+	gone = enter_drawn(3, opens, opens - 5000 * SECOND);
+	leave(3, gone);
+	store_keep();
+	lost = enter_drawn(2, opens, opens - 4000 * SECOND);
+	clock_pass(SECOND);
+	store_restart();
+	check_state(status_with(2, lost, opens, true, true), "WAITING");
+	check_state(status_with(3, gone, opens, true, true), "EXPIRED");
+	clock_set(opens);
+	cr_assert_eq(status_with(2, lost, opens, false, true).position, 1);
+	cr_assert_eq(status_with(1, early, opens, false, true).position, 2);
+}
+
+Test(restart, what_operators_set_last_holds_and_its_revision_is_not_given_twice)
+{
+	struct control	control;
+
+	enter_many(0, 10);
+	control_set("someone", "max_active", "7");
+	store_keep();
+	control_set("someone else", "mode", "PAUSED");
+	clock_pass(SECOND);
+	store_restart();
+	/* As soon as anybody ticks or looks, and before anybody is admitted. */
+	cr_assert_str_eq(control_get().mode, "NEW");
+	cr_assert_eq(tick_for(SECOND, 100 * MS), 0);
+	control = control_get();
+	cr_assert_str_eq(control.mode, "PAUSED");
+	cr_assert_str_eq(control.updated_by, "someone else");
+	cr_assert_eq(control.revision, 2);
+
+	store_restart();
+	control = control_set("a third", "mode", "OPEN");
+	cr_assert_eq(control.revision, 3);
+	cr_assert_eq(control.max_active, 7);
+	/* Of a file that is as late as the database all is as it was. */
+	store_keep();
+	store_restart();
+	cr_assert(begin());
+	cr_assert_not(begin());
+	cr_assert_eq(control_get().revision, 3);
+	cr_assert_str_eq(control_get().mode, "OPEN");
 }

@@ -16,7 +16,7 @@
 --   4 active   sorted set: user by deadline
 --   5 places   hash: active user -> seq
 --   6 used     sorted set: user and seq (24 bytes) by when
---   7 gone     sorted set: places older than this store that have ended, by when
+--   7 gone     sorted set: ended places that this store might not know (is_past), by when
 --   8 guesses  hash: one waiter in eight -> when it entered and what wait it was told
 --
 -- Store loss: `epoch` is when this store began to keep the queue. A queue that
@@ -24,6 +24,11 @@
 -- it remembers (operators' settings, how far the line had come) and calls begin.
 -- A token of another epoch was given by a store that is no more, and its place is
 -- put back at its own seq. `gone` remembers which of those must not come back again.
+--
+-- A restart, or a replica that takes over, may have lost what was written last.
+-- `run` is the server that keeps the queue; under another one all is NEW until
+-- begin was called again. It notes between which places some may have been lost
+-- (`gap_from`, `gap_to`): tokens of those come back as those of another epoch do.
 --
 -- The draw: where a schedule asks for it, whoever enters before the sale opens
 -- has a drawn seq, below `opens`, that the service works out from the user and
@@ -38,6 +43,7 @@ local SECOND = 1000000
 local TOKEN_LIFE = 7 * 86400 * SECOND	-- an unknown place older than this is not looked into
 local GAP = 5 * SECOND			-- no tick for so long: the queue was not being served
 local MEASURE = 60 * SECOND		-- what the measured speed forgets over
+local SETTLED = 1			-- as `settle`: the time after a loss is over
 local EXPIRE_MAX, REAP_MAX, ADMIT_MAX, PRUNE_MAX = 500, 200, 1000, 100	-- members a call
 
 local function clock()
@@ -58,30 +64,57 @@ local function count(keys, field, n)
 	redis.call('HINCRBY', keys[STATE], field, n)
 end
 
-local function epoch_of(keys)	-- nil: this store has no queue of the schedule yet
-	return tonumber(redis.call('HGET', keys[STATE], 'epoch'))
+-- This server's process. It outlives the library's being loaded again, but no restart.
+local run_id
+local function run()
+	run_id = run_id or redis.call('INFO', 'server'):match('run_id:(%x+)')
+	return run_id
 end
 
--- Places below it may be held by tokens of an earlier store: all from before this
--- one began, and drawn ones, which are the same in every store.
-local function old_before(epoch, draw)
-	return epoch and math.max(epoch, tonumber(draw) or 0)
+local function is_begun(keys)
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'run')
+	return s[1] and s[2] == run()
 end
 
-local function old_before_of(keys)
-	local s = redis.call('HMGET', keys[STATE], 'epoch', 'draw')
-	return old_before(tonumber(s[1]), s[2]), tonumber(s[1])
+-- What this store may be asked about and not know: the places of an earlier store, drawn ones
+-- (the same in every store), and those above `from` up to `to`, lost by a restart.
+local function past(epoch, draw, from, to)
+	return { epoch = tonumber(epoch), draw = tonumber(draw) or 0, from = tonumber(from) or 0, to = tonumber(to) or 0 }
 end
 
--- ACTIVE deadlines go by the time in which the queue was served: when nothing
--- ticked (the store or all of the service were away), all but GAP of that time is
--- given back. `paused` is how much that has been, as of the last tick.
+local function past_of(keys)
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'draw', 'gap_from', 'gap_to', 'run', 'last')
+	if s[1] and s[5] ~= run() then
+		return past(s[1], s[2], s[6], math.huge)	-- not begun again: it has given none since
+	end
+	return past(s[1], s[2], s[3], s[4])
+end
+
+local function is_in_gap(before, seq)
+	return seq > before.from and seq <= before.to
+end
+
+local function is_past(before, seq)
+	return not before.epoch or seq < math.max(before.epoch, before.draw) or is_in_gap(before, seq)
+end
+
+-- May the place of this token, which is not known, have been lost? If not, it has ended.
+local function is_lost(before, seq, token_epoch)
+	return token_epoch ~= before.epoch or is_past(before, seq)
+end
+
+-- ACTIVE deadlines go by the time in which the queue was served, which only ever
+-- goes on: when nothing ticked (the store or all of the service were away), all but
+-- GAP of that time is given back; when the clock was set back, the step is taken out.
+-- `paused` is how much both have been, as of the last tick.
 -- Answers that time, and how far the clock is ahead of it.
 local function served(now, ticked, paused)
 	ticked = tonumber(ticked)
 	local time = now - (tonumber(paused) or 0)
 	if ticked and now - ticked > GAP then
 		time = time - (now - ticked - GAP)
+	elseif ticked and now < ticked then
+		time = time + (ticked - now)
 	end
 	return time, now - time
 end
@@ -103,9 +136,10 @@ local function remember(key, user, seq, now)
 	return added == 1
 end
 
--- A place has ended. If an earlier store gave it, its token would look like one to be put back.
+-- A place has ended. If it might not be known, its token would look like one to be put back.
+-- `before`: the past, where it is at hand.
 local function forget(keys, user, seq, before, now)
-	if not before or seq < before then
+	if is_past(before or past_of(keys), seq) then
 		remember(keys[GONE], user, seq, now)
 	end
 end
@@ -165,9 +199,19 @@ local function hear(keys, user, patience, now)
 	return true
 end
 
+-- When the sale opens; 0 if it has. Once it has, a clock that is set back does not
+-- close it again: who came after the opening stays behind whom the draw ordered.
+local function opening(opens, opened, now)
+	opens = tonumber(opens)
+	if opens and (opens <= now or opens == tonumber(opened)) then
+		return 0
+	end
+	return opens
+end
+
 -- Seconds until `position` is admitted, -1 if nobody can say.
 local function expected_wait(position, speed, opens, now)
-	speed, opens = tonumber(speed), tonumber(opens)
+	speed = tonumber(speed)
 	if not speed or speed <= 0 or not opens then
 		return -1
 	end
@@ -190,7 +234,8 @@ end
 
 -- People a second that leave the front of the line. Measured where there has
 -- been a line for two seconds; but every ACTIVE place comes free after its TTL,
--- so it is never slower than that. Not measured yet: as set, while all fit in.
+-- so it is never slower than that. Not measured yet: as set, while all fit in; where
+-- nobody waits, whoever comes next.
 local function speed_of(set, m, b, waiting, active)
 	if set.mode == 'PAUSED' or set.admit <= 0 or set.max_active <= 0 then
 		return 0
@@ -199,7 +244,7 @@ local function speed_of(set, m, b, waiting, active)
 	if b >= 2 and m > 0 then
 		return math.min(set.admit, math.max(least, m / b))
 	end
-	return waiting <= set.max_active - active and set.admit or least
+	return math.max(1, waiting) <= set.max_active - active and set.admit or least
 end
 
 -- Enter and status are asked about many people of one queue in one call, and answer with what waits are
@@ -208,7 +253,7 @@ end
 -- state, seq, epoch, position, active until (ms), wait (s or -1), 1 if the place is new;
 -- or, where status finds what it nearly always finds, somebody who goes on waiting, just the position.
 local function answers_begin(speed, opens, now)
-	speed, opens = tonumber(speed), tonumber(opens)
+	speed = tonumber(speed)
 	return { opens and speed and math.floor(speed * 1000000) or 0,
 	    opens and math.max(0, math.ceil((opens - now) / 1000)) or 0 }
 end
@@ -217,35 +262,57 @@ local function answer(state, seq, epoch, position, deadline, wait, is_new)
 	return { state, seq, epoch or 0, position, math.floor((deadline or 0) / 1000), wait, is_new or 0 }
 end
 
+-- Before a draw positions mean nothing: the worst is shown. `opens` is as opening() has it.
+local function is_drawing(draw, opens, now)
+	return draw and now < (opens or tonumber(draw))
+end
+
 -- `all` is how many wait, where the caller knows it.
 local function waiting_answer(keys, user, seq, epoch, speed, opens, draw, now, all)
-	if draw and now < tonumber(draw) then
-		-- Before the draw positions mean nothing: the worst is shown.
+	if is_drawing(draw, opens, now) then
 		return answer('WAITING', seq, epoch, all or redis.call('ZCARD', keys[WAITING]), 0, -1)
 	end
 	local rank = redis.call('ZRANK', keys[WAITING], user)
 	return answer('WAITING', seq, epoch, rank + 1, 0, expected_wait(rank + 1, speed, opens, now))
 end
 
+-- The queue is here, but may lack what was written last before the restart: the places above `last`.
+-- If those of the restart before had no time to come back, or what is here (it ends at `ticked`) ends
+-- before they had, these too.
+local function resume(keys, last, gap_from, gap_to, ticked, settle, known_last, now)
+	local from, to = last, math.max(last, known_last, now)
+	if gap_to and (not ticked or ticked - gap_to <= settle) then
+		from = gap_from
+	end
+	redis.call('HSET', keys[STATE], 'run', run(), 'last', text(to), 'gap_from', text(from), 'gap_to', text(to))
+end
+
 -- begin: settle (us), then what the database remembers: the earlier store's epoch (0: there
 -- was none), its last seq, how far it had admitted, up to where all had had their turn
 -- (`ended`); the settings' revision, who, when (ms), mode, max_active, admit, max_waiting, ttl
--- (each '' where operators had set none). Answers 1; 0 if the queue is there already.
+-- (each '' where operators had set none). Answers 1; 2 if the queue is there, kept by another
+-- server than this; 0 if all is there. What operators have set is taken over where it is later.
 -- After a loss nobody is admitted for `settle`: until then people come back.
 local function begin(keys, args)
 	local now = clock()
-	if epoch_of(keys) then
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'run', 'last', 'gap_from', 'gap_to', 'revision', 'ticked')
+	if s[1] and s[2] == run() then
 		return 0
 	end
-	local known, last = tonumber(args[2]), tonumber(args[3])
-	local epoch = math.max(now, known + 1, last + 1)
-	redis.call('HSET', keys[STATE], 'epoch', text(epoch), 'last', text(epoch - 1),
-	    'settle', text(known > 0 and now + tonumber(args[1]) or 0))
-	if known > 0 then
-		redis.call('HSET', keys[STATE], 'admitted_to', args[4], 'cand', args[5], 'ended', args[5],
-		    'lost_admitted', args[4], 'lost_ended', args[5])
+	local settle, known, last = tonumber(args[1]), tonumber(args[2]), tonumber(args[3])
+	if s[1] then
+		resume(keys, tonumber(s[3]), tonumber(s[4]), tonumber(s[5]), tonumber(s[7]), settle, last, now)
+	else
+		local epoch = math.max(now, known + 1, last + 1)
+		redis.call('HSET', keys[STATE], 'epoch', text(epoch), 'run', run(), 'last', text(epoch - 1),
+		    'settle', text(known > 0 and now + settle or 0))
+		if known > 0 then
+			redis.call('HSET', keys[STATE], 'admitted_to', args[4], 'cand', args[5], 'ended', args[5],
+			    'lost_admitted', args[4], 'lost_ended', args[5])
+		end
 	end
-	if tonumber(args[6]) > 0 then
+	if tonumber(args[6]) > (tonumber(s[6]) or 0) then
+		redis.call('HDEL', keys[STATE], 'm', 'b')	-- measured under other rules
 		redis.call('HSET', keys[STATE], 'revision', args[6], 'updated_by', args[7], 'updated_at', args[8])
 		for i, field in ipairs({ 'mode', 'max_active', 'admit', 'max_waiting', 'ttl' }) do
 			if args[8 + i] ~= '' then
@@ -253,27 +320,26 @@ local function begin(keys, args)
 			end
 		end
 	end
-	return 1
+	return s[1] and 2 or 1
 end
 
 -- The place that the user has, as an answer; nil if it has ended by now. `seq`: that of a waiting one, or nil. `s`
 -- is of the state: epoch, draw, ticked, paused.
 local function place_held(keys, user, seq, patience, speed, opens, s, now, all)
-	local epoch, before = s.epoch, old_before(s.epoch, s.draw)
 	if seq then
 		if hear(keys, user, patience, now) then
-			return waiting_answer(keys, user, seq, epoch, speed, opens, s.draw, now, all)
+			return waiting_answer(keys, user, seq, s.epoch, speed, opens, s.draw, now, all)
 		end
-		abandon(keys, user, seq, before, now)
+		abandon(keys, user, seq, nil, now)
 	end
 	seq = tonumber(redis.call('HGET', keys[PLACES], user))
 	if seq then
 		local deadline = tonumber(redis.call('ZSCORE', keys[ACTIVE], user))
 		local time, ahead = served(now, s.ticked, s.paused)
 		if deadline > time then
-			return answer('ACTIVE', seq, epoch, 0, deadline + ahead, 0)
+			return answer('ACTIVE', seq, s.epoch, 0, deadline + ahead, 0)
 		end
-		expire_active(keys, user, seq, before, now)
+		expire_active(keys, user, seq, nil, now)
 	end
 	return nil
 end
@@ -281,15 +347,16 @@ end
 -- enter: sale opens (us, 0: it has), settings, then for each who enters, in the order they came: user, drawn seq
 -- ('': by arrival). Answers as above, or NEW, QUEUE_CLOSED or QUEUE_FULL as the state.
 local function enter(keys, args)
-	local opens, first = args[1], 2 + SETTINGS
+	local first = 2 + SETTINGS
 	local now = clock()
 	local s = redis.call('HMGET', keys[STATE], 'epoch', 'last', 'opens', 'entered', 'speed',
-	    'mode', 'max_active', 'admit', 'max_waiting', 'ttl', 'draw', 'ticked', 'paused')
+	    'mode', 'max_active', 'admit', 'max_waiting', 'ttl', 'draw', 'ticked', 'paused', 'opened', 'run')
+	local opens = opening(args[1], s[14], now)
 	local epoch, last = tonumber(s[1]), tonumber(s[2])
 	local set = settings(s, 6, args, 2)
 	local speed = s[5] or speed_of(set, 0, 0, 1, 0)		-- before the first tick
 	local answers = answers_begin(speed, opens, now)
-	if not epoch then
+	if not epoch or s[15] ~= run() then
 		for _ = first, #args, 2 do
 			answers[#answers + 1] = answer('NEW', 0, 0, 0, 0, -1)
 		end
@@ -303,14 +370,14 @@ local function enter(keys, args)
 	local seqs = redis.call('ZMSCORE', keys[WAITING], unpack(users))
 	local actives = redis.call('HMGET', keys[PLACES], unpack(users))
 	local waiting = redis.call('ZCARD', keys[WAITING])
-	local line, heard, guesses, mine, draw = {}, {}, {}, {}, s[11]
+	local line, heard, guesses, mine, draw, opened = {}, {}, {}, {}, s[11], nil
 
 	for i, user in ipairs(users) do
 		local drawn = tonumber(args[first + 2 * i - 1])
 		local held = nil
 		if mine[user] then
 			-- More than once in this very call.
-			local position = draw and now < tonumber(draw) and waiting or mine[user][4]
+			local position = is_drawing(draw, opens, now) and waiting or mine[user][4]
 			held = answer('WAITING', mine[user][2], epoch, position, 0, mine[user][6])
 		elseif seqs[i] or actives[i] then
 			held = place_held(keys, user, tonumber(seqs[i]), set.patience, speed, opens,
@@ -326,11 +393,12 @@ local function enter(keys, args)
 		else
 			local seq, wait = drawn, -1
 			waiting = waiting + 1
-			if drawn and now < tonumber(opens) then
-				draw = opens
+			if drawn and opens > 0 then
+				draw = args[1]
 			else
 				seq = math.max(last + 1, now)
 				last = seq
+				opened = opens == 0 and s[14] ~= args[1] and args[1] or nil
 				-- The latest seq of all is the last in line.
 				wait = expected_wait(waiting, speed, opens, now)
 				if wait >= 0 and is_sampled(user) then
@@ -348,10 +416,10 @@ local function enter(keys, args)
 	end
 
 	if #line > 0 then
-		local changes = { 'last', text(last), 'opens', opens, 'entered', text((s[4] or 0) + #line / 2) }
-		if draw then
-			changes[#changes + 1] = 'draw'
-			changes[#changes + 1] = draw
+		local changes = { 'last', text(last), 'opens', args[1], 'entered', text((s[4] or 0) + #line / 2) }
+		for field, value in pairs({ draw = draw or nil, opened = opened }) do
+			changes[#changes + 1] = field
+			changes[#changes + 1] = value
 		end
 		redis.call('HSET', keys[STATE], unpack(changes))
 		redis.call('ZADD', keys[WAITING], unpack(line))
@@ -371,29 +439,34 @@ local function may_return(lost_admitted, lost_ended, seq)
 	return seq <= (tonumber(lost_admitted) or 0) and 'ASK' or 'YES'
 end
 
--- A token of another epoch and a place that is not known here: puts it back.
+-- A place that is not known here, and a token that may be of one that was lost: puts it back.
 -- Answers as may_return.
 local function put_back(keys, user, seq, token_epoch, placed, unused, settle, draw, now)
-	local s = redis.call('HMGET', keys[STATE], 'epoch', 'last', 'settle', 'lost_admitted', 'lost_ended', 'cand', 'ended')
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'last', 'settle', 'lost_admitted', 'lost_ended', 'cand', 'ended',
+	    'gap_from', 'gap_to')
 	local epoch = tonumber(s[1])
-	if epoch == token_epoch or now - seq > TOKEN_LIFE
+	local before = past(epoch, draw, s[8], s[9])
+	if not is_lost(before, seq, token_epoch) or now - seq > TOKEN_LIFE
 	    or redis.call('ZSCORE', keys[GONE], place_of(user, seq)) then
 		return 'NO'
 	end
 	local may = may_return(s[4], s[5], seq)
+	if may == 'YES' and (epoch == token_epoch or is_in_gap(before, seq)) then
+		may = 'ASK'	-- how far that one had admitted is not known to the moment
+	end
 	if may == 'NO' or may == 'ASK' and not unused then
 		return may
 	end
-	if tonumber(s[3]) == 0 and now - epoch < settle then
+	if epoch ~= token_epoch and tonumber(s[3]) == 0 and now - epoch < settle then
 		-- The database did not remember that there was an earlier store.
 		redis.call('HSET', keys[STATE], 'settle', text(epoch + settle))
 	end
-	if placed and placed < epoch then
+	if placed and (placed < epoch or is_in_gap(before, placed)) then
 		-- Two places from before: a user has one at a time, so the later one was the last that lived.
 		if seq < placed then
 			return 'NO'
 		end
-		forget(keys, user, placed, old_before(epoch, draw), now)
+		forget(keys, user, placed, before, now)
 	end
 	if draw ~= '' then
 		redis.call('HSET', keys[STATE], 'draw', draw)
@@ -417,8 +490,8 @@ end
 -- One place, whatever has become of it. `opens` is the sale's (us, '': not known), `draw` when the draw is.
 local function status_of(keys, user, seq, epoch, opens, draw, patience, settle, unused, now)
 	local function waits()
-		local s = redis.call('HMGET', keys[STATE], 'speed', 'opens', 'draw')
-		return waiting_answer(keys, user, seq, epoch, s[1], opens ~= '' and opens or s[2], s[3], now)
+		local s = redis.call('HMGET', keys[STATE], 'speed', 'opens', 'draw', 'opened')
+		return waiting_answer(keys, user, seq, epoch, s[1], opening(opens ~= '' and opens or s[2], s[4], now), s[3], now)
 	end
 
 	local placed = tonumber(redis.call('ZSCORE', keys[WAITING], user))
@@ -426,7 +499,7 @@ local function status_of(keys, user, seq, epoch, opens, draw, patience, settle, 
 		if hear(keys, user, patience, now) then
 			return waits()
 		end
-		abandon(keys, user, seq, old_before_of(keys), now)
+		abandon(keys, user, seq, nil, now)
 		return answer('EXPIRED', seq, epoch, 0, 0, -1)
 	end
 	if redis.call('ZSCORE', keys[USED], place_of(user, seq)) then
@@ -440,14 +513,14 @@ local function status_of(keys, user, seq, epoch, opens, draw, patience, settle, 
 			return answer('ACTIVE', seq, epoch, 0, deadline + ahead, 0)
 		end
 		if deadline <= time then
-			expire_active(keys, user, place, old_before_of(keys), now)
+			expire_active(keys, user, place, nil, now)
 		end
 		-- One place a user: while the active one lives, no other is put back.
 		if place == seq or deadline > time then
 			return answer('EXPIRED', seq, epoch, 0, 0, -1)
 		end
 	end
-	if not epoch_of(keys) then
+	if not is_begun(keys) then
 		return answer('NEW', seq, epoch, 0, 0, -1)
 	end
 	local back = put_back(keys, user, seq, epoch, placed, unused, settle, draw, now)
@@ -467,21 +540,22 @@ local function status(keys, args)
 	for i = 6, #args, 3 do
 		users[#users + 1] = args[i]
 	end
-	local s = redis.call('HMGET', keys[STATE], 'epoch', 'speed', 'opens', 'draw')
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'speed', 'opens', 'draw', 'opened')
 	if s[1] and opens ~= '' and opens ~= s[3] then
 		redis.call('HSET', keys[STATE], 'opens', opens)
 		s[3] = opens
 	end
-	local drawing = s[4] and now < tonumber(s[4])
+	local opens_at = opening(s[3], s[5], now)
+	local drawing = is_drawing(s[4], opens_at, now)
 	local seqs = redis.call('ZMSCORE', keys[WAITING], unpack(users))
 	local heards = redis.call('ZMSCORE', keys[HEARD], unpack(users))
-	local answers = answers_begin(s[2], s[3], now)
+	local answers = answers_begin(s[2], opens_at, now)
 	local looked_into = {}	-- whose place may not be what was read above any more
 
 	for i, user in ipairs(users) do
-		local seq, epoch = args[3 + 3 * i + 1], args[3 + 3 * i + 2]
-		local heard = tonumber(heards[i])
-		if seqs[i] == seq and not drawing and not looked_into[user] and heard and now - heard <= patience / 8 and heard <= now then
+		local seq, epoch, heard = args[4 + 3 * i], args[5 + 3 * i], tonumber(heards[i])
+		if seqs[i] == seq and not drawing and not looked_into[user] and heard and heard <= now
+		    and now - heard <= patience / 8 then
 			-- Nearly everybody: waits, and was heard of lately.
 			answers[#answers + 1] = redis.call('ZRANK', keys[WAITING], user) + 1
 		else
@@ -498,15 +572,15 @@ end
 local function leave(keys, args)
 	local user, seq, token_epoch = args[1], tonumber(args[2]), tonumber(args[3])
 	local now = clock()
-	local before, epoch = old_before_of(keys)
+	local before = past_of(keys)
 
 	if tonumber(redis.call('ZSCORE', keys[WAITING], user)) == seq then
 		drop_waiting(keys, user)
 	elseif tonumber(redis.call('HGET', keys[PLACES], user)) == seq then
 		drop_active(keys, user)
 	else
-		if token_epoch ~= epoch then
-			forget(keys, user, seq, nil, now)
+		if is_lost(before, seq, token_epoch) then
+			remember(keys[GONE], user, seq, now)
 		end
 		return 0
 	end
@@ -531,8 +605,8 @@ local function check(keys, args)
 	if redis.call('ZSCORE', keys[USED], place_of(user, seq)) then
 		return 'USED'
 	end
-	local s = redis.call('HMGET', keys[STATE], 'epoch', 'lost_admitted', 'lost_ended')
-	if tonumber(s[1]) ~= epoch and now - seq <= TOKEN_LIFE and may_return(s[2], s[3], seq) ~= 'NO'
+	local s = redis.call('HMGET', keys[STATE], 'lost_admitted', 'lost_ended')
+	if is_lost(past_of(keys), seq, epoch) and now - seq <= TOKEN_LIFE and may_return(s[1], s[2], seq) ~= 'NO'
 	    and not redis.call('ZSCORE', keys[GONE], place_of(user, seq)) then
 		return 'WAITING'
 	end
@@ -625,27 +699,41 @@ end
 -- admissions have been paid for (each costs 1/rate of time), so a hundred callers
 -- admit no more than one. At most one tick's time can be saved up, plus while there
 -- is a line the fraction that was too little for one more person.
--- Answers waiting, active, admitted, expired, abandoned, epoch (0: no queue yet); last seq, admitted_to,
--- ended (for the database); speed (a thousandth of a person a second), mode, and admit_first's waits.
+-- Answers waiting, active, admitted, expired, abandoned, epoch; last seq, admitted_to, ended (for the
+-- database); speed (a thousandth of a person a second), mode (NEW: it has to begin), and admit_first's waits.
 local function tick(keys, args)
 	local now = clock()
 	local s = redis.call('HMGET', keys[STATE], 'epoch', 'opens', 'settle', 'paid', 'busy', 'at',
 	    'm', 'b', 'ticked', 'since', 'speed', 'mode', 'max_active', 'admit', 'max_waiting', 'ttl',
-	    'paused', 'draw', 'last', 'admitted_to', 'ended', 'cand', 'until')
+	    'paused', 'draw', 'last', 'admitted_to', 'ended', 'cand', 'until', 'opened', 'run', 'gap_from', 'gap_to')
 	local epoch = tonumber(s[1])
-	if not epoch then
-		return { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'OPEN', {} }
+	if not epoch or s[25] ~= run() then
+		return { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'NEW', {} }
 	end
 	local set = settings(s, 12, args, 1)
 	local busy, at = s[5] == '1', tonumber(s[6]) or 0
 	local ticked, since = tonumber(s[9]), tonumber(s[10])
 	local time, ahead = served(now, s[9], s[17])
-	local before = old_before(epoch, s[18])
+	local before = past(epoch, s[18], s[26], s[27])
 	local admitted_to, ended = tonumber(s[20]) or 0, tonumber(s[21]) or 0
 	local changes = {}
 	local function put(field, value)
 		changes[#changes + 1] = field
 		changes[#changes + 1] = value
+	end
+
+	-- Where the clock was set back, what lies ahead of it would stop admission for as long.
+	local settle, paid = tonumber(s[3]) or 0, tonumber(s[4]) or 0
+	if settle > now + set.settle then
+		settle = now + set.settle
+		put('settle', text(settle))
+	elseif settle > SETTLED and settle <= now then
+		settle = SETTLED
+		put('settle', text(settle))
+	end
+	if paid > now then
+		paid = now
+		put('paid', text(paid))
 	end
 
 	if not ticked or now - ticked > GAP or now < ticked then
@@ -656,9 +744,10 @@ local function tick(keys, args)
 	if since == now or now - ticked >= SECOND then
 		put('ticked', text(now))
 		prune(keys, now)
-		-- All admitted up to `cand` have had their turn when the latest deadline of then has passed.
+		-- All admitted up to `cand` have had their turn when the latest deadline of then has passed;
+		-- not while those of a store that was lost are still coming back.
 		local until_time = tonumber(s[23]) or 0
-		if time > until_time then
+		if time > until_time and settle <= now then
 			local latest = redis.call('ZREVRANGE', keys[ACTIVE], 0, 0, 'WITHSCORES')
 			ended = tonumber(s[22]) or 0
 			put('ended', text(ended))
@@ -671,17 +760,18 @@ local function tick(keys, args)
 	local abandoned = reap_silent(keys, before, since, set.patience, now)
 	local waiting = redis.call('ZCARD', keys[WAITING])
 	local active = redis.call('ZCOUNT', keys[ACTIVE], '(' .. text(time), '+inf')
-	local opens = tonumber(s[2])
+	local opens = opening(s[2], s[24], now)
+	if opens == 0 and s[24] ~= s[2] then
+		put('opened', s[2])
+	end
 	-- `opens` not known (its store was lost): nobody, until somebody says it.
-	local open = set.mode ~= 'PAUSED' and set.admit > 0 and opens ~= nil and opens <= now
-	    and (tonumber(s[3]) or 0) <= now
+	local open = set.mode ~= 'PAUSED' and set.admit > 0 and opens == 0 and settle <= now
 
 	local admitted, waits = 0, {}
 	if open and waiting > 0 then
 		local cost = SECOND / set.admit
 		local saved = busy and set.tick + cost or math.max(set.tick, cost)
-		-- Never ahead of the clock, unless the clock was set back.
-		local paid = math.min(now, math.max(tonumber(s[4]) or 0, now - saved))
+		paid = math.max(paid, now - saved)
 		local n = math.min(math.floor((now - paid) / cost), set.max_active - active, waiting, ADMIT_MAX)
 		if n > 0 then
 			local to
@@ -726,7 +816,7 @@ local function tick(keys, args)
 end
 
 -- control_get: settings. What operators see:
--- mode (NEW: there is no queue yet), maxActive, admitPerSecond, maxWaiting, activeTtlSeconds,
+-- mode (NEW: it has to begin), maxActive, admitPerSecond, maxWaiting, activeTtlSeconds,
 -- waiting, active, admitted, used, expired (at once, swept or not), updatedBy ('': nobody), updatedAt (ms);
 -- then for the database to remember: revision, and what is set of mode, max_active,
 -- admit, max_waiting and ttl ('': not).
@@ -734,12 +824,12 @@ local function control_get(keys, args)
 	local now = clock()
 	local s = redis.call('HMGET', keys[STATE], 'mode', 'max_active', 'admit', 'max_waiting', 'ttl',
 	    'admitted', 'used', 'expired', 'abandoned', 'updated_by', 'updated_at', 'ticked', 'paused',
-	    'revision', 'epoch')
+	    'revision', 'run')
 	local set = settings(s, 1, args, 1)
 	local time = served(now, s[12], s[13])
 	local n = function(i) return tonumber(s[i]) or 0 end
 	return {
-		s[15] and set.mode or 'NEW', set.max_active, set.admit, set.max_waiting, set.ttl,
+		s[15] == run() and set.mode or 'NEW', set.max_active, set.admit, set.max_waiting, set.ttl,
 		redis.call('ZCARD', keys[WAITING]),
 		redis.call('ZCOUNT', keys[ACTIVE], '(' .. text(time), '+inf'),
 		n(6), n(7),
@@ -752,7 +842,7 @@ end
 -- control_set: settings, who, then field and value pairs of mode, max_active,
 -- admit, max_waiting, ttl (checked by the caller). Answers as control_get.
 local function control_set(keys, args)
-	if not epoch_of(keys) then
+	if not is_begun(keys) then
 		return control_get(keys, args)
 	end
 	redis.call('HSET', keys[STATE], 'updated_by', args[SETTINGS + 1], 'updated_at', text(clock() / 1000),

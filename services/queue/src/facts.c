@@ -98,11 +98,9 @@ facts_will_do(struct queue *queue)
 {
 	uint64_t	now = ct_loop_now_ms();
 
-	if (queue->facts_ms == 0)
-		return (false);
 	if (now - queue->facts_ms > FRESH_MS && now - queue->asked_ms > RETRY_MS)
 		ask(queue);
-	return (now - queue->facts_ms <= SHOWN_MS || queue->ask_failed);
+	return (queue->facts_ms != 0 && (now - queue->facts_ms <= SHOWN_MS || queue->ask_failed));
 }
 
 bool

@@ -29,7 +29,7 @@ struct facts_wait {
 /*
  * True if the facts at hand will do for showing them: some seconds old, or as
  * old as they are while the database does not answer. Asks anew in the
- * background when they are older than a second.
+ * background when they are older than a second, or not there at all.
  */
 bool	 facts_will_do(struct queue *queue);
 

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ct/log.h"
@@ -43,7 +44,7 @@ static const struct ct_pg_statement place_used = {
 	.write = false,
 };
 
-/* One question on its way, for somebody's request. */
+/* One question on its way, for somebody's request; or for nobody's: `request` is NULL, and it is freed. */
 struct asking {
 	struct ct_request	*request;
 	struct ct_uuid		 schedule;
@@ -54,10 +55,22 @@ struct asking {
 static struct asking *
 asking_of(struct ct_request *request, memory_cb cb, void *arg)
 {
-	struct asking	*asking = ct_alloc(request, sizeof(*asking));
+	struct asking	*asking = request != NULL ? ct_alloc(request, sizeof(*asking)) : malloc(sizeof(*asking));
 
+	if (asking == NULL)
+		abort();
 	*asking = (struct asking){ .request = request, .cb = cb, .arg = arg };
 	return (asking);
+}
+
+static void
+answer(struct asking *asking, enum ct_error error)
+{
+	struct asking	answered = *asking;
+
+	if (asking->request == NULL)
+		free(asking);
+	answered.cb(error, answered.arg);
 }
 
 static bool
@@ -70,16 +83,18 @@ static void
 begun(const redisReply *reply, void *arg)
 {
 	struct asking	*asking = arg;
+	const char	*id = asking->request != NULL ? asking->request->id : NULL;
 
 	/* 0: somebody else was first, with the same memory. */
 	if (reply == NULL || reply->type != REDIS_REPLY_INTEGER) {
-		store_failed(asking->request->id, reply);
-		asking->cb(CT_SERVICE_UNAVAILABLE, asking->arg);
+		store_failed(id, reply);
+		answer(asking, CT_SERVICE_UNAVAILABLE);
 		return;
 	}
-	if (reply->integer == 1)
-		ct_log(CT_LOG_INFO, asking->request->id, "a queue begins");
-	asking->cb(CT_OK, asking->arg);
+	if (reply->integer != 0)
+		ct_log(CT_LOG_INFO, id, reply->integer == 1 ? "a queue begins" :
+		    "a queue goes on in a store that was restarted");
+	answer(asking, CT_OK);
 }
 
 static void
@@ -95,7 +110,7 @@ loaded(const struct ct_outcome *outcome, void *arg)
 	    cJSON_ParseWithLength(outcome->body, outcome->body_length) : NULL;
 
 	if (body == NULL) {
-		asking->cb(CT_SERVICE_UNAVAILABLE, asking->arg);
+		answer(asking, CT_SERVICE_UNAVAILABLE);
 		return;
 	}
 	ct_queue_command_init(&command, "queue1_begin", &asking->schedule);
@@ -131,6 +146,12 @@ progress_saved(const struct ct_outcome *outcome, void *arg)
 	/* Not saved: the next tick that finds it old saves it. */
 	if (!is_ok(outcome))
 		queue->saved.epoch = 0;
+}
+
+bool
+memory_has(const struct queue *queue, const struct progress *progress)
+{
+	return (!queue->saving && memcmp(&queue->saved, progress, sizeof(*progress)) == 0);
 }
 
 void

@@ -16,9 +16,9 @@
 typedef void (*memory_cb)(enum ct_error error, void *arg);
 
 /*
- * The store answered NEW: begins the queue there with what the database
- * remembers. `cb` runs once, later; then the call is to be made again. Allocated
- * with `request`.
+ * The store answered NEW, for it has lost the queue or was restarted: begins it
+ * there with what the database remembers. `cb` runs once, later; then the call is
+ * to be made again. Allocated with `request`, which may be NULL.
  */
 void	 memory_begin(struct ct_request *request, const struct ct_uuid *schedule, memory_cb cb, void *arg);
 
@@ -27,6 +27,9 @@ void	 memory_begin(struct ct_request *request, const struct ct_uuid *schedule, m
  * about once a second while it moves.
  */
 void	 memory_note_progress(struct queue *queue, const struct progress *progress);
+
+/* Is that what the database was last told, and has it said so? */
+bool	 memory_has(const struct queue *queue, const struct progress *progress);
 
 /* What operators have set, as queue1_control_set answered (18 elements). `cb` runs once, later. */
 void	 memory_save_control(struct ct_request *request, const char *schedule, const redisReply *reply,

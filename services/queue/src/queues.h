@@ -44,11 +44,13 @@ struct queue {
 	/* ticker.c */
 	bool			 live;		/* somebody waits or is ACTIVE, as far as known */
 	bool			 ticking;	/* a tick is under way */
+	bool			 empty;		/* as the last tick said, and nobody has come since */
 	int64_t			 waits;		/* how many wait and are ACTIVE, as the last tick said */
 	int64_t			 active;
 	int64_t			 speed;		/* thousandths of a person a second leave the front of the line */
 	char			 mode[8];
 	uint64_t		 ticked_ms;	/* when that was; 0: never */
+	uint64_t		 begun_ms;	/* when the ticker last had it begun */
 
 	/* memory.c: what the database was last told */
 	struct progress {

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "ct/log.h"
 #include "ct/loop.h"
@@ -12,6 +13,10 @@
 #include "facts.h"
 #include "memory.h"
 #include "store.h"
+
+#define BEGIN_EVERY_MS	1000
+#define EMPTY_EVERY_MS	1000	/* a queue that is empty, until all turns are over for certain */
+#define KNOWN_MS	5000	/* for so long the last tick's numbers are shown */
 
 /* Not under a schedule's hash tag: it is only ever used by commands of its own. */
 #define QUEUES_SET	"queues"
@@ -77,15 +82,42 @@ compare_waits(const redisReply *waits)
 }
 
 static void
+begun(enum ct_error error, void *arg)
+{
+	struct queue	*queue = arg;
+
+	(void)error;	/* the next tick finds out */
+	queue->ticking = false;
+}
+
+/* The store has lost the queue, or was restarted. */
+static void
+begin(struct queue *queue)
+{
+	uint64_t	now = ct_loop_now_ms();
+
+	if (queue->begun_ms != 0 && now - queue->begun_ms < BEGIN_EVERY_MS)
+		return;
+	queue->begun_ms = now;
+	queue->ticking = true;
+	memory_begin(NULL, &queue->schedule, begun, queue);
+}
+
+static void
 ticked(const redisReply *reply, void *arg)
 {
 	struct ticking	*ticking = arg;
 	struct queue	*queue = ticking->queue;
+	struct progress	 progress;
 
 	ticking->queue = NULL;
 	queue->ticking = false;
 	if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != 12) {
 		store_failed(NULL, reply);
+		return;
+	}
+	if (strcmp(reply->element[10]->str, "NEW") == 0) {
+		begin(queue);
 		return;
 	}
 	ct_metric_observe(metrics.seconds, (double)(ct_loop_now_ms() - ticking->sent_ms) / 1000);
@@ -98,15 +130,16 @@ ticked(const redisReply *reply, void *arg)
 	queue->speed = reply->element[9]->integer;
 	queue->ticked_ms = ct_loop_now_ms();
 	(void)snprintf(queue->mode, sizeof(queue->mode), "%s", reply->element[10]->str);
-	if (reply->element[5]->integer != 0)
-		memory_note_progress(queue, &(struct progress){ .epoch = reply->element[5]->integer,
-		    .last = reply->element[6]->integer, .admitted_to = reply->element[7]->integer,
-		    .ended = reply->element[8]->integer });
-	if (reply->element[0]->integer == 0 && reply->element[1]->integer == 0) {
+	progress = (struct progress){ .epoch = reply->element[5]->integer, .last = reply->element[6]->integer,
+	    .admitted_to = reply->element[7]->integer, .ended = reply->element[8]->integer };
+	memory_note_progress(queue, &progress);
+	/* Nobody is left, not even one whose time is over and who is to be tidied away. */
+	queue->empty = queue->waits == 0 && queue->active == 0 && reply->element[3]->integer == 0;
+	if (queue->empty && progress.ended >= progress.admitted_to && memory_has(queue, &progress)) {
 		/*
-		 * Nobody is left. If somebody came in just now by another
-		 * worker, that worker goes on ticking, and whoever asks next
-		 * puts the queue back into the set.
+		 * The database knows that all have had their turn. If somebody came in just now by another worker, that
+		 * worker goes on ticking, and whoever asks next puts the queue
+		 * back into the set.
 		 */
 		queue->live = false;
 		ct_redis_call(ct_service_redis, 3,
@@ -121,7 +154,7 @@ tick(struct queue *queue)
 	struct ticking		*ticking = NULL;
 
 	/* Redis is slow or away: what was asked is not asked again before it is answered. */
-	if (queue->ticking)
+	if (queue->ticking || (queue->empty && ct_loop_now_ms() - queue->ticked_ms < EMPTY_EVERY_MS))
 		return;
 	for (size_t i = 0; i < QUEUES_MAX && ticking == NULL; i++) {
 		if (tickings[i].queue == NULL)
@@ -147,6 +180,7 @@ tick_all(void *arg)
 void
 ticker_add(struct queue *queue)
 {
+	queue->empty = false;
 	if (queue->live)
 		return;
 	queue->live = true;
@@ -206,10 +240,11 @@ print_speed(struct queue *queue)
 	PRINT("queue_speed_per_second", "%.3f", (double)queue->speed / 1000);
 }
 
+/* Not before the opening, which the facts tell: the speed says nothing of the time until then. */
 static void
 print_predicted(struct queue *queue)
 {
-	if (queue->speed > 0)
+	if (queue->speed > 0 && facts_will_do(queue) && queue->opens_ms <= (int64_t)time(NULL) * 1000)
 		PRINT("queue_predicted_wait_seconds", "%.0f", (double)queue->waits * 1000 / (double)queue->speed);
 }
 
@@ -226,6 +261,16 @@ print_mode(struct queue *queue)
 {
 	ct_buf_printf(printing, "queue_mode{schedule=\"%s\",mode=\"%s\"} 1\n", queue->schedule_text,
 	    queue->mode[0] == '\0' ? "OPEN" : queue->mode);
+}
+
+static void	(*print_gauge)(struct queue *);
+
+/* What the store said last is not what is, once it has not answered for a while. */
+static void
+print_if_known(struct queue *queue)
+{
+	if (!queue->empty && queue->ticked_ms != 0 && ct_loop_now_ms() - queue->ticked_ms <= KNOWN_MS)
+		print_gauge(queue);
 }
 
 void
@@ -248,7 +293,8 @@ ticker_print_metrics(struct ct_buf *buf)
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++) {
 		ct_buf_printf(buf, "# HELP %s %s\n# TYPE %s gauge\n", gauges[i].name, gauges[i].help,
 		    gauges[i].name);
-		queues_each_live(gauges[i].print);
+		print_gauge = gauges[i].print;
+		queues_each_live(print_if_known);
 	}
 }
 

@@ -1,0 +1,393 @@
+/* Promises held against what happens. See promises.h. */
+#include "promises.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY(name)	"q:{01935b7a-2e40-7c11-9a02-030405060708}:" name
+#define GAP		(5 * SECOND)	/* that long an outage counts against the ACTIVE */
+#define PAST		64
+#define ADMISSIONS_MAX	65536
+
+enum where { NOWHERE, IN_LINE, ACTIVE };
+
+struct person {
+	enum where	where;
+	bool		given_up;	/* since the last look */
+	int64_t		owed;		/* the seq of a place that a restart has lost; 0: none */
+	int64_t		came_back;	/* the seq of one that has come back, after a restart */
+	int64_t		turn;		/* of the place: who has a smaller one comes first */
+	int64_t		heard;		/* when it was last answered WAITING */
+	int64_t		admitted, admitted_served, ttl;
+	int		breaks;		/* as they were at the admission */
+	/* The turns of the places it has had. */
+	int64_t		seq;
+	struct {
+		int64_t	seq, turn;
+	}		past[PAST];
+	int		past_n;
+};
+
+static struct {
+	const char	*name;
+	struct person	 people[MODEL_USERS];
+	struct rules	 rules;
+	int64_t		 opens, arrivals;
+	bool		 draw, opened, lost, begins_again, restarted;
+	/* By the clock that is never set. */
+	int64_t		 now, ticked, served, unsettled, could_admit;
+	int		 steps_ahead;
+	int		 breaks;	/* steps, and times in which nothing ticked */
+	int64_t		 admitted, restored;
+	struct {
+		int64_t	at;
+		int	steps_ahead;
+	}		 admissions[ADMISSIONS_MAX];
+	int		 admissions_n, admissions_from;
+} p;
+
+#define promise(condition, fmt, ...) \
+	cr_assert(condition, "%s: " fmt, p.name, __VA_ARGS__)
+
+void
+promises_start(const char *name, int64_t opens, bool draw)
+{
+	memset(&p, 0, sizeof(p));
+	p.name = name;
+	p.opens = opens;
+	p.draw = draw;
+	p.opened = opens == 0;
+}
+
+void
+promises_passed(int64_t us)
+{
+	p.now += us;
+}
+
+void
+promises_clock_set(int64_t us)
+{
+	p.breaks++;
+	p.steps_ahead += us > 0;
+	if (us < 0) {
+		p.could_admit = -1;
+		/* Unless a tick has seen that all had the time to come back, that begins again with the next one. */
+		if (p.ticked - p.unsettled <= settings.settle)
+			p.begins_again = true;
+	}
+}
+
+void
+promises_store_lost(void)
+{
+	for (int i = 0; i < MODEL_USERS; i++) {
+		p.people[i].where = NOWHERE;
+		p.people[i].owed = 0;
+	}
+	p.opened = p.opens == 0;
+	p.lost = true;
+	p.restarted = false;
+	p.could_admit = -1;
+	p.admissions_from = p.admissions_n;
+}
+
+static struct person	kept_people[MODEL_USERS];
+static int64_t		kept_ticked, kept_served;
+static bool		kept_opened;
+
+void
+promises_store_kept(void)
+{
+	memcpy(kept_people, p.people, sizeof(kept_people));
+	kept_ticked = p.ticked;
+	kept_served = p.served;
+	kept_opened = p.opened;
+}
+
+/* Everybody stands where the file has them; who entered since comes back when asking, and nobody forgets a place. */
+void
+promises_store_restarted(void)
+{
+	for (int i = 0; i < MODEL_USERS; i++) {
+		struct person		*person = &p.people[i];
+		const struct person	*kept = &kept_people[i];
+
+		/* Twice is more than is promised, but for two that are close together. */
+		person->owed = person->where != NOWHERE && person->seq != person->came_back &&
+		    (kept->where == NOWHERE || kept->seq != person->seq) ? person->seq : 0;
+		person->where = kept->where;
+		person->seq = kept->seq;
+		person->turn = kept->turn;
+		person->admitted = kept->admitted;
+		person->admitted_served = kept->admitted_served;
+		person->ttl = kept->ttl;
+		person->breaks = kept->breaks;
+	}
+	p.ticked = kept_ticked;
+	p.served = kept_served;
+	p.opened = kept_opened;
+	p.could_admit = -1;
+	p.restarted = true;
+	/* What was paid for may be forgotten: one tick's worth. */
+	p.steps_ahead++;
+}
+
+void
+promises_rules(struct rules rules)
+{
+	if (rules.admit != p.rules.admit)
+		p.admissions_from = p.admissions_n;
+	p.rules = rules;
+	p.could_admit = -1;
+}
+
+/* A call: a store that has lost everything knows it now. */
+static void
+begins(void)
+{
+	if (p.lost)
+		p.unsettled = p.now;
+	p.lost = false;
+}
+
+static int64_t
+served(void)
+{
+	int64_t	gap = p.now - p.ticked;
+
+	return (p.served + (gap > GAP ? GAP : gap));
+}
+
+/* Silent for as long as one may be and more; or ACTIVE for as long. */
+static bool
+is_over(const struct person *person)
+{
+	if (person->where == ACTIVE)
+		return (p.now - person->admitted >= person->ttl - (p.breaks - person->breaks) * GAP);
+	return (p.now - person->heard >= settings.patience);
+}
+
+static bool
+find_turn(struct person *person, int64_t seq)
+{
+	for (int i = person->past_n - 1; i >= 0 && i >= person->past_n - PAST; i--) {
+		if (person->past[i % PAST].seq == seq) {
+			person->seq = seq;
+			person->turn = person->past[i % PAST].turn;
+			return (true);
+		}
+	}
+	return (false);
+}
+
+static void
+check_position(int user, int64_t position)
+{
+	int64_t	before = 1;
+
+	for (int i = 0; i < MODEL_USERS; i++)
+		before += i != user && p.people[i].where == IN_LINE && p.people[i].turn < p.people[user].turn;
+	promise(position == before, "user %d is told position %lld and has %lld", user, (long long)position,
+	    (long long)before);
+}
+
+static void
+stands_in_line(int user, struct place place)
+{
+	struct person	*person = &p.people[user];
+
+	if (place.seq == person->owed) {
+		p.restored++;
+		person->owed = 0;
+	}
+	person->where = IN_LINE;
+	person->heard = p.now;
+	if (p.opened)
+		check_position(user, place.position);
+}
+
+void
+promises_entered(int user, struct place place, int64_t clock)
+{
+	struct person	*person = &p.people[user];
+
+	begins();
+	if (strcmp(place.state, "WAITING") != 0)
+		return;
+	if (place.is_new) {
+		promise(person->where == NOWHERE || is_over(person), "user %d had a place and is given another", user);
+		if (clock >= p.opens)
+			p.opened = true;
+		/* The lot decides among those who come before the opening, and they before all others. */
+		person->turn = p.draw && !p.opened ? place.seq - 2 * T0 : ++p.arrivals;
+		person->past[person->past_n % PAST].seq = person->seq = place.seq;
+		person->past[person->past_n++ % PAST].turn = person->turn;
+	} else {
+		promise(find_turn(person, place.seq), "user %d has a place nobody gave", user);
+	}
+	stands_in_line(user, place);
+}
+
+void
+promises_asked(int user, struct place place)
+{
+	struct person	*person = &p.people[user];
+	int64_t		 turn = person->turn;
+
+	begins();
+	promise(strcmp(place.state, "EXPIRED") != 0 || place.seq != person->owed || person->where == ACTIVE,
+	    "user %d is lost by a restart", user);
+	if (strcmp(place.state, "WAITING") != 0)
+		return;
+	promise(find_turn(person, place.seq), "user %d has a place nobody gave", user);
+	/* An old place is put back: the first of them may be what tells the store of its loss. */
+	if (person->where != IN_LINE || person->turn != turn) {
+		p.unsettled = p.now;
+		if (p.restarted)
+			person->came_back = place.seq;
+	}
+	stands_in_line(user, place);
+}
+
+void
+promises_given_up(int user)
+{
+	p.people[user].given_up = true;
+	p.people[user].owed = 0;
+}
+
+void
+promises_left(int user, struct place place)
+{
+	if (place.seq == p.people[user].owed)
+		p.people[user].owed = 0;
+}
+
+static void
+read_set(const char *key, enum where where, enum where found[MODEL_USERS])
+{
+	redisReply	*reply = redisCommand(store, "ZRANGE %s 0 -1", key);
+
+	for (size_t i = 0; i < reply->elements; i++) {
+		const unsigned char	*member = (const unsigned char *)reply->element[i]->str;
+		int			 user = member[14] << 8 | member[15];
+
+		promise(found[user] == NOWHERE, "user %d stands in two places", user);
+		found[user] = where;
+	}
+	freeReplyObject(reply);
+}
+
+/* Over any t seconds no more than rate x t, one tick's worth and one; each step ahead may give as much again. */
+static void
+note_admission(void)
+{
+	cr_assert_lt(p.admissions_n, ADMISSIONS_MAX);
+	p.admissions[p.admissions_n].at = p.now;
+	p.admissions[p.admissions_n++].steps_ahead = p.steps_ahead;
+	p.admitted++;
+	for (int i = p.admissions_from; i < p.admissions_n; i++) {
+		double	tick = (double)p.rules.admit * (double)settings.tick / SECOND;
+		double	allowed = (double)p.rules.admit * (double)(p.now - p.admissions[i].at) / SECOND +
+			    (tick + 1) * (1 + p.steps_ahead - p.admissions[i].steps_ahead);
+
+		promise(p.admissions_n - i <= allowed + 1e-6, "%d admitted in %lld us", p.admissions_n - i,
+		    (long long)(p.now - p.admissions[i].at));
+	}
+}
+
+/* Where everybody stands now, and that each came there rightly. Answers how many were admitted. */
+static int
+look(bool after_tick)
+{
+	enum where	found[MODEL_USERS] = { NOWHERE };
+	int		admitted = 0;
+
+	read_set(KEY("waiting"), IN_LINE, found);
+	read_set(KEY("active"), ACTIVE, found);
+	for (int i = 0; i < MODEL_USERS; i++) {
+		struct person	*person = &p.people[i];
+
+		if (person->where == IN_LINE && found[i] == ACTIVE) {
+			promise(after_tick && !p.rules.paused && p.opened, "user %d is admitted, and none may be", i);
+			for (int other = 0; other < MODEL_USERS; other++)
+				promise(found[other] != IN_LINE || p.people[other].turn > person->turn,
+				    "user %d overtakes user %d", i, other);
+			person->admitted = p.now;
+			person->admitted_served = served();
+			person->ttl = p.rules.ttl * SECOND;
+			person->breaks = p.breaks;
+			admitted++;
+			note_admission();
+		} else if (found[i] == NOWHERE) {
+			promise(person->where == NOWHERE || person->given_up || is_over(person), "user %d is lost", i);
+		} else {
+			promise(found[i] == person->where, "user %d has come from nowhere", i);
+			promise(!after_tick || found[i] != ACTIVE || served() - person->admitted_served <= person->ttl +
+			    (p.breaks - person->breaks) * (GAP + SECOND), "user %d is ACTIVE for ever", i);
+		}
+		person->where = found[i];
+		person->given_up = false;
+	}
+	return (admitted);
+}
+
+static int
+standing(enum where where)
+{
+	int	n = 0;
+
+	for (int i = 0; i < MODEL_USERS; i++)
+		n += p.people[i].where == where;
+	return (n);
+}
+
+void
+promises_look(void)
+{
+	(void)look(false);
+}
+
+void
+promises_ticked(int64_t clock)
+{
+	int	waiting = standing(IN_LINE), admitted;
+	bool	can_admit;
+
+	begins();
+	if (p.begins_again)
+		p.unsettled = p.now;
+	p.begins_again = false;
+	if (clock >= p.opens)
+		p.opened = true;
+	if (p.now - p.ticked > GAP - SECOND)
+		p.breaks++;
+	p.served = served();
+	p.ticked = p.now;
+	admitted = look(true);
+	promise(admitted == 0 || standing(ACTIVE) <= p.rules.max_active, "%d are ACTIVE", standing(ACTIVE));
+	/* Where there is room, and somebody to fill it, the rate is kept. */
+	if (p.could_admit >= 0 && waiting > 0 && standing(IN_LINE) > 0)
+		promise(admitted > 0 || (double)(p.now - p.could_admit) <= (double)SECOND / (double)p.rules.admit,
+		    "nobody is admitted for %lld us", (long long)(p.now - p.could_admit));
+	can_admit = !p.rules.paused && p.rules.admit > 0 && p.opened && standing(ACTIVE) < p.rules.max_active &&
+	    standing(IN_LINE) > 0 && p.now - p.unsettled > settings.settle;
+	if (!can_admit)
+		p.could_admit = -1;
+	else if (p.could_admit < 0 || admitted > 0)
+		p.could_admit = p.now;
+}
+
+int64_t
+promises_admitted(void)
+{
+	return (p.admitted);
+}
+
+int64_t
+promises_restored(void)
+{
+	return (p.restored);
+}
