@@ -139,16 +139,21 @@ Test(queue, what_the_gateway_refuses_does_not_reach_redis)
 	struct reply	 replies[30];
 	char		*token, *seen, line[4096];
 	int		 answered = 0, asked = 0;
+	int64_t		 began, took;
 	FILE		*monitor;
 
 	set_control(&schedule, "{\"mode\":\"PAUSED\"}");
 	token = strdup(text_at(enter(&user, &schedule).json, "token"));
-	monitor = popen(format("timeout 4 redis-cli -p %s monitor", setting("REDIS_PORT")), "r");
+	monitor = popen(format("timeout 60 redis-cli -p %s monitor", setting("REDIS_PORT")), "r");
 	cr_assert_not_null(monitor);
 	cr_assert_not_null(fgets(line, sizeof(line), monitor));
 	for (int i = 0; i < 30; i++)
 		calls[i] = (struct call){ .path = "/queues/status", .jwt = user.jwt, .queue_token = token };
+	began = now_ms();
 	http_all(calls, replies, 30);
+	took = (now_ms() - began) / 1000 + 1;
+	/* Redis has seen all of that when it sees this. */
+	cr_assert_eq(system(format("redis-cli -p %s ECHO seen-by-%s >/dev/null", setting("REDIS_PORT"), user.id)), 0);
 	for (int i = 0; i < 30; i++) {
 		if (replies[i].status == 429)
 			check_problem_body(&replies[i], "TOO_MANY_REQUESTS");
@@ -156,12 +161,16 @@ Test(queue, what_the_gateway_refuses_does_not_reach_redis)
 			check_status(replies[i], 200);
 		answered += replies[i].status == 200;
 	}
-	while (fgets(line, sizeof(line), monitor) != NULL) {
+	while (fgets(line, sizeof(line), monitor) != NULL && strstr(line, format("seen-by-%s", user.id)) == NULL) {
+		/* The function, or the quick look's rank, which is asked for each; not what the function itself asks. */
 		seen = strstr(line, "queue1_status");
+		if (seen == NULL && strstr(line, " lua]") == NULL)
+			seen = strstr(line, "\"ZRANK\"");
 		asked += seen != NULL && strstr(seen, schedule.id) != NULL;
 	}
 	(void)pclose(monitor);
-	cr_assert(answered >= 1 && answered <= 6, "%d of 30 were answered", answered);
+	/* One, a burst of three, and one for each second that it took. */
+	cr_assert(answered >= 1 && answered <= 4 + took, "%d of 30 were answered in %d s", answered, (int)took);
 	/* Several may have gone in one call. */
 	cr_assert(asked >= 1 && asked <= answered, "%d answered, Redis was asked %d times", answered, asked);
 }
@@ -188,27 +197,34 @@ drawn_schedule(long opens_in)
 }
 
 /* services/queue/draw-place says the same of everybody as the queue did. */
-Test(queue, a_draw_can_be_checked_by_anybody_afterwards)
+Test(queue, a_draw_can_be_checked_by_anybody_afterwards, .timeout = 240)
 {
 	enum { EARLY = 12 };
-	struct schedule	 schedule = drawn_schedule(5);
+	struct schedule	 schedule;
 	struct user	 users[EARLY];
 	char		*tokens[EARLY], *seed, *opens, *commitment;
 	struct reply	 reply;
-	int64_t		 lots[EARLY];
+	int64_t		 lots[EARLY], opens_ms;
+	long		 lead = 4;
 
-	set_control(&schedule, "{\"maxActive\":0}");
-	for (int i = 0; i < EARLY; i++) {
-		users[i] = user_new();
-		reply = enter(&users[i], &schedule);
-		check_status(reply, 201);
-		tokens[i] = strdup(text_at(reply.json, "token"));
-		cr_assert_eq(number_at(reply.json, "position"), i + 1);
-		cr_assert(null_at(reply.json, "estimatedWaitSeconds"));
-	}
+	/* Until all were early enough. */
+	do {
+		opens_ms = now_ms() + (lead - 1) * 1000;	/* at the earliest */
+		schedule = drawn_schedule(lead);
+		set_control(&schedule, "{\"maxActive\":0}");
+		for (int i = 0; i < EARLY; i++) {
+			users[i] = user_new();
+			reply = enter(&users[i], &schedule);
+			check_status(reply, 201);
+			tokens[i] = strdup(text_at(reply.json, "token"));
+			cr_assert_eq(number_at(reply.json, "position"), i + 1);
+			cr_assert(null_at(reply.json, "estimatedWaitSeconds"));
+		}
+		lead *= 2;
+	} while (now_ms() >= opens_ms);
 	reply = http((struct call){ .path = format("/schedules/%s", schedule.id) });
 	commitment = strdup(text_at(reply.json, "drawCommitment"));
-	wait_for(!null_at(http((struct call){ .path = format("/schedules/%s", schedule.id) }).json, "drawSeed"), 15);
+	wait_for(!null_at(http((struct call){ .path = format("/schedules/%s", schedule.id) }).json, "drawSeed"), 120);
 	reply = http((struct call){ .path = format("/schedules/%s", schedule.id) });
 	seed = strdup(text_at(reply.json, "drawSeed"));
 	opens = strdup(text_at(reply.json, "saleOpensAt"));

@@ -1,0 +1,436 @@
+/*
+ * The queue service on a Redis of the test's own, with instances of its own: what needs another setting, a second
+ * instance, an instance that nobody else asks, or a Redis that is killed, beside all other tests. Schedules are made,
+ * and seats sold, by the stack as everywhere.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+/* Each test has ports of its own: Redis at REDIS_PORT + 20 + n, instances at QUEUE_PORT + 2 * n. */
+static int	test;
+static pid_t	redis;
+static char	*folder;
+static char	*bases[2];	/* of the two instances that may be there */
+
+static pid_t
+spawn(const char *script)
+{
+	pid_t	pid = fork();
+
+	if (pid == 0) {
+		execl("/bin/bash", "bash", "-euc", script, (char *)NULL);
+		_exit(127);
+	}
+	cr_assert_gt(pid, 0);
+	return (pid);
+}
+
+static void
+end(pid_t pid, int signal)
+{
+	cr_assert_eq(kill(pid, signal), 0);
+	cr_assert_eq(waitpid(pid, NULL, 0), pid);
+}
+
+static int
+redis_port(void)
+{
+	return (atoi(setting("REDIS_PORT")) + 20 + test);
+}
+
+/* What redis-cli prints, all of it. */
+static char *
+redis_says(const char *command)
+{
+	FILE	*pipe = popen(format("redis-cli -p %d %s 2>&1", redis_port(), command), "r");
+	char	*text = calloc(1, 65536);
+
+	cr_assert_not_null(pipe);
+	text[fread(text, 1, 65535, pipe)] = '\0';
+	(void)pclose(pipe);
+	return (text);
+}
+
+/* Settings and folder as the local stack's Redis has them. */
+static void
+start_redis(void)
+{
+	redis = spawn(format("mkdir -p %s/redis; exec setpriv --pdeathsig KILL redis-server --port %d --bind 127.0.0.1 "
+	    "--dir %s/redis --save '' --appendonly yes --appendfsync everysec >>%s/redis.log 2>&1", folder, redis_port(),
+	    folder, folder));
+	wait_for(strncmp(redis_says("ping"), "PONG", 4) == 0, 20);
+}
+
+/* Instance k, 0 or 1, as deploy/local/run-service starts one. `settings`: NAME=value ..., instead of the stack's. */
+static pid_t
+start_instance(int k, const char *settings)
+{
+	int	port = atoi(setting("QUEUE_PORT")) + 2 * test + k;
+	pid_t	pid;
+
+	bases[k] = strdup(format("http://127.0.0.1:%d", port));
+	pid = spawn(format("export SO=$BUILD_DIR/queue.so RUNDIR=%s/%d PORT=%d REDIS_PORT=%d %s\n"
+	    "export PG_CONNINFO=\"host=127.0.0.1 port=$PG_PORT dbname=concert user=queue_service connect_timeout=3 "
+	    "passfile=$RUN_DIR/secrets/queue_service.pgpass\"\n"
+	    "mkdir -p $RUNDIR\n"
+	    "envsubst '$BIND $PORT $WORKERS $SO $RUNDIR' <services/queue/conf/queue.conf >$RUNDIR/queue.conf\n"
+	    "cd $RUNDIR\n"
+	    "exec setpriv --pdeathsig TERM $BUILD_DIR/kore/kore -f -n -r -c $RUNDIR/queue.conf >>log 2>&1",
+	    folder, k, port, redis_port(), settings));
+	wait_for(http((struct call){ .path = "/readyz", .base = bases[k] }).status == 200, 30);
+	return (pid);
+}
+
+static void
+start_own(int number)
+{
+	test = number;
+	folder = strdup(format("%s/own-%d", setting("RUN_DIR"), test));
+	cr_assert_eq(system(format("rm -rf %s", folder)), 0);
+	start_redis();
+}
+
+static struct reply
+enter_at(int k, const struct user *user, const struct schedule *schedule)
+{
+	return (http((struct call){ .path = "/queues/enter", .jwt = user->jwt, .base = bases[k], .body =
+	    format("{\"concertId\":\"%s\",\"scheduleId\":\"%s\"}", schedule->concert, schedule->id) }));
+}
+
+/* Enters; the token. */
+static char *
+token_at(int k, const struct user *user, const struct schedule *schedule)
+{
+	struct reply	reply = enter_at(k, user, schedule);
+
+	check_status(reply, 201);
+	return (strdup(text_at(reply.json, "token")));
+}
+
+static char *
+new_token(int k, struct user *user_r, const struct schedule *schedule)
+{
+	*user_r = user_new();
+	return (token_at(k, user_r, schedule));
+}
+
+static struct reply
+ask(int k, const struct user *user, const char *token)
+{
+	return (http((struct call){ .path = "/queues/status", .jwt = user->jwt, .queue_token = token, .base = bases[k] }));
+}
+
+static bool
+is_active(int k, const struct user *user, const char *token)
+{
+	return (strcmp(text_at(ask(k, user, token).json, "status"), "ACTIVE") == 0);
+}
+
+static struct reply
+control(int k, const struct schedule *schedule, const char *body)
+{
+	struct user	operator = operator_new();
+	struct reply	reply;
+
+	reply = http((struct call){ .method = body != NULL ? "PUT" : "GET", .jwt = operator.jwt, .base = bases[k],
+	    .path = format("/admin/queues/%s", schedule->id), .body = body });
+	check_status(reply, 200);
+	return (reply);
+}
+
+/* The value of the metric whose line begins with `name`; -1: there is none. */
+static double
+metric(int k, const char *name)
+{
+	struct reply	 reply = http((struct call){ .path = "/metrics", .base = bases[k] });
+	const char	*at = reply.body;
+
+	check_status(reply, 200);
+	while ((at = strstr(at, name)) != NULL && ((at != reply.body && at[-1] != '\n') || at[strlen(name)] != ' '))
+		at++;
+	return (at == NULL ? -1 : strtod(at + strlen(name), NULL));
+}
+
+static double
+gauge(int k, const char *name, const struct schedule *schedule)
+{
+	return (metric(k, format("%s{schedule=\"%s\"}", name, schedule->id)));
+}
+
+/* Of one who only ever gets a quick look the heartbeat is noted too: another takes the function's call each second. */
+Test(own, who_asks_keeps_the_place_and_who_is_silent_loses_it, .timeout = 180)
+{
+	struct schedule	 schedule = schedule_new(1, 1);
+	struct user	 first, polite, silent;
+	char		*first_token, *polite_token, *silent_token;
+	struct reply	 reply;
+
+	start_own(1);
+	(void)start_instance(0, "QUEUE_ABANDON_AFTER_SECONDS=30");
+	(void)control(0, &schedule, "{\"maxActive\":0}");
+	first_token = new_token(0, &first, &schedule);
+	polite_token = new_token(0, &polite, &schedule);
+	silent_token = new_token(0, &silent, &schedule);
+	do {
+		check_status(ask(0, &first, first_token), 200);
+		for (int i = 0; i < 5; i++) {
+			reply = ask(0, &polite, polite_token);
+			check_status(reply, 200);
+			cr_assert_eq(number_at(reply.json, "position"), 2);
+			pause_ms(100);
+		}
+		pause_ms(600);
+	} while (number_at(control(0, &schedule, NULL).json, "waiting") == 3);
+	reply = ask(0, &silent, silent_token);
+	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
+	check_status(ask(0, &first, first_token), 200);
+	check_status(ask(0, &polite, polite_token), 200);
+	cr_assert_eq(metric(0, "queue_abandoned_total"), 1);
+}
+
+Test(own, another_instance_goes_on_where_one_ends, .timeout = 120)
+{
+	struct schedule	 schedule = schedule_new(1, 4), untouched = schedule_new(1, 1);
+	struct user	 first, second, operator = operator_new(), late = user_new();
+	char		*first_token, *second_token;
+	struct reply	 reply;
+	pid_t		 a;
+
+	start_own(2);
+	a = start_instance(0, "");
+	(void)start_instance(1, "");
+	(void)control(0, &schedule, "{\"maxActive\":1,\"activeTtlSeconds\":6}");
+	first_token = new_token(0, &first, &schedule);
+	wait_for(is_active(0, &first, first_token), 20);
+	second_token = new_token(0, &second, &schedule);
+	/* Nobody has asked B about this queue; it knows all the same, all that is shown. */
+	wait_for(gauge(1, "queue_waiting", &schedule) == 1 && gauge(1, "queue_active", &schedule) == 1, 20);
+	wait_for(gauge(1, "queue_seats_left", &schedule) == 8, 20);
+	end(a, SIGTERM);
+	wait_for(gauge(1, "queue_waiting", &schedule) == 0 && gauge(1, "queue_active", &schedule) == 1, 30);
+	cr_assert_geq(metric(1, "queue_admitted_total"), 1);
+	cr_assert(is_active(1, &second, second_token));
+	reply = ask(1, &first, first_token);
+	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
+
+	/* What is set at A holds in B's next answer. */
+	(void)start_instance(0, "");
+	reply = http((struct call){ .method = "PUT", .jwt = operator.jwt, .base = bases[0], .body = "{\"mode\":\"CLOSED\"}",
+	    .path = format("/admin/queues/%s", untouched.id) });
+	check_status(reply, 200);
+	reply = enter_at(1, &late, &untouched);
+	check_problem(reply, 409, "QUEUE_CLOSED");
+	(void)control(0, &schedule, "{\"mode\":\"PAUSED\"}");
+	cr_assert_str_eq(text_at(control(1, &schedule, NULL).json, "mode"), "PAUSED");
+	wait_for(metric(1, format("queue_mode{schedule=\"%s\",mode=\"PAUSED\"}", schedule.id)) == 1, 5);
+}
+
+/* The end of the last append-only file from where these bytes are first written. */
+static bool
+cut_from(const char *user)
+{
+	char	*script = format("cd %s/redis/appendonlydir; file=$(ls -t *.incr.aof | head -n 1)\n"
+	    "at=$(LC_ALL=C grep -aboP '%s' \"$file\" | head -n 1 | cut -d: -f1); [[ -n $at ]] && truncate -s \"$at\" \"$file\"",
+	    folder, user);
+	pid_t	 pid = spawn(script);
+	int	 status;
+
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	return (status == 0);
+}
+
+/* A user's id as the pattern of its 16 bytes. */
+static char *
+bytes_of(const struct user *user)
+{
+	char	*text = calloc(1, 80), *at = text;
+
+	for (const char *c = user->id; *c != '\0'; c += 2) {
+		c += *c == '-';
+		at += sprintf(at, "\\x%.2s", c);
+	}
+	return (text);
+}
+
+/* grep goes by lines: a user whose id has the byte of a line's end cannot be looked for. */
+static struct user
+user_to_look_for(void)
+{
+	struct user	user;
+
+	do
+		user = user_new();
+	while (strstr(bytes_of(&user), "\\x0a") != NULL);
+	return (user);
+}
+
+static bool
+is_in_file(const struct user *user)
+{
+	return (system(format("LC_ALL=C grep -qaP '%s' %s/redis/appendonlydir/*.incr.aof", bytes_of(user), folder)) == 0);
+}
+
+Test(own, what_redis_lost_of_its_file_comes_back_and_settings_hold, .timeout = 180)
+{
+	struct schedule	 schedule = schedule_new(1, 2);
+	struct user	 kept = user_to_look_for(), lost = user_to_look_for(), left, newcomer;
+	char		*kept_token, *lost_token, *left_token, *new;
+	struct reply	 reply;
+
+	start_own(3);
+	(void)start_instance(0, "");
+	(void)control(0, &schedule, "{\"maxActive\":0}");
+	left_token = new_token(0, &left, &schedule);
+	check_status(http((struct call){ .method = "POST", .path = "/queues/leave", .jwt = left.jwt, .base = bases[0],
+	    .queue_token = left_token }), 204);
+	kept_token = token_at(0, &kept, &schedule);
+	wait_for(is_in_file(&kept), 20);
+	lost_token = token_at(0, &lost, &schedule);
+	(void)control(0, &schedule, "{\"mode\":\"PAUSED\",\"maxActive\":1}");
+	wait_for(is_in_file(&lost), 20);
+	end(redis, SIGKILL);
+	/* What was shown of it is no more: it does not stand still on the dashboard. */
+	wait_for(gauge(0, "queue_waiting", &schedule) == -1, 20);
+	reply = ask(0, &kept, kept_token);
+	check_problem(reply, 503, "SERVICE_UNAVAILABLE");
+	cr_assert(cut_from(bytes_of(&lost)));
+	start_redis();
+
+	wait_for(ask(0, &kept, kept_token).status == 200, 20);
+	cr_assert_eq(number_at(ask(0, &kept, kept_token).json, "position"), 1);
+	new = new_token(0, &newcomer, &schedule);
+	reply = ask(0, &lost, lost_token);
+	check_status(reply, 200);
+	cr_assert_eq(number_at(reply.json, "position"), 2);
+	cr_assert_eq(number_at(ask(0, &newcomer, new).json, "position"), 3);
+	reply = ask(0, &left, left_token);
+	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
+	/* The operator's last word, though the store had forgotten it; the next one is not passed over by the database. */
+	reply = control(0, &schedule, NULL);
+	cr_assert_str_eq(text_at(reply.json, "mode"), "PAUSED");
+	cr_assert_eq(number_at(reply.json, "maxActive"), 1);
+	cr_assert_eq(number_at(reply.json, "active"), 0);
+	(void)control(0, &schedule, "{\"mode\":\"OPEN\"}");
+	cr_assert_str_eq(sql(format("SELECT mode || ' ' || max_active FROM queue.queues WHERE schedule_id = '%s'",
+	    schedule.id)), "OPEN 1");
+	wait_for(is_active(0, &kept, kept_token), 20);
+	cr_assert_eq(number_at(ask(0, &lost, lost_token).json, "position"), 1);
+
+	/* A store that forgets what was begun a moment ago is not taken for one that knows the place has ended. */
+	cr_assert_eq(system(format("sed 's/return s\\[1\\] and s\\[2\\] == run()/return false/' services/queue/redis/queue.lua | "
+	    "redis-cli -p %d -x FUNCTION LOAD REPLACE >/dev/null", redis_port())), 0);
+	reply = ask(0, &left, left_token);
+	check_problem(reply, 503, "SERVICE_UNAVAILABLE");
+}
+
+/* The service compares what Redis noted with its own clock. */
+Test(own, a_redis_whose_clock_is_an_hour_off_serves_all_the_same, .timeout = 120)
+{
+	static const char *const	offsets[] = { "+ 3600", "- 3600" };
+	struct user			first, second;
+	struct schedule			schedule;
+	struct reply			reply;
+	char				*token;
+
+	start_own(4);
+	(void)start_instance(0, "QUEUE_ABANDON_AFTER_SECONDS=30");
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(system(format("sed 's/return t\\[1\\] \\* SECOND/return (t[1] %s) * SECOND/' "
+		    "services/queue/redis/queue.lua | redis-cli -p %d -x FUNCTION LOAD REPLACE >/dev/null", offsets[i],
+		    redis_port())), 0);
+		schedule = schedule_new(1, 1);
+		(void)control(0, &schedule, "{\"maxActive\":1}");
+		token = new_token(0, &first, &schedule);
+		wait_for(is_active(0, &first, token), 20);
+		token = new_token(0, &second, &schedule);
+		for (int poll = 0; poll < 20; poll++) {
+			reply = ask(0, &second, token);
+			check_status(reply, 200);
+			cr_assert_eq(number_at(reply.json, "position"), 1);
+			cr_assert_not(null_at(reply.json, "estimatedWaitSeconds"));
+			pause_ms(100);
+		}
+		(void)control(0, &schedule, "{\"maxActive\":2}");
+		wait_for(is_active(0, &second, token), 20);
+	}
+	/* The first of the two queues saw the clock set back by two hours, and has not thrown anybody out. */
+	cr_assert_eq(metric(0, "queue_abandoned_total"), 0);
+}
+
+/* A new user whose told wait is noted: one in eight, by the id's last three bits. */
+static struct user
+sampled_user(void)
+{
+	struct user	user;
+
+	do
+		user = user_new();
+	while (user.id[UUID_TEXT - 2] != '0' && user.id[UUID_TEXT - 2] != '8');
+	return (user);
+}
+
+#define EARLY	"queue_wait_error_seconds_%s{admitted=\"early\"}"
+#define LATE	"queue_wait_error_seconds_%s{admitted=\"late\"}"
+
+Test(own, a_told_wait_is_shown_alike_everywhere_and_compared_with_what_it_was, .timeout = 180)
+{
+	struct schedule	 schedule = schedule_new(1, 2), opening;
+	struct user	 active, user = sampled_user(), other = sampled_user();
+	char		*token, *concert = concert_new();
+	struct reply	 reply;
+	long		 lead = 3;
+	int64_t		 opens;
+
+	start_own(0);
+	(void)start_instance(1, "");
+	token = new_token(1, &active, &schedule);
+	wait_for(is_active(1, &active, token), 20);
+	/* One place, free again after 40 seconds: that is the wait, and nothing has been measured yet. */
+	(void)control(1, &schedule, "{\"maxActive\":1,\"activeTtlSeconds\":40}");
+	reply = enter_at(1, &user, &schedule);
+	check_status(reply, 201);
+	cr_assert_eq(number_at(reply.json, "estimatedWaitSeconds"), 40);
+	token = strdup(text_at(reply.json, "token"));
+	/* The function's answer, and between those the quick look's, which goes by the last tick. */
+	wait_for(gauge(1, "queue_predicted_wait_seconds", &schedule) == 40, 10);
+	for (int i = 0; i < 10; i++) {
+		cr_assert_eq(number_at(ask(1, &user, token).json, "estimatedWaitSeconds"), 40);
+		pause_ms(100);
+	}
+	(void)control(1, &schedule, "{\"maxActive\":2}");
+	wait_for(is_active(1, &user, token), 20);
+	wait_for(metric(1, format(EARLY, "count")) == 1, 10);
+	cr_assert_eq(metric(1, format(LATE, "count")), 0);
+	cr_assert_eq(metric(1, "queue_wait_seconds_count"), 1);
+	cr_assert_leq(metric(1, format(EARLY, "sum")), 40);
+	cr_assert_float_eq(metric(1, format(EARLY, "sum")) + metric(1, "queue_wait_seconds_sum"), 40, 0.01);
+
+	/* Told before the opening that it will be at the opening; then nobody is admitted for three seconds more. */
+	do {
+		opening = schedule_with(concert, time_in(864000), time_in(867600), time_in(lead), "ON_SALE", 1, 1);
+		opens = now_ms() + lead * 1000;
+		other = sampled_user();
+		reply = enter_at(1, &other, &opening);
+		check_status(reply, 201);
+		token = strdup(text_at(reply.json, "token"));
+		cr_assert(number_at(reply.json, "estimatedWaitSeconds") <= lead + 1);
+		wait_for(gauge(1, "queue_speed_per_second", &opening) > 0, 10);
+		cr_assert_eq(gauge(1, "queue_predicted_wait_seconds", &opening), -1, "nobody is admitted before the opening");
+		(void)control(1, &opening, "{\"mode\":\"PAUSED\"}");
+		lead *= 2;
+	} while (now_ms() > opens - 1000);
+	while (now_ms() < opens + 3000)
+		pause_ms(50);
+	(void)control(1, &opening, "{\"mode\":\"OPEN\"}");
+	wait_for(is_active(1, &other, token), 20);
+	wait_for(metric(1, format(LATE, "count")) == 1, 10);
+	cr_assert_eq(metric(1, format(EARLY, "count")), 1);
+	cr_assert_geq(metric(1, format(LATE, "sum")), 0.9);
+}
