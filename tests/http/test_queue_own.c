@@ -82,7 +82,7 @@ start_instance(int k, const char *settings)
 	    "mkdir -p $RUNDIR\n"
 	    "envsubst '$BIND $PORT $WORKERS $SO $RUNDIR' <services/queue/conf/queue.conf >$RUNDIR/queue.conf\n"
 	    "cd $RUNDIR\n"
-	    "exec setpriv --pdeathsig TERM $BUILD_DIR/kore/kore -f -n -r -c $RUNDIR/queue.conf >>log 2>&1",
+	    "exec setpriv --pdeathsig TERM $BUILD_DIR/kore/kore -f -n -r -c $RUNDIR/queue.conf >>$RUN_DIR/log/queue-own-$PORT.log 2>&1",
 	    folder, k, port, redis_port(), settings));
 	wait_for(http((struct call){ .path = "/readyz", .base = bases[k] }).status == 200, 30);
 	return (pid);

@@ -58,8 +58,8 @@ is_in_gap(const struct model *model, int64_t seq)
 static bool
 is_lost(const struct model *model, struct place token)
 {
-	return (token.epoch != model->epoch || token.seq < model->epoch || is_in_gap(model, token.seq) ||
-	    (model->draw && token.seq < model->opens));
+	return (token.epoch != model->epoch || is_in_gap(model, token.seq) || ((model->restarted || model->gap_to != 0) &&
+	    (token.seq < model->epoch || (model->draw && token.seq < model->opens))));
 }
 
 static void

@@ -100,7 +100,7 @@ end
 
 -- May the place of this token, which is not known, have been lost? If not, it has ended.
 local function is_lost(before, seq, token_epoch)
-	return token_epoch ~= before.epoch or is_past(before, seq)
+	return token_epoch ~= before.epoch or before.to > 0 and is_past(before, seq)
 end
 
 -- ACTIVE deadlines go by the time in which the queue was served, which only ever
