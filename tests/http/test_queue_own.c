@@ -164,7 +164,7 @@ gauge(int k, const char *name, const struct schedule *schedule)
 	return (metric(k, format("%s{schedule=\"%s\"}", name, schedule->id)));
 }
 
-/* Of one who only ever gets a quick look the heartbeat is noted too: another takes the function's call each second. */
+/* Of one whom quick looks answer nearly always the heartbeat is noted too. */
 Test(own, who_asks_keeps_the_place_and_who_is_silent_loses_it, .timeout = 180)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
