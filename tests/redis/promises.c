@@ -34,7 +34,7 @@ static struct {
 	struct person	 people[MODEL_USERS];
 	struct rules	 rules;
 	int64_t		 opens, arrivals;
-	bool		 draw, opened, lost, begins_again, restarted;
+	bool		 draw, opened, opened_before, lost, begins_again, restarted;
 	/* By the clock that is never set. */
 	int64_t		 now, ticked, served, unsettled, could_admit;
 	int		 steps_ahead;
@@ -82,6 +82,8 @@ promises_clock_set(int64_t us)
 void
 promises_store_lost(void)
 {
+	bool	was_open = p.opened;
+
 	for (int i = 0; i < MODEL_USERS; i++) {
 		p.people[i].where = NOWHERE;
 		p.people[i].owed = 0;
@@ -89,6 +91,7 @@ promises_store_lost(void)
 	p.opened = p.opens == 0;
 	p.lost = true;
 	p.restarted = false;
+	p.opened_before = p.opened_before || was_open;
 	p.could_admit = -1;
 	p.admissions_from = p.admissions_n;
 }
@@ -114,8 +117,12 @@ promises_store_restarted(void)
 		struct person		*person = &p.people[i];
 		const struct person	*kept = &kept_people[i];
 
-		/* Twice is more than is promised, but for two that are close together. */
+		/*
+		 * Twice is more than is promised, but for two that are close together; and so is a lot drawn when the
+		 * store that knew of the opening was lost, and the clock set back before it.
+		 */
 		person->owed = person->where != NOWHERE && person->seq != person->came_back &&
+		    (person->turn > 0 || !p.opened_before) &&
 		    (kept->where == NOWHERE || kept->seq != person->seq) ? person->seq : 0;
 		person->where = kept->where;
 		person->seq = kept->seq;
