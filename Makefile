@@ -6,7 +6,7 @@ LOCAL = deploy/local
 
 .DEFAULT_GOAL = help
 .PHONY: help build up down status logs queue journey token invariants ledger-verify story migrate gateway-reload clean \
-	test test-unit test-sql test-http test-money test-fault test-asan lint bench-pay bench-queue bench-hold
+	test test-unit test-sql test-http test-money test-fault test-asan lint bench bench-pay bench-queue bench-hold
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -98,6 +98,8 @@ test-fault: build ## five minutes of load while things are killed, stalled and e
 
 test-asan: ## unit and HTTP tests with AddressSanitizer and UBSan in Kore, services and tests
 	@ASAN=1 T='$(T)' tests/run asan
+
+bench: bench-queue bench-hold bench-pay ## all three, one after the other: a quarter of an hour
 
 bench-pay: ## what paying and charging cost, against floors of the same run (BENCH_QUICK=1: short)
 	@tests/bench/pay
