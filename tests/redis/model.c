@@ -244,6 +244,7 @@ model_enter(struct model *model, int user, int64_t drawn)
 		seq = model->last + 1 > model->now ? model->last + 1 : model->now;
 		model->last = seq;
 	}
+	model->told = true;
 	add(&model->waiting, user, seq, model->now);
 	return (answer(model, "WAITING", seq, user, true));
 }
@@ -262,8 +263,10 @@ model_status(struct model *model, int user, struct place token, bool unused)
 	const char		*back;
 
 	if (waiting != NULL && waiting->seq == token.seq) {
-		if (is_heard(model, waiting))
+		if (is_heard(model, waiting)) {
+			model->told = true;
 			return (answer(model, "WAITING", token.seq, user, false));
+		}
 		end_place(model, &model->waiting, waiting);
 		model->abandoned++;
 		return (answer(model, "EXPIRED", token.seq, user, false));
@@ -306,6 +309,7 @@ model_status(struct model *model, int user, struct place token, bool unused)
 		model->cand = token.seq - 1;
 	if (token.seq <= model->ended)
 		model->ended = token.seq - 1;
+	model->told = true;
 	add(&model->waiting, user, token.seq, model->now);
 	return (answer(model, "WAITING", token.seq, user, false));
 }
@@ -429,7 +433,7 @@ model_tick(struct model *model)
 	}
 	model->expired += round.expired;
 	model->abandoned += round.abandoned;
-	model->opened = is_open(model);
+	model->opened = model->told && is_open(model);
 	open = strcmp(model->mode, "PAUSED") != 0 && model->admit > 0 && model->opened && model->settle <= model->now;
 	n = open ? admissible(model, active) : 0;
 	for (round.admitted = 0; round.admitted < n; round.admitted++) {

@@ -30,6 +30,7 @@ struct model {
 	int64_t			gap_from, gap_to;
 	bool			restarted;	/* and nobody has called begin since */
 	double			paid;
+	bool			told;		/* when the sale opens */
 	bool			opened, busy;
 	int64_t			busy_at;
 	int64_t			admitted, used_count, expired, abandoned;

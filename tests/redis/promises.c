@@ -34,7 +34,7 @@ static struct {
 	struct person	 people[MODEL_USERS];
 	struct rules	 rules;
 	int64_t		 opens, arrivals;
-	bool		 draw, opened, opened_before, lost, begins_again, restarted;
+	bool		 draw, told, opened, opened_before, lost, begins_again, restarted;
 	/* By the clock that is never set. */
 	int64_t		 now, ticked, served, unsettled, could_admit;
 	int		 steps_ahead;
@@ -90,7 +90,7 @@ promises_store_lost(void)
 	}
 	p.opened = p.opens == 0;
 	p.lost = true;
-	p.restarted = false;
+	p.told = p.restarted = false;
 	p.opened_before = p.opened_before || was_open;
 	p.could_admit = -1;
 	p.admissions_from = p.admissions_n;
@@ -98,7 +98,7 @@ promises_store_lost(void)
 
 static struct person	kept_people[MODEL_USERS];
 static int64_t		kept_ticked, kept_served;
-static bool		kept_opened;
+static bool		kept_opened, kept_told;
 
 void
 promises_store_kept(void)
@@ -107,6 +107,7 @@ promises_store_kept(void)
 	kept_ticked = p.ticked;
 	kept_served = p.served;
 	kept_opened = p.opened;
+	kept_told = p.told;
 }
 
 /* Everybody stands where the file has them; who entered since comes back when asking, and nobody forgets a place. */
@@ -135,6 +136,7 @@ promises_store_restarted(void)
 	p.ticked = kept_ticked;
 	p.served = kept_served;
 	p.opened = kept_opened;
+	p.told = kept_told;
 	p.could_admit = -1;
 	p.restarted = true;
 	/* What was paid for may be forgotten: one tick's worth. */
@@ -211,6 +213,7 @@ stands_in_line(int user, struct place place)
 	}
 	person->where = IN_LINE;
 	person->heard = p.now;
+	p.told = true;
 	if (p.opened)
 		check_position(user, place.position);
 }
@@ -367,7 +370,8 @@ promises_ticked(int64_t clock)
 	if (p.begins_again)
 		p.unsettled = p.now;
 	p.begins_again = false;
-	if (clock >= p.opens)
+	/* Of a store that has lost everything, not before somebody has told it when that is. */
+	if (clock >= p.opens && p.told)
 		p.opened = true;
 	if (p.now - p.ticked > GAP - SECOND)
 		p.breaks++;
