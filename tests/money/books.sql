@@ -14,7 +14,7 @@ SET client_min_messages = warning;
 CREATE TEMP TABLE provider (payment_key text PRIMARY KEY, order_id text, status text, captured bigint, refunded bigint);
 \copy provider FROM 'books.csv' (FORMAT csv)
 CREATE TEMP TABLE call (person uuid, kind text, key text, token text, reservation uuid, sent_us bigint,
-	answered_us bigint, tries int, unknowns int, status int, code text, body json);
+	answered_us bigint, tries int, unknowns int, status int, code text, asked text, body json);
 \copy call FROM 'history.csv' (FORMAT csv)
 
 -- Everything of ours that has to do with a card, and what it kept of the money.
