@@ -84,14 +84,17 @@ off_fence_of_expiry() {
 	alter reservation expire_holds 'AND s\.reservation_id = ANY \(v_dead\)' ''
 }
 
-# In all three, everything but one.
-off_fence_but_epoch() {
-	alter reservation lock_own_seats "($by_reservation|$by_claim)" ''
+# In all three, not by the reservation's name. The live claim stays: freeing a seat lets its claim go and leaves the
+# epoch as it is. That only whole holds expire is no fence and stays too, said by epoch.
+off_fence_by_name() {
+	alter reservation lock_own_seats "$by_reservation" ''
 	alter reservation confirm "$by_reservation" ''
-	alter reservation release "($by_reservation|$by_claim)" ''
-	alter reservation expire_holds "($by_reservation|$by_claim)" ''
-	alter reservation expire_holds 'AND s\.reservation_id = ANY \(v_dead\)' ''
+	alter reservation release "$by_reservation" ''
+	alter reservation expire_holds "$by_reservation" ''
+	alter reservation expire_holds 's\.reservation_id = ANY \(v_dead\)' 'EXISTS (SELECT FROM reservation.reservation_seats c
+		WHERE c.reservation_id = ANY (v_dead) AND c.live AND c.seat_id = s.seat_id AND c.hold_epoch = s.hold_epoch)'
 }
+# By the name only.
 off_fence_but_reservation() {
 	alter reservation lock_own_seats "($by_epoch|$by_claim)" ''
 	alter reservation confirm "$by_epoch" ''
