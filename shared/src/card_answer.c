@@ -6,8 +6,6 @@
  */
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
 #include "card_internal.h"
 
 /*
@@ -196,4 +194,15 @@ ct_card_key_valid(const char *payment_key)
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
 
 	return (payment_key[length] == '\0' && length >= 1 && length <= 200);
+}
+
+bool
+ct_card_take_text(const cJSON *object, const char *member, char *text_r, size_t size)
+{
+	const char	*value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, member));
+
+	if (value == NULL || strlen(value) >= size)
+		return (false);
+	memcpy(text_r, value, strlen(value) + 1);
+	return (true);
 }

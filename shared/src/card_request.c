@@ -7,6 +7,7 @@
 #include "ct/ids.h"
 #include "ct/loop.h"
 #include "ct/service.h"
+#include "card_internal.h"
 
 /* How long a repeated request waits for the first one's answer, and how often it looks. */
 #define REPEAT_WAIT_MS		2000
@@ -69,24 +70,13 @@ confirmed(const struct ct_card_answer *answer, void *arg)
 }
 
 static bool
-take_text(const cJSON *body, const char *member, char *text, size_t size)
-{
-	const char	*value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(body, member));
-
-	if (value == NULL || strlen(value) >= size)
-		return (false);
-	memcpy(text, value, strlen(value) + 1);
-	return (true);
-}
-
-static bool
 take_ids(struct card_request *card, const struct ct_outcome *outcome)
 {
 	cJSON	*body = cJSON_ParseWithLength(outcome->body, outcome->body_length);
 	bool	 good;
 
-	good = take_text(body, card->kind->id_member, card->id, sizeof(card->id)) &&
-	    take_text(body, "orderId", card->order, sizeof(card->order));
+	good = ct_card_take_text(body, card->kind->id_member, card->id, sizeof(card->id)) &&
+	    ct_card_take_text(body, "orderId", card->order, sizeof(card->order));
 	cJSON_Delete(body);
 	return (good);
 }

@@ -8,6 +8,7 @@
 #include "ct/log.h"
 #include "ct/loop.h"
 #include "ct/service.h"
+#include "card_internal.h"
 
 #define LOOK_MS		500
 /* Jobs a worker works on at once. */
@@ -111,17 +112,6 @@ found(const struct ct_card_answer *answer, void *arg)
 	}
 }
 
-static bool
-take_text(const cJSON *due, const char *member, char *text, size_t size)
-{
-	const char	*value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(due, member));
-
-	if (value == NULL || strlen(value) >= size)
-		return (false);
-	memcpy(text, value, strlen(value) + 1);
-	return (true);
-}
-
 static void
 job_begin(const cJSON *due)
 {
@@ -130,11 +120,11 @@ job_begin(const cJSON *due)
 
 	if ((job = calloc(1, sizeof(*job))) == NULL)
 		abort();
-	if (!take_text(due, kind->id_member, job->id, sizeof(job->id)) ||
-	    !take_text(due, "userId", job->user, sizeof(job->user)) ||
-	    !take_text(due, "paymentKey", job->payment_key, sizeof(job->payment_key)) ||
-	    !take_text(due, "orderId", job->order, sizeof(job->order)) ||
-	    !take_text(due, "status", status, sizeof(status))) {
+	if (!ct_card_take_text(due, kind->id_member, job->id, sizeof(job->id)) ||
+	    !ct_card_take_text(due, "userId", job->user, sizeof(job->user)) ||
+	    !ct_card_take_text(due, "paymentKey", job->payment_key, sizeof(job->payment_key)) ||
+	    !ct_card_take_text(due, "orderId", job->order, sizeof(job->order)) ||
+	    !ct_card_take_text(due, "status", status, sizeof(status))) {
 		free(job);
 		return;
 	}

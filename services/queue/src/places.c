@@ -33,17 +33,28 @@ fail_chain(struct place_call *call)
 	}
 }
 
+/* The queue, if this worker still knows when its sale opens: a call that said otherwise would open it. */
+static struct queue *
+known_queue(const struct place_call *call)
+{
+	struct queue	*queue = queues_find(&call->token.schedule);
+
+	return (queue == NULL || queue->facts_ms == 0 ? NULL : queue);
+}
+
 /* The store began the queue, for the first of a chain: all of it is asked again. */
 static void
 begun(enum ct_error error, void *arg)
 {
 	struct place_call	*first = arg;
-	struct queue		*queue = queues_get(&first->token.schedule);
+	struct queue		*queue = known_queue(first);
 
-	if (error == CT_OK && queue != NULL)
+	if (error == CT_OK && queue != NULL) {
 		send_chain(queue, first);
-	else
-		fail_chain(first);
+		return;
+	}
+	end_call(first);
+	fail_chain(first);
 }
 
 /* Somebody who goes on waiting: only the position was answered. What waits are reckoned by heads the answer. */
@@ -67,18 +78,20 @@ answered(const redisReply *reply, void *arg)
 	const redisReply	*one;
 	size_t			 i;
 
-	end_call(call);
 	if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 ||
 	    reply->element[0]->type != REDIS_REPLY_INTEGER || reply->element[1]->type != REDIS_REPLY_INTEGER) {
+		end_call(call);
 		store_failed(call->request->id, reply);
 		fail_chain(call);
 		return;
 	}
 	if (!call->begun && store_place(reply->element[2], &place) && place.state == PLACE_NEW) {
+		/* Still under way: who comes meanwhile waits for the queue's beginning, and need not ask for it too. */
 		call->begun = true;
 		memory_begin(call->request, &call->token.schedule, begun, call);
 		return;
 	}
+	end_call(call);
 	for (i = 2; call != NULL; call = next, i++) {
 		next = call->next;
 		one = i < reply->elements ? reply->element[i] : NULL;
@@ -135,7 +148,7 @@ send_function(struct queue *queue, struct place_call *first)
 static void
 looked(struct place_call *call)
 {
-	struct queue	*queue = queues_get(&call->token.schedule);
+	struct queue	*queue = known_queue(call);
 	struct place	 place;
 
 	if (queue == NULL) {

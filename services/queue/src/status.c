@@ -57,9 +57,10 @@ answered(const struct place *place, void *arg)
 static void
 ask_again(struct asking *asking)
 {
-	struct queue	*queue = queues_get(&asking->call.token.schedule);
+	struct queue	*queue = queues_find(&asking->call.token.schedule);
 
-	if (queue == NULL)
+	/* Its facts went with it, should others have taken its room meanwhile. */
+	if (queue == NULL || queue->facts_ms == 0)
 		store_unavailable(asking->request);
 	else
 		ask(asking, queue);
