@@ -155,6 +155,7 @@ model_begin(struct model *model)
 		if (model->now > model->last)
 			model->last = model->now;
 		model->gap_to = model->last;
+		model->since = model->now;
 		model->restarted = false;
 	}
 	if (model->epoch != 0)
@@ -370,8 +371,8 @@ admissible(struct model *model, int64_t active)
 {
 	double	cost = (double)SECOND / (double)model->admit;
 	double	saved = model->busy ? (double)settings.tick + cost : fmax((double)settings.tick, cost);
-	double	paid = fmax(model->paid, (double)model->now - saved);
-	int64_t	n = (int64_t)floor(((double)model->now - paid) / cost);
+	double	owed = fmin((double)model->now - model->paid, saved);
+	int64_t	n = (int64_t)floor(owed / cost);
 	char	text[40];
 
 	if (n > model->max_active - active)
@@ -380,7 +381,7 @@ admissible(struct model *model, int64_t active)
 		n = model->waiting.n;
 	if (n <= 0)
 		return (0);
-	snprintf(text, sizeof(text), "%.3f", paid + (double)n * cost);
+	snprintf(text, sizeof(text), "%.3f", (double)model->now - owed + (double)n * cost);
 	model->paid = strtod(text, NULL);
 	return (n);
 }

@@ -347,3 +347,21 @@ Test(admission, the_told_wait_comes_true_with_no_shows)
 	fprintf(stderr, "told wait: %.0f s, off by %.1f s, mean of %lld\n", (double)told / 1000 / (double)n,
 	    (double)error / 1000 / (double)n, (long long)n);
 }
+
+/* A third of a second is no whole number of microseconds, and must not be missed by a fraction of one. */
+Test(admission, who_comes_to_an_empty_room_is_admitted_by_the_next_tick)
+{
+	static const int64_t	rates[] = { 3, 7, 9 };
+	int			user = 0;
+
+	settings.max_active = 100000;
+	tick();
+	for (size_t r = 0; r < sizeof(rates) / sizeof(rates[0]); r++) {
+		settings.admit = rates[r];
+		for (int i = 0; i < 20; i++) {
+			clock_pass(SECOND + 7);
+			(void)enter(user++);
+			cr_assert_eq(tick().admitted, 1, "%d a second, the clock %d later", (int)rates[r], i);
+		}
+	}
+}

@@ -431,6 +431,24 @@ Test(restart, a_lot_that_was_lost_comes_back_too)
 	cr_assert_eq(status_with(1, early, opens, false, true).position, 2);
 }
 
+/* That somebody asked may be among what was lost: silence is counted from the restart on. */
+Test(restart, nobody_is_taken_for_silent_who_asked_just_before)
+{
+	struct place	place = enter(0);
+
+	settings.admit = 0;
+	tick_for(settings.patience, 3 * SECOND);
+	store_keep();
+	clock_pass(100 * MS);
+	check_state(status(0, place), "WAITING");
+	store_restart();
+	(void)enter(1);
+	tick_for(settings.patience, 3 * SECOND);
+	cr_assert_eq(check(0, place), CT_QUEUE_WAITING);
+	tick_for(settings.patience, 3 * SECOND);
+	cr_assert_eq(check(0, place), CT_QUEUE_EXPIRED);
+}
+
 Test(restart, what_operators_set_last_holds_and_its_revision_is_not_given_twice)
 {
 	struct control	control;

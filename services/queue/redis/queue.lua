@@ -278,13 +278,14 @@ end
 
 -- The queue is here, but may lack what was written last before the restart: the places above `last`.
 -- If those of the restart before had no time to come back, or what is here (it ends at `ticked`) ends
--- before they had, these too.
+-- before they had, these too. That somebody was heard of may be lost as well: all silence begins now.
 local function resume(keys, last, gap_from, gap_to, ticked, settle, known_last, now)
 	local from, to = last, math.max(last, known_last, now)
 	if gap_to and (not ticked or ticked - gap_to <= settle) then
 		from = gap_from
 	end
-	redis.call('HSET', keys[STATE], 'run', run(), 'last', text(to), 'gap_from', text(from), 'gap_to', text(to))
+	redis.call('HSET', keys[STATE], 'run', run(), 'last', text(to), 'gap_from', text(from), 'gap_to', text(to),
+	    'since', text(now))
 end
 
 -- begin: settle (us), then what the database remembers: the earlier store's epoch (0: there
@@ -736,12 +737,13 @@ local function tick(keys, args)
 		put('paid', text(paid))
 	end
 
-	if not ticked or now - ticked > GAP or now < ticked then
+	local fresh = not ticked or now - ticked > GAP or now < ticked
+	if fresh then
 		since = now
 		put('since', text(since))
 		put('paused', text(ahead))
 	end
-	if since == now or now - ticked >= SECOND then
+	if fresh or now - ticked >= SECOND then
 		put('ticked', text(now))
 		prune(keys, now)
 		-- All admitted up to `cand` have had their turn when the latest deadline of then has passed;
@@ -771,12 +773,13 @@ local function tick(keys, args)
 	if open and waiting > 0 then
 		local cost = SECOND / set.admit
 		local saved = busy and set.tick + cost or math.max(set.tick, cost)
-		paid = math.max(paid, now - saved)
-		local n = math.min(math.floor((now - paid) / cost), set.max_active - active, waiting, ADMIT_MAX)
+		-- As a difference: microseconds since 1970 leave no room for fractions, and a third of a second would miss.
+		local owed = math.min(now - paid, saved)
+		local n = math.min(math.floor(owed / cost), set.max_active - active, waiting, ADMIT_MAX)
 		if n > 0 then
 			local to
 			admitted, to, waits = admit_first(keys, n, time + set.ttl * SECOND, now)
-			put('paid', string.format('%.3f', paid + admitted * cost))
+			put('paid', string.format('%.3f', now - owed + admitted * cost))
 			if to > admitted_to then
 				admitted_to = to
 				put('admitted_to', text(to))
