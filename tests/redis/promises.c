@@ -17,6 +17,7 @@ struct person {
 	bool		given_up;	/* since the last look */
 	int64_t		owed;		/* the seq of a place that a restart has lost; 0: none */
 	int64_t		came_back;	/* the seq of one that has come back, after a restart */
+	int64_t		ended_lot;	/* the seq of a drawn place that has ended; entering again gives the same */
 	int64_t		turn;		/* of the place: who has a smaller one comes first */
 	int64_t		heard;		/* when it was last answered WAITING */
 	int64_t		admitted, admitted_served, ttl;
@@ -120,10 +121,11 @@ promises_store_restarted(void)
 
 		/*
 		 * Twice is more than is promised, but for two that are close together; and so is a lot drawn when the
-		 * store that knew of the opening was lost, and the clock set back before it.
+		 * store that knew of the opening was lost, and the clock set back before it; and a lot that was given up in
+		 * what is kept and entered again in what is lost: the token is the same.
 		 */
 		person->owed = person->where != NOWHERE && person->seq != person->came_back &&
-		    (person->turn > 0 || !p.opened_before) &&
+		    (person->turn > 0 || (!p.opened_before && kept->ended_lot != person->seq)) &&
 		    (kept->where == NOWHERE || kept->seq != person->seq) ? person->seq : 0;
 		person->where = kept->where;
 		person->seq = kept->seq;
@@ -132,6 +134,7 @@ promises_store_restarted(void)
 		person->admitted_served = kept->admitted_served;
 		person->ttl = kept->ttl;
 		person->breaks = kept->breaks;
+		person->ended_lot = kept->ended_lot;
 	}
 	p.ticked = kept_ticked;
 	p.served = kept_served;
@@ -273,6 +276,9 @@ promises_left(int user, struct place place)
 {
 	if (place.seq == p.people[user].owed)
 		p.people[user].owed = 0;
+	/* Also one that the store did not know. */
+	if (p.people[user].turn < 0 && place.seq == p.people[user].seq)
+		p.people[user].ended_lot = place.seq;
 }
 
 static void
@@ -333,6 +339,8 @@ look(bool after_tick)
 			note_admission();
 		} else if (found[i] == NOWHERE) {
 			promise(person->where == NOWHERE || person->given_up || is_over(person), "user %d is lost", i);
+			if (person->where != NOWHERE && person->turn < 0)
+				person->ended_lot = person->seq;
 		} else {
 			promise(found[i] == person->where, "user %d has come from nowhere", i);
 			promise(!after_tick || found[i] != ACTIVE || served() - person->admitted_served <= person->ttl +
