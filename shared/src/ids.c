@@ -11,22 +11,25 @@
 static const char	hex_digits[] = "0123456789abcdef";
 static const char	base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/*
+ * Each digit's four bits, and 16 to tell it from other characters. Tables, here and below, because a branch for each
+ * of a token's characters shows.
+ */
+static const uint8_t	hex_values[256] = {
+	['0'] = 16, 17, 18, 19, 20, 21, 22, 23, 24, 25,
+	['A'] = 26, 27, 28, 29, 30, 31,
+	['a'] = 26, 27, 28, 29, 30, 31,
+};
+
 int
 ct_hex_value(char c)
 {
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (c - 'a' + 10);
-	if (c >= 'A' && c <= 'F')
-		return (c - 'A' + 10);
-	return (-1);
+	uint8_t	value = hex_values[(uint8_t)c];
+
+	return (value == 0 ? -1 : value & 15);
 }
 
-/*
- * Each character's six bits, and 64 to tell it from those outside the alphabet.
- * A table, because a branch for each of a token's characters shows.
- */
+/* Each character's six bits, and 64 to tell it from those outside the alphabet. */
 #define BASE64URL	64
 static const uint8_t	base64url_values[256] = {
 	['A'] = 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76,
@@ -86,7 +89,8 @@ bool
 ct_uuid_parse(const char *text, struct ct_uuid *uuid_r)
 {
 	struct ct_uuid	uuid;
-	int		i, high, low, at = 0;
+	uint8_t		high, low;
+	int		i, at = 0;
 
 	for (i = 0; i < 16; i++) {
 		if (i == 4 || i == 6 || i == 8 || i == 10) {
@@ -95,9 +99,9 @@ ct_uuid_parse(const char *text, struct ct_uuid *uuid_r)
 			at++;
 		}
 		/* A NUL is no digit, so nothing past the end is read. */
-		if ((high = ct_hex_value(text[at])) < 0 || (low = ct_hex_value(text[at + 1])) < 0)
+		if ((high = hex_values[(uint8_t)text[at]]) == 0 || (low = hex_values[(uint8_t)text[at + 1]]) == 0)
 			return (false);
-		uuid.bytes[i] = (uint8_t)(high << 4 | low);
+		uuid.bytes[i] = (uint8_t)(high << 4 | (low & 15));
 		at += 2;
 	}
 	if (text[at] != '\0')

@@ -146,6 +146,15 @@ ct_loop_now_ms(void)
 	return ((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
 }
 
+uint64_t
+ct_loop_about_ms(void)
+{
+	struct timespec	now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return ((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+}
+
 static void
 tick_run(void *arg, u_int64_t now)
 {
@@ -200,4 +209,25 @@ ct_loop_defer(void (*cb)(void *arg), void *arg)
 		timer_set = true;
 		(void)kore_timer_add(deferred_run, 0, NULL, KORE_TIMER_ONESHOT);
 	}
+}
+
+static void
+after_run(void *arg, u_int64_t now)
+{
+	struct tick	once = *(struct tick *)arg;
+
+	(void)now;
+	kore_free(arg);
+	once.cb(once.arg);
+}
+
+void
+ct_loop_after(uint64_t delay_ms, void (*cb)(void *arg), void *arg)
+{
+	struct tick	*once;
+
+	once = kore_calloc(1, sizeof(*once));
+	once->cb = cb;
+	once->arg = arg;
+	(void)kore_timer_add(after_run, delay_ms, once, KORE_TIMER_ONESHOT);
 }

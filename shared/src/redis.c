@@ -59,6 +59,7 @@ struct ct_redis {
 	struct redis_calls	 sent;		/* oldest first */
 	struct redis_calls	 refused;	/* told in the next turn */
 	unsigned		 pending;
+	uint64_t		 now_ms;	/* when these commands were given, or these answers came: once a turn */
 	void			(*on_connect)(struct ct_redis *, void *);
 	void			*on_connect_arg;
 };
@@ -142,7 +143,7 @@ call_answer(struct ct_redis *redis, struct redis_call *call, const redisReply *r
 		ct_metric_add(metrics.unanswered, 1);
 	else
 		ct_metric_observe(metrics.seconds,
-		    (double)(ct_loop_now_ms() - call->sent_ms) / 1000.0);
+		    (double)(redis->now_ms - call->sent_ms) / 1000.0);
 	call->cb(reply, call->arg);
 	free(call);
 }
@@ -331,6 +332,7 @@ on_event(void *arg, int events)
 	struct ct_redis		*redis = arg;
 	redisAsyncContext	*context = redis->context;
 
+	redis->now_ms = ct_loop_now_ms();
 	if (events & CT_READ)
 		redisAsyncHandleRead(context);
 	/* Reading may have found the end; a new context is only ever made by the tick. */
@@ -460,7 +462,9 @@ call_new(struct ct_redis *redis, ct_redis_cb cb, void *arg)
 		abort();
 	call->cb = cb;
 	call->arg = arg;
-	call->sent_ms = ct_loop_now_ms();
+	if (!redis->to_write)
+		redis->now_ms = ct_loop_now_ms();
+	call->sent_ms = redis->now_ms;
 	redis->pending++;
 	ct_metric_add(metrics.calls, 1);
 	ct_metric_set(metrics.pending, redis->pending);
@@ -506,4 +510,11 @@ ct_redis_send(struct ct_redis *redis, const char *command, size_t length, ct_red
 
 	call_sent(redis, call, !takes_calls(redis) ? REDIS_ERR :
 	    redisAsyncFormattedCommand(redis->context, on_reply, call, command, length));
+}
+
+void
+ct_redis_flush(struct ct_redis *redis)
+{
+	if (redis->to_write)
+		write_commands(redis);
 }

@@ -17,7 +17,8 @@ WORK=$RUN_DIR/bench
 QUICK=${BENCH_QUICK:-}
 ROUNDS=${BENCH_ROUNDS:-$([[ -n $QUICK ]] && echo 3 || echo 5)}
 SECONDS_EACH=${BENCH_SECONDS:-$([[ -n $QUICK ]] && echo 1 || echo 3)}
-CONNECTIONS=64
+CONNECTIONS=256
+ALL_CORES=0-$(($(nproc) - 1))
 
 # Floors, next to the stack's own ports (deploy/local/bench.env).
 CONSTANT_PORT=24190
@@ -137,11 +138,20 @@ cpu_a_request() {
 	awk '{ us += $1; n += $2 } END { printf "%.1f", n ? us / n : 0 }' "$WORK/cpu.$1"
 }
 
+# on_core CORE PID...: where these may run from now on, with all their threads
+on_core() {
+	local core=$1 pid
+	shift
+	for pid in "$@"; do
+		taskset -a -c -p "$core" "$pid" >/dev/null
+	done
+}
+
 # load URL ARGS...: requests a second, by wrk with requests.lua. An answer that is an error ends the run.
 load() {
 	local result url=$1
 	shift
-	result=$(wrk -t1 -c"$CONNECTIONS" -d"${SECONDS_EACH}s" --timeout 10s -s "$BENCH/requests.lua" "$url" -- "$@" 2>&1 | tail -n 1)
+	result=$(taskset -c "${LOAD_CORE:-$ALL_CORES}" wrk -t1 -c"$CONNECTIONS" -d"${SECONDS_EACH}s" --timeout 10s -s "$BENCH/requests.lua" "$url" -- "$@" 2>&1 | tail -n 1)
 	[[ $result == RESULT* ]] || die "wrk: $result"
 	[[ $(value errors <<<"$result") == 0 ]] || die "errors under load at $url: $result"
 	value rps <<<"$result"

@@ -13,7 +13,7 @@
 
 #include "harness.h"
 
-/* Each test has ports of its own: Redis at REDIS_PORT + 20 + n, instances at QUEUE_PORT + 2 * n. */
+/* Each test has ports of its own: Redis at REDIS_PORT + 20 + n, instances at REDIS_PORT + 30 + 2 * n. */
 static int	test;
 static pid_t	redis;
 static char	*folder;
@@ -72,7 +72,7 @@ start_redis(void)
 static pid_t
 start_instance(int k, const char *settings)
 {
-	int	port = atoi(setting("QUEUE_PORT")) + 2 * test + k;
+	int	port = atoi(setting("REDIS_PORT")) + 30 + 2 * test + k;
 	pid_t	pid;
 
 	bases[k] = strdup(format("http://127.0.0.1:%d", port));
@@ -193,6 +193,31 @@ Test(own, who_asks_keeps_the_place_and_who_is_silent_loses_it, .timeout = 180)
 	check_status(ask(0, &first, first_token), 200);
 	check_status(ask(0, &polite, polite_token), 200);
 	cr_assert_eq(metric(0, "queue_abandoned_total"), 1);
+}
+
+/* More than one round admits: the others need not wait for the next tick. */
+Test(own, all_whose_turn_it_is_are_admitted_in_one_tick, .timeout = 120)
+{
+	enum { MANY = 600, AT_ONCE = 100 };
+	struct schedule		 schedule = schedule_new(1, 2);
+	static struct call	 calls[AT_ONCE];
+	static struct reply	 replies[AT_ONCE];
+
+	start_own(5);
+	(void)start_instance(0, "QUEUE_TICK_MS=5000");
+	(void)control(0, &schedule, "{\"mode\":\"PAUSED\",\"maxActive\":2000,\"admitPerSecond\":1000}");
+	for (int entered = 0; entered < MANY; entered += AT_ONCE) {
+		for (int i = 0; i < AT_ONCE; i++)
+			calls[i] = (struct call){ .path = "/queues/enter", .jwt = user_new().jwt, .base = bases[0],
+			    .body = format("{\"concertId\":\"%s\",\"scheduleId\":\"%s\"}", schedule.concert, schedule.id) };
+		http_all(calls, replies, AT_ONCE);
+		for (int i = 0; i < AT_ONCE; i++)
+			check_status(replies[i], 201);
+	}
+	(void)control(0, &schedule, "{\"mode\":\"OPEN\"}");
+	wait_for(number_at(control(0, &schedule, NULL).json, "active") > 0, 20);
+	/* The next tick is five seconds away. */
+	wait_for(number_at(control(0, &schedule, NULL).json, "active") == MANY, 3);
 }
 
 Test(own, another_instance_goes_on_where_one_ends, .timeout = 120)

@@ -86,6 +86,12 @@ ct_loop_now_ms(void)
 	return ((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
 }
 
+uint64_t
+ct_loop_about_ms(void)
+{
+	return (ct_loop_now_ms());
+}
+
 void
 ct_loop_every(uint64_t interval_ms, void (*cb)(void *arg), void *arg)
 {

@@ -44,7 +44,7 @@ local TOKEN_LIFE = 7 * 86400 * SECOND	-- an unknown place older than this is not
 local GAP = 5 * SECOND			-- no tick for so long: the queue was not being served
 local MEASURE = 60 * SECOND		-- what the measured speed forgets over
 local SETTLED = 1			-- as `settle`: the time after a loss is over
-local EXPIRE_MAX, REAP_MAX, ADMIT_MAX, PRUNE_MAX = 500, 200, 1000, 100	-- members a call
+local EXPIRE_MAX, REAP_MAX, ADMIT_MAX, PRUNE_MAX = 500, 200, 250, 100	-- members a call
 
 local function clock()
 	local t = redis.call('TIME')

@@ -28,7 +28,7 @@ hash_of(const struct ct_queue_token *token)
 static uint64_t
 when_now(void)
 {
-	return (1 + ct_loop_now_ms() / (uint64_t)(store_settings.patience_us / 16000) % ((1 << WHEN_BITS) - 1));
+	return (1 + ct_loop_about_ms() / (uint64_t)(store_settings.patience_us / 16000) % ((1 << WHEN_BITS) - 1));
 }
 
 bool

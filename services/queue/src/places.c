@@ -9,11 +9,15 @@
 #include "heard.h"
 #include "memory.h"
 
+#define UNDER_WAY_MAX	3	/* in Redis, on the way to it, and on the way back */
+#define REST_MS		1	/* after a call the next one waits so long, */
+#define ENOUGH		32	/* or for so many people */
 #define SPEED_MS	2000	/* how old the last tick's speed may be, to tell a wait by */
 
-static void	send_chain(struct queue *, struct place_call *);
+static void	send_function(struct queue *, struct place_call *);
 static void	gather(struct queue *, enum place_kind, struct place_call *);
 static void	end_call(struct place_call *);
+static void	send_soon(struct place_calls *);
 
 static void
 tell(struct place_call *call, const struct place *place)
@@ -42,19 +46,87 @@ known_queue(const struct place_call *call)
 	return (queue == NULL || queue->facts_ms == 0 ? NULL : queue);
 }
 
-/* The store began the queue, for the first of a chain: all of it is asked again. */
+/* The first of those who gather, `most` at the most. */
+static struct place_call *
+take(struct place_calls *calls, unsigned most)
+{
+	struct place_call	*first = calls->first, *last = first;
+	unsigned		 n;
+
+	for (n = 1; n < most && last->next != NULL; n++)
+		last = last->next;
+	calls->first = last->next;
+	calls->gathered -= n;
+	last->next = NULL;
+	return (first);
+}
+
+/* The store began the queue, or could not: all who were put back are asked again, in their order, or fail. */
 static void
 begun(enum ct_error error, void *arg)
 {
-	struct place_call	*first = arg;
-	struct queue		*queue = known_queue(first);
+	struct place_call	*call = arg;
+	struct queue		*queue = queues_find(&call->token.schedule);
+	struct place_calls	*calls;
+	unsigned		 n;
 
-	if (error == CT_OK && queue != NULL) {
-		send_chain(queue, first);
-		return;
+	/* With people who gather the entry stays. */
+	if (queue == NULL)
+		abort();
+	calls = &queue->calls[call->kind];
+	n = calls->put_back;
+	calls->put_back = 0;
+	if (error != CT_OK || known_queue(call) == NULL)
+		fail_chain(take(calls, n));
+	send_soon(calls);
+}
+
+/* The same for one whose call is no others' too. */
+static void
+begun_alone(enum ct_error error, void *arg)
+{
+	struct place_call	*call = arg;
+	struct queue		*queue = known_queue(call);
+
+	if (error == CT_OK && queue != NULL)
+		send_function(queue, call);
+	else
+		tell(call, NULL);
+}
+
+/*
+ * The store does not have the queue: these go in front of those who gather, behind others who were put back, and
+ * nobody is sent before the store has begun it.
+ */
+static void
+put_back(struct place_call *first)
+{
+	struct queue		*queue = queues_find(&first->token.schedule);
+	struct place_call	*last = first, **at;
+	struct place_calls	*calls;
+	unsigned		 n;
+
+	if (queue == NULL)
+		abort();
+	calls = &queue->calls[first->kind];
+	calls->under_way--;
+	first->gathered = false;
+	first->begun = true;
+	for (n = 1; last->next != NULL; n++) {
+		last = last->next;
+		last->begun = true;
 	}
-	end_call(first);
-	fail_chain(first);
+	at = &calls->first;
+	for (unsigned i = 0; i < calls->put_back; i++)
+		at = &(*at)->next;
+	last->next = *at;
+	*at = first;
+	if (last->next == NULL)
+		calls->last = last;
+	calls->gathered += n;
+	calls->put_back += n;
+	if (calls->put_back == n)
+		memory_begin(first->request, &first->token.schedule, begun, first);
 }
 
 /* Somebody who goes on waiting: only the position was answered. What waits are reckoned by heads the answer. */
@@ -86,9 +158,12 @@ answered(const redisReply *reply, void *arg)
 		return;
 	}
 	if (!call->begun && store_place(reply->element[2], &place) && place.state == PLACE_NEW) {
-		/* Still under way: who comes meanwhile waits for the queue's beginning, and need not ask for it too. */
-		call->begun = true;
-		memory_begin(call->request, &call->token.schedule, begun, call);
+		if (call->gathered) {
+			put_back(call);
+		} else {
+			call->begun = true;
+			memory_begin(call->request, &call->token.schedule, begun_alone, call);
+		}
 		return;
 	}
 	end_call(call);
@@ -101,7 +176,8 @@ answered(const redisReply *reply, void *arg)
 			    reply->element[1]->integer);
 			tell(call, &place);
 		} else if (one != NULL && store_place(one, &place) && place.state != PLACE_NEW) {
-			if (call->kind == PLACE_STATUS && place.state == PLACE_WAITING)
+			call->token.seq = place.seq;
+			if (place.state == PLACE_WAITING)
 				heard_note(&call->token);
 			tell(call, &place);
 		} else {
@@ -219,21 +295,45 @@ send_chain(struct queue *queue, struct place_call *first)
 		send_function(queue, first);
 }
 
-/* The call that was under way has ended: the next one takes as many of those gathered as fit. */
 static void
-send_gathered(struct queue *queue, struct place_calls *calls)
+rested(void *arg)
 {
-	struct place_call	*first = calls->first, *last = first;
+	struct place_calls	*calls = arg;
 
-	calls->under_way = first != NULL;
-	if (first == NULL)
+	calls->resting = false;
+	send_soon(calls);
+}
+
+/* Sends calls for those who gathered: each takes as many as fit. */
+static void
+send_gathered(void *arg)
+{
+	struct place_calls	*calls = arg;
+	struct place_call	*first;
+
+	calls->turn_set = false;
+	while (calls->gathered > 0 && calls->put_back == 0 && calls->under_way < UNDER_WAY_MAX) {
+		first = take(calls, CT_QUEUE_PEOPLE_MAX);
+		first->gathered = true;
+		calls->under_way++;
+		send_chain(calls->queue, first);
+	}
+	if (!calls->resting) {
+		calls->resting = true;
+		ct_loop_after(REST_MS, rested, calls);
+	}
+	ct_redis_flush(ct_service_redis);
+}
+
+/* In the next turn of the loop: whoever comes till then is taken along. */
+static void
+send_soon(struct place_calls *calls)
+{
+	if (calls->turn_set || calls->gathered == 0 || calls->under_way == UNDER_WAY_MAX || calls->put_back > 0 ||
+	    (calls->resting && calls->gathered < ENOUGH))
 		return;
-	for (unsigned n = 1; n < CT_QUEUE_PEOPLE_MAX && last->next != NULL; n++)
-		last = last->next;
-	calls->first = last->next;
-	last->next = NULL;
-	first->gathered = true;
-	send_chain(queue, first);
+	calls->turn_set = true;
+	ct_loop_defer(send_gathered, calls);
 }
 
 static void
@@ -241,8 +341,10 @@ end_call(struct place_call *first)
 {
 	struct queue	*queue;
 
-	if (first->gathered && (queue = queues_find(&first->token.schedule)) != NULL)
-		send_gathered(queue, &queue->calls[first->kind]);
+	if (first->gathered && (queue = queues_find(&first->token.schedule)) != NULL) {
+		queue->calls[first->kind].under_way--;
+		send_soon(&queue->calls[first->kind]);
+	}
 	first->gathered = false;
 }
 
@@ -259,8 +361,9 @@ gather(struct queue *queue, enum place_kind kind, struct place_call *call)
 	else
 		calls->last->next = call;
 	calls->last = call;
-	if (!calls->under_way)
-		send_gathered(queue, calls);
+	calls->gathered++;
+	calls->queue = queue;
+	send_soon(calls);
 }
 
 void

@@ -1,8 +1,9 @@
 /*
  * Places in line, entered and asked for. In a rush a call of a Redis function
- * costs more than what it does for one person: so while one is under way for a
- * queue, all who enter it gather, and all who ask for their places in it, and
- * the next call takes them all. Whoever comes alone goes at once, alone.
+ * costs more than what it does for one person. So all who enter a queue in one
+ * turn of the loop go in one call, and all who ask for their places in it; and
+ * after a call the others gather for a millisecond, or until they are enough.
+ * A few calls may be under way at a time, in the order people came.
  *
  * Nearly everybody who asks waits, has asked a short while ago (heard.h) and
  * goes on waiting. That is told by two plain reads, which are a third of the

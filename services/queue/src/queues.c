@@ -28,11 +28,21 @@ queues_find(const struct ct_uuid *schedule)
 
 	for (queue = *bucket_of(schedule); queue != NULL; queue = queue->next) {
 		if (memcmp(&queue->schedule, schedule, sizeof(*schedule)) == 0) {
-			queue->used_ms = ct_loop_now_ms();
+			queue->used_ms = ct_loop_about_ms();
 			return (queue);
 		}
 	}
 	return (NULL);
+}
+
+static bool
+has_calls(const struct queue *queue)
+{
+	for (int kind = 0; kind < PLACE_KINDS; kind++) {
+		if (queue->calls[kind].under_way > 0 || queue->calls[kind].first != NULL)
+			return (true);
+	}
+	return (false);
 }
 
 /* Takes the entry that was not used for the longest time out of its bucket. */
@@ -44,9 +54,7 @@ take_oldest(void)
 	for (unsigned i = 0; i < entries_used; i++) {
 		struct queue	*queue = &entries[i];
 
-		if (queue->live || queue->asking || queue->ticking || queue->saving ||
-		    queue->calls[PLACE_LOOK].under_way || queue->calls[PLACE_STATUS].under_way ||
-		    queue->calls[PLACE_ENTER].under_way)
+		if (queue->live || queue->asking || queue->ticking || queue->saving || has_calls(queue))
 			continue;
 		if (oldest == NULL || queue->used_ms < oldest->used_ms)
 			oldest = queue;
@@ -72,7 +80,7 @@ queues_get(const struct ct_uuid *schedule)
 	memset(queue, 0, sizeof(*queue));
 	queue->schedule = *schedule;
 	ct_uuid_format(schedule, queue->schedule_text);
-	queue->used_ms = ct_loop_now_ms();
+	queue->used_ms = ct_loop_about_ms();
 	bucket = bucket_of(schedule);
 	queue->next = *bucket;
 	*bucket = queue;

@@ -59,10 +59,15 @@ struct queue {
 	uint64_t		 saved_ms;
 	bool			 saving;
 
-	/* places.c: who came while a call of that kind was under way, first come first */
+	/* places.c: who gathers for the next call of that kind, first come first */
 	struct place_calls {
+		struct queue		*queue;
 		struct place_call	*first, *last;
-		bool			 under_way;
+		unsigned		 gathered;
+		unsigned		 put_back;	/* so many in front wait for the queue to begin */
+		unsigned		 under_way;
+		bool			 turn_set;	/* to be sent in the next turn of the loop */
+		bool			 resting;	/* a call has been sent this very moment */
 	}			 calls[PLACE_KINDS];
 };
 

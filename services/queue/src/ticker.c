@@ -32,6 +32,9 @@ static struct {
 	struct ct_metric	*late;
 } metrics;
 
+/* As ADMIT_MAX in queue.lua: so that nobody else's call has to wait long, a round admits no more, and the next follows. */
+#define ADMIT_MAX	250
+
 /* One tick under way. */
 struct ticking {
 	struct queue	*queue;
@@ -103,6 +106,8 @@ begin(struct queue *queue)
 	memory_begin(NULL, &queue->schedule, begun, queue);
 }
 
+static void	tick(struct queue *);
+
 static void
 ticked(const redisReply *reply, void *arg)
 {
@@ -145,6 +150,8 @@ ticked(const redisReply *reply, void *arg)
 		ct_redis_call(ct_service_redis, 3,
 		    (const char *const[]){ "SREM", QUEUES_SET, queue->schedule_text }, NULL, ignore, NULL);
 	}
+	if (reply->element[2]->integer >= ADMIT_MAX)
+		tick(queue);
 }
 
 static void

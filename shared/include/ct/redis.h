@@ -54,6 +54,12 @@ void		 ct_redis_call(struct ct_redis *redis, int argc, const char *const *argv,
 void		 ct_redis_send(struct ct_redis *redis, const char *command, size_t length,
 		     ct_redis_cb cb, void *arg);
 
+/*
+ * Commands are written in the next turn of the loop, all that were given till then at once. This writes them now; callbacks
+ * may run meanwhile.
+ */
+void		 ct_redis_flush(struct ct_redis *redis);
+
 /* Calls not yet answered in full, one of ct_redis_send being one: what a worker waits for before it ends. */
 unsigned	 ct_redis_pending(const struct ct_redis *redis);
 
