@@ -18,7 +18,7 @@ DECLARE
 BEGIN
 	WITH taken AS (
 		SELECT c.payment_id FROM payment.cards c
-		WHERE c.due_at <= v_now AND (c.leased_until IS NULL OR c.leased_until <= v_now)
+		WHERE (c.due_at IS NOT NULL) IS TRUE AND c.due_at <= v_now AND (c.leased_until IS NULL OR c.leased_until <= v_now)
 		ORDER BY c.due_at LIMIT p_limit
 		FOR UPDATE SKIP LOCKED),
 	leased AS (
@@ -34,7 +34,7 @@ BEGIN
 
 	SELECT min(c.asked_at) INTO v_old
 	FROM payment.cards c JOIN payment.payments p ON p.payment_id = c.payment_id
-	WHERE c.due_at IS NOT NULL AND p.status <> 'FAILED';
+	WHERE (c.due_at IS NOT NULL) IS TRUE AND p.status <> 'FAILED';
 	RETURN platform.ok(concat('{"due":', coalesce(v_due, '[]'), ',"oldestSeconds":',
 	    coalesce(floor(extract(epoch FROM v_now - v_old))::bigint, 0), '}'));
 END

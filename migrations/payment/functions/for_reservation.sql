@@ -9,10 +9,10 @@ DECLARE
 BEGIN
 	-- Two questions, each with its own partial index; the first is nearly always enough.
 	SELECT p.* INTO v_payment FROM payment.payments p
-	WHERE p.reservation_id = p_reservation AND p.status <> 'FAILED';
+	WHERE p.reservation_id = p_reservation AND (p.status <> 'FAILED') IS TRUE;
 	IF NOT FOUND THEN
 		SELECT p.* INTO v_payment FROM payment.payments p
-		WHERE p.reservation_id = p_reservation AND p.status = 'FAILED'
+		WHERE p.reservation_id = p_reservation AND (p.status = 'FAILED') IS TRUE
 		ORDER BY p.payment_id DESC LIMIT 1;
 		IF NOT FOUND THEN
 			RETURN NULL;

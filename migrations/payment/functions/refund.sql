@@ -18,7 +18,7 @@ BEGIN
 	SET status = CASE p.method WHEN 'POINT' THEN 'REFUNDED' ELSE 'REFUND_PENDING' END,
 	    refunded_amount = CASE p.method WHEN 'POINT' THEN p.amount ELSE 0 END,
 	    refunded_at = CASE p.method WHEN 'POINT' THEN clock_timestamp() END
-	WHERE p.reservation_id = p_reservation AND p.status = 'APPROVED'
+	WHERE p.reservation_id = p_reservation AND (p.status <> 'FAILED') IS TRUE AND p.status = 'APPROVED'
 	RETURNING p.* INTO v_payment;
 
 	IF v_payment.status = 'REFUNDED' THEN

@@ -9,7 +9,7 @@ BEGIN
 			SELECT p.amount AS "amount", p.status AS "status"
 			FROM payment.payments p
 			-- The first condition is the index's, the second is what is asked.
-			WHERE p.reservation_id = p_reservation AND p.status <> 'FAILED'
+			WHERE p.reservation_id = p_reservation AND (p.status <> 'FAILED') IS TRUE
 			  AND p.status IN ('REFUND_PENDING', 'REFUNDED')) r);
 END
 $$;

@@ -18,7 +18,7 @@ DECLARE
 BEGIN
 	SELECT p.* INTO v_payment
 	FROM payment.payments p JOIN payment.cards c ON c.payment_id = p.payment_id
-	WHERE p.user_id = p_user AND p.status = 'PENDING' AND c.idempotency_key = p_idempotency_key;
+	WHERE p.user_id = p_user AND (p.status = 'PENDING') IS TRUE AND c.idempotency_key = p_idempotency_key;
 	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;

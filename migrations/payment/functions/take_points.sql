@@ -23,7 +23,7 @@ BEGIN
 		RETURN platform.refuse(v_step.outcome, v_step.body, p_request_id);
 	END IF;
 	-- The claim holds the reservation's row: nobody starts a payment of it from here on.
-	IF EXISTS (SELECT FROM payment.payments p WHERE p.reservation_id = p_reservation AND p.status <> 'FAILED') THEN
+	IF EXISTS (SELECT FROM payment.payments p WHERE p.reservation_id = p_reservation AND (p.status <> 'FAILED') IS TRUE) THEN
 		RETURN platform.refuse('PAYMENT_IN_PROGRESS', NULL, p_request_id);
 	END IF;
 

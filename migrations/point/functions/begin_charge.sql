@@ -48,7 +48,7 @@ BEGIN
 		RETURN v_reply;
 	END IF;
 	SELECT c.* INTO v_open FROM point.charges c
-	WHERE c.user_id = p_user AND c.status = 'CHARGING' AND c.idempotency_key = p_idempotency_key;
+	WHERE c.user_id = p_user AND (c.status = 'CHARGING') IS TRUE AND c.idempotency_key = p_idempotency_key;
 	IF FOUND THEN
 		RETURN point.resume_charge(v_open, p_request_hash, p_request_id);
 	END IF;
@@ -56,7 +56,7 @@ BEGIN
 	v_wallet := point.lock_wallet(p_user);
 	IF v_wallet.balance + p_amount + (
 	    SELECT coalesce(sum(c.amount), 0) FROM point.charges c
-	    WHERE c.user_id = p_user AND c.status = 'CHARGING') > 10000000 THEN
+	    WHERE c.user_id = p_user AND (c.status = 'CHARGING') IS TRUE) > 10000000 THEN
 		RETURN platform.idempotency_end(p_user, 'points.charge', p_idempotency_key, p_request_hash,
 		    platform.refuse('POINT_LIMIT_EXCEEDED', NULL, p_request_id));
 	END IF;

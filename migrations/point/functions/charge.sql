@@ -34,7 +34,7 @@ BEGIN
 	END IF;
 	-- It has no answer yet, but it has the key.
 	SELECT c.* INTO v_open FROM point.charges c
-	WHERE c.user_id = p_user AND c.status = 'CHARGING' AND c.idempotency_key = p_idempotency_key;
+	WHERE c.user_id = p_user AND (c.status = 'CHARGING') IS TRUE AND c.idempotency_key = p_idempotency_key;
 	IF FOUND THEN
 		RETURN point.resume_charge(v_open, p_request_hash, p_request_id);
 	END IF;

@@ -17,7 +17,7 @@ DECLARE
 BEGIN
 	WITH taken AS (
 		SELECT c.charge_id FROM point.charges c
-		WHERE c.due_at <= v_now AND (c.leased_until IS NULL OR c.leased_until <= v_now)
+		WHERE (c.due_at IS NOT NULL) IS TRUE AND c.due_at <= v_now AND (c.leased_until IS NULL OR c.leased_until <= v_now)
 		ORDER BY c.due_at LIMIT p_limit
 		FOR UPDATE SKIP LOCKED),
 	leased AS (
@@ -31,7 +31,7 @@ BEGIN
 		       floor(extract(epoch FROM v_now - l.asked_at) * 1000)::bigint AS "ageMs"
 		FROM leased l) r;
 
-	SELECT min(c.asked_at) INTO v_old FROM point.charges c WHERE c.due_at IS NOT NULL AND c.status = 'CHARGING';
+	SELECT min(c.asked_at) INTO v_old FROM point.charges c WHERE (c.due_at IS NOT NULL) IS TRUE AND c.status = 'CHARGING';
 	RETURN platform.ok(concat('{"due":', coalesce(v_due, '[]'), ',"oldestSeconds":',
 	    coalesce(floor(extract(epoch FROM v_now - v_old))::bigint, 0), '}'));
 END

@@ -56,7 +56,7 @@ BEGIN
 	RETURNING c.* INTO STRICT v_charge;
 	UPDATE point.wallets w SET status = 'ACTIVE'
 	WHERE w.user_id = p_user
-	  AND NOT EXISTS (SELECT FROM point.charges c WHERE c.user_id = p_user AND c.status = 'CHARGING');
+	  AND NOT EXISTS (SELECT FROM point.charges c WHERE c.user_id = p_user AND (c.status = 'CHARGING') IS TRUE);
 
 	IF p_result = 'CAPTURED' THEN
 		v_reply := platform.created(point.charged_json(p_charge,

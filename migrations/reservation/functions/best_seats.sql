@@ -25,7 +25,7 @@ BEGIN
 		SELECT s.section_no, s.row_no, s.number,
 		       lead(s.number, p_quantity - 1) OVER (PARTITION BY s.row_no, s.section_no ORDER BY s.number) AS last_number
 		FROM reservation.seats s
-		WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND s.status = 'AVAILABLE'
+		WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND (s.status = 'AVAILABLE') IS TRUE
 		  AND s.seat_id <> ALL (p_not_seats) AND s.row_no * 1000 + s.section_no <> ALL (p_not_rows)) w
 	WHERE w.last_number = w.number + p_quantity - 1
 	LIMIT 1;
@@ -34,7 +34,7 @@ BEGIN
 		WITH free AS (
 			SELECT s.seat_id, s.number, s.number - row_number() OVER (ORDER BY s.number) AS run
 			FROM reservation.seats s
-			WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND s.status = 'AVAILABLE'
+			WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND (s.status = 'AVAILABLE') IS TRUE
 			  AND s.section_no = v_section_no AND s.row_no = v_row_no AND s.seat_id <> ALL (p_not_seats)),
 		runs AS (
 			SELECT f.run, min(f.number) AS first, max(f.number) AS last FROM free f GROUP BY f.run),
@@ -56,7 +56,7 @@ BEGIN
 		       abs(lead(s.section_no, p_quantity - 1) OVER w - s.section_no) AS sections_over,
 		       lead(s.number, p_quantity - 1) OVER w - s.number AS spread
 		FROM reservation.seats s
-		WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND s.status = 'AVAILABLE'
+		WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND (s.status = 'AVAILABLE') IS TRUE
 		  AND s.seat_id <> ALL (p_not_seats) AND s.row_no * 1000 + s.section_no <> ALL (p_not_rows)
 		WINDOW w AS (ORDER BY s.row_no, s.section_no, s.number)),
 	best AS (

@@ -15,7 +15,7 @@ DECLARE
 BEGIN
 	v_dead := ARRAY(
 		SELECT r.reservation_id FROM reservation.reservations r
-		WHERE r.status = 'HOLD' AND r.hold_expires_at <= v_now
+		WHERE (r.status = 'HOLD') IS TRUE AND r.hold_expires_at <= v_now
 		ORDER BY r.hold_expires_at LIMIT p_limit
 		FOR UPDATE SKIP LOCKED);
 	IF v_dead = '{}' THEN

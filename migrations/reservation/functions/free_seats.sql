@@ -13,7 +13,7 @@ DECLARE
 BEGIN
 	v_seats := ARRAY(
 		SELECT s.seat_id FROM reservation.seats s
-		WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND s.status = 'HOLD' AND s.hold_expires_at <= p_now
+		WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND (s.status = 'HOLD') IS TRUE AND s.hold_expires_at <= p_now
 		ORDER BY s.seat_id LIMIT 1000
 		FOR UPDATE SKIP LOCKED);
 	IF v_seats = '{}' THEN
@@ -21,7 +21,7 @@ BEGIN
 	END IF;
 
 	UPDATE reservation.reservation_seats c SET live = false
-	WHERE c.schedule_id = p_schedule AND c.seat_id = ANY (v_seats) AND c.live;
+	WHERE c.schedule_id = p_schedule AND c.seat_id = ANY (v_seats) AND c.live IS TRUE;
 
 	UPDATE reservation.seats s
 	SET status = 'AVAILABLE', reservation_id = NULL, hold_expires_at = NULL,

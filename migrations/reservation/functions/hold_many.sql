@@ -71,7 +71,7 @@ BEGIN
 			       array_agg(t.seat_id) FILTER (WHERE t.status = 'HOLD' AND t.hold_expires_at <= v_now) AS run_out,
 			       array_agg(t.seat_id) FILTER (WHERE NOT (t.status = 'AVAILABLE'
 				   OR t.status = 'HOLD' AND t.hold_expires_at <= v_now)) AS not_free
-			FROM reservation.seats t WHERE t.seat_id = ANY (r.wanted) AND t.schedule_id = r.schedule_id) l
+			FROM reservation.seats t WHERE t.seat_id = ANY (r.wanted) AND (t.schedule_id = r.schedule_id) IS TRUE) l
 		ORDER BY r.n
 	LOOP
 		IF v_one.usual IS NOT TRUE THEN
@@ -125,12 +125,11 @@ BEGIN
 		v_run_out_of := v_run_out_of || array_fill(v_one.schedule_id, ARRAY[coalesce(cardinality(v_one.run_out), 0)]);
 	END LOOP;
 
-	IF v_run_out <> '{}' THEN
-		-- Whose holds they were is none of our business; the sweeper marks them EXPIRED.
+	-- Whose holds they were is none of our business; the sweeper marks them EXPIRED.
+	FOR v_at IN 1 .. cardinality(v_run_out) LOOP
 		UPDATE reservation.reservation_seats c SET live = false
-		FROM unnest(v_run_out_of, v_run_out) o (schedule_id, seat_id)
-		WHERE c.schedule_id = o.schedule_id AND c.seat_id = o.seat_id AND c.live;
-	END IF;
+		WHERE c.schedule_id = v_run_out_of[v_at] AND c.seat_id = v_run_out[v_at] AND c.live IS TRUE;
+	END LOOP;
 
 	IF v_ns <> '{}' THEN
 		INSERT INTO reservation.reservations (reservation_id, user_id, schedule_id, queue_seq,

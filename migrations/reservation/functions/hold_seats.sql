@@ -50,7 +50,7 @@ BEGIN
 	SELECT count(*), array_agg(s.seat_id) FILTER (WHERE NOT (s.status = 'AVAILABLE' OR s.status = 'HOLD' AND s.hold_expires_at <= v_now)),
 	       array_agg(s.seat_id) FILTER (WHERE s.status = 'HOLD' AND s.hold_expires_at <= v_now), array_agg(s.seat_id ORDER BY s.seat_id)
 	INTO v_there, v_not_free, v_run_out, v_seats
-	FROM reservation.seats s WHERE s.seat_id = ANY (p_seat_ids) AND s.schedule_id = p_schedule;
+	FROM reservation.seats s WHERE s.seat_id = ANY (p_seat_ids) AND (s.schedule_id = p_schedule) IS TRUE;
 
 	IF v_there <> cardinality(p_seat_ids) THEN
 		IF (SELECT count(DISTINCT g.seat_id) FROM unnest(p_seat_ids) g (seat_id)) <> cardinality(p_seat_ids) THEN

@@ -46,7 +46,7 @@ BEGIN
 
 		SELECT array_agg(l.seat_id ORDER BY l.seat_id), sum(l.price) INTO p_seats, p_total FROM (
 			SELECT s.seat_id, s.price FROM reservation.seats s
-			WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND s.status = 'AVAILABLE'
+			WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND (s.status = 'AVAILABLE') IS TRUE
 			ORDER BY s.row_no, s.section_no, s.number LIMIT p_quantity
 			FOR UPDATE SKIP LOCKED) l;
 		IF cardinality(p_seats) = p_quantity THEN
@@ -55,9 +55,9 @@ BEGIN
 		p_seats := NULL;
 
 		SELECT count(*) INTO v_run_out FROM reservation.seats s
-		WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND s.status = 'HOLD' AND s.hold_expires_at <= p_now;
+		WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND (s.status = 'HOLD') IS TRUE AND s.hold_expires_at <= p_now;
 		SELECT count(*) INTO v_free FROM reservation.seats s
-		WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND s.status = 'AVAILABLE';
+		WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND (s.status = 'AVAILABLE') IS TRUE;
 		-- None only now: whoever had them locked may have been done between the two looks.
 		EXIT WHEN v_run_out + v_free < p_quantity OR v_run_out = 0 AND v_run_out_before = 0;
 		v_run_out_before := v_run_out;

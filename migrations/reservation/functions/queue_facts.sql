@@ -17,9 +17,9 @@ BEGIN
 		       coalesce(ceil(extract(epoch FROM s.sale_opens_at) * 1000), 0)::bigint AS "saleOpensAtMs",
 		       encode(s.draw_seed, 'hex') AS "drawSeed",
 		       (SELECT count(*) FROM reservation.seats a
-			WHERE a.schedule_id = s.schedule_id AND a.status = 'AVAILABLE') +
+			WHERE a.schedule_id = s.schedule_id AND (a.status = 'AVAILABLE') IS TRUE) +
 		       (SELECT count(*) FROM reservation.seats h
-			WHERE h.schedule_id = s.schedule_id AND h.status = 'HOLD'
+			WHERE h.schedule_id = s.schedule_id AND (h.status = 'HOLD') IS TRUE
 			  AND h.hold_expires_at <= clock_timestamp()) AS "seatsLeft"
 		FROM reservation.schedules s
 		WHERE s.schedule_id = p_schedule AND (p_concert IS NULL OR s.concert_id = p_concert)) f;

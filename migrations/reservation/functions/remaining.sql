@@ -9,10 +9,10 @@ BEGIN
 	RETURN (
 		WITH free AS (
 			SELECT s.grade, count(*) AS seats FROM reservation.seats s
-			WHERE s.schedule_id = p_schedule AND s.status = 'AVAILABLE' GROUP BY s.grade
+			WHERE s.schedule_id = p_schedule AND (s.status = 'AVAILABLE') IS TRUE GROUP BY s.grade
 			UNION ALL
 			SELECT s.grade, count(*) FROM reservation.seats s
-			WHERE s.schedule_id = p_schedule AND s.status = 'HOLD' AND s.hold_expires_at <= p_now GROUP BY s.grade)
+			WHERE s.schedule_id = p_schedule AND (s.status = 'HOLD') IS TRUE AND s.hold_expires_at <= p_now GROUP BY s.grade)
 		SELECT coalesce(json_agg(row_to_json(g) ORDER BY array_position(ARRAY['VIP', 'R', 'S'], g.grade)), '[]') FROM (
 			SELECT c.grade, min(c.price) AS price, sum(c.rows::bigint * c.seats_per_row)::bigint AS total,
 			       (SELECT coalesce(sum(f.seats), 0)::bigint FROM free f WHERE f.grade = c.grade) AS available

@@ -30,7 +30,7 @@ BEGIN
 		UNION ALL
 		SELECT h.seat_id, 'AVAILABLE'
 		FROM reservation.seats h
-		WHERE h.schedule_id = p_schedule AND h.status = 'HOLD' AND h.hold_expires_at <= v_now
+		WHERE h.schedule_id = p_schedule AND (h.status = 'HOLD') IS TRUE AND h.hold_expires_at <= v_now
 		  AND h.changed_xid < v_since) s;
 
 	RETURN platform.ok(format('{"version":%s,"changed":[%s]}', v_version, v_changed));

@@ -19,6 +19,7 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
 	v_made	reservation.reservations;
+	v_seat	uuid;
 	v_taken	int;
 	v_seats	json;
 BEGIN
@@ -37,15 +38,17 @@ BEGIN
 	IF p_run_out THEN
 		-- Whose hold it was is none of our business (his row may be locked);
 		-- the sweeper marks it EXPIRED.
-		UPDATE reservation.reservation_seats c SET live = false
-		WHERE c.schedule_id = p_schedule AND c.seat_id = ANY (p_seats) AND c.live;
+		FOREACH v_seat IN ARRAY p_seats LOOP
+			UPDATE reservation.reservation_seats c SET live = false
+			WHERE c.schedule_id = p_schedule AND c.seat_id = v_seat AND c.live IS TRUE;
+		END LOOP;
 	END IF;
 
 	WITH taken AS (
 		UPDATE reservation.seats s
 		SET status = 'HOLD', reservation_id = v_made.reservation_id, hold_expires_at = v_made.hold_expires_at,
 		    hold_epoch = s.hold_epoch + 1, changes = s.changes + 1, changed_xid = pg_current_xact_id()
-		WHERE s.seat_id = ANY (p_seats) AND s.schedule_id = p_schedule
+		WHERE s.seat_id = ANY (p_seats) AND (s.schedule_id = p_schedule) IS TRUE
 		  AND (s.status = 'AVAILABLE' OR s.status = 'HOLD' AND s.hold_expires_at <= p_now)
 		RETURNING s.*),
 	claimed AS (
