@@ -207,6 +207,8 @@ kore_worker_teardown(void)
 		ct_pg_deinit(&ct_service_pg);
 	if (ct_service_redis != NULL)
 		ct_redis_deinit(&ct_service_redis);
+	if (ct_service.stop != NULL)
+		ct_service.stop();
 	http_process();
 	ct_log(CT_LOG_INFO, NULL, "worker %d ended", worker->id);
 }

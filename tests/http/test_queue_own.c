@@ -220,6 +220,38 @@ Test(own, all_whose_turn_it_is_are_admitted_in_one_tick, .timeout = 120)
 	wait_for(number_at(control(0, &schedule, NULL).json, "active") == MANY, 3);
 }
 
+/* Also those who gather behind calls that Redis does not answer. */
+Test(own, who_is_left_at_the_end_is_told_to_ask_again, .timeout = 120)
+{
+	enum { MANY = 300 };
+	struct schedule		 schedule = schedule_new(1, 2);
+	struct user		 first;
+	static struct call	 calls[MANY];
+	static struct reply	 replies[MANY];
+	pid_t			 instance, people;
+	int			 left = 0, result;
+
+	start_own(6);
+	instance = start_instance(0, "DRAIN_SECONDS=0 REDIS_TIMEOUT_MS=60000");
+	(void)new_token(0, &first, &schedule);
+	for (int i = 0; i < MANY; i++)
+		calls[i] = (struct call){ .path = "/queues/enter", .jwt = user_new().jwt, .base = bases[0],
+		    .body = format("{\"concertId\":\"%s\",\"scheduleId\":\"%s\"}", schedule.concert, schedule.id) };
+	cr_assert_eq(kill(redis, SIGSTOP), 0);
+	if ((people = fork()) == 0) {
+		http_all(calls, replies, MANY);
+		for (int i = 0; i < MANY; i++)
+			left += replies[i].status != 503;
+		_exit(left > 100 ? 100 : left);
+	}
+	wait_for(metric(0, "ct_requests_in_flight") >= MANY, 20);
+	cr_assert_eq(kill(instance, SIGTERM), 0);
+	cr_assert_eq(waitpid(people, &result, 0), people);
+	cr_assert_eq(kill(redis, SIGCONT), 0);
+	cr_assert_eq(waitpid(instance, NULL, 0), instance);
+	cr_assert_eq(result, 0, "%d of %d were told something else, or nothing", WEXITSTATUS(result), MANY);
+}
+
 Test(own, another_instance_goes_on_where_one_ends, .timeout = 120)
 {
 	struct schedule	 schedule = schedule_new(1, 4), untouched = schedule_new(1, 1);

@@ -49,8 +49,8 @@ BEGIN
 
 	-- Whoever pays locks the user, so this stays so; and a hold is not made longer for what is refused.
 	v_open := EXISTS (SELECT FROM payment.payments p WHERE p.reservation_id = p_reservation AND (p.status <> 'FAILED') IS TRUE)
-	    OR EXISTS (SELECT FROM payment.cards c JOIN payment.payments p ON p.payment_id = c.payment_id
-		WHERE c.payment_key = p_payment_key AND c.due_at IS NOT NULL AND p.reservation_id = p_reservation);
+	    OR EXISTS (SELECT FROM payment.cards c WHERE c.payment_key = p_payment_key AND c.due_at IS NOT NULL AND p_reservation =
+		(SELECT p.reservation_id FROM payment.payments p WHERE p.payment_id = c.payment_id));
 	v_reply := CASE WHEN v_open THEN reservation.claim_for_payment(p_user, p_reservation, p_amount)
 	    ELSE reservation.claim_for_card(p_user, p_reservation, p_amount,
 		payment.needed_ms(p_timeout_ms), payment.wanted_ms(p_timeout_ms)) END;

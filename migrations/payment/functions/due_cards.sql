@@ -32,9 +32,9 @@ BEGIN
 		       floor(extract(epoch FROM v_now - l.asked_at) * 1000)::bigint AS "ageMs"
 		FROM leased l JOIN payment.payments p ON p.payment_id = l.payment_id) r;
 
-	SELECT min(c.asked_at) INTO v_old
-	FROM payment.cards c JOIN payment.payments p ON p.payment_id = c.payment_id
-	WHERE (c.due_at IS NOT NULL) IS TRUE AND p.status <> 'FAILED';
+	SELECT min(c.asked_at) INTO v_old FROM payment.cards c
+	WHERE (c.due_at IS NOT NULL) IS TRUE
+	  AND (SELECT p.status FROM payment.payments p WHERE p.payment_id = c.payment_id) <> 'FAILED';
 	RETURN platform.ok(concat('{"due":', coalesce(v_due, '[]'), ',"oldestSeconds":',
 	    coalesce(floor(extract(epoch FROM v_now - v_old))::bigint, 0), '}'));
 END

@@ -17,8 +17,9 @@ DECLARE
 	v_card		payment.cards;
 BEGIN
 	SELECT p.* INTO v_payment
-	FROM payment.payments p JOIN payment.cards c ON c.payment_id = p.payment_id
-	WHERE p.user_id = p_user AND (p.status = 'PENDING') IS TRUE AND c.idempotency_key = p_idempotency_key;
+	FROM payment.payments p
+	WHERE p.user_id = p_user AND (p.status = 'PENDING') IS TRUE AND p_idempotency_key =
+	    (SELECT c.idempotency_key FROM payment.cards c WHERE c.payment_id = p.payment_id);
 	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;

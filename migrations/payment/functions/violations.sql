@@ -50,7 +50,7 @@ BEGIN
 	-- A day is far more than any doubt lasts by itself: somebody has to decide (docs/operations.md).
 	SELECT 'uncertain_for_too_long', format('payment %s is %s and in doubt since %s', p.payment_id, p.status, c.asked_at)
 	FROM payment.payments p JOIN payment.cards c ON c.payment_id = p.payment_id
-	WHERE c.due_at IS NOT NULL AND c.asked_at < now() - interval '1 day'
+	WHERE (c.due_at IS NOT NULL) IS TRUE AND c.asked_at < now() - interval '1 day'
 	UNION ALL
 	SELECT 'a_card_pays_once', format('one card payment at the provider is captured for %s of ours', count(*))
 	FROM payment.payments p JOIN payment.cards c ON c.payment_id = p.payment_id

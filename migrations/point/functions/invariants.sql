@@ -44,11 +44,11 @@ CREATE OR REPLACE VIEW point.invariants AS
 	UNION ALL
 	-- A day is far more than any doubt lasts by itself: somebody has to decide (docs/operations.md).
 	SELECT 'charge_uncertain_for_too_long', format('charge %s is %s and in doubt since %s', c.charge_id, c.status, c.asked_at)
-	FROM point.charges c WHERE c.due_at IS NOT NULL AND c.asked_at < now() - interval '1 day'
+	FROM point.charges c WHERE (c.due_at IS NOT NULL) IS TRUE AND c.asked_at < now() - interval '1 day'
 	UNION ALL
 	SELECT 'charging_says_the_wallet', format('wallet %s is %s with %s charges under way', w.user_id, w.status, o.open)
 	FROM point.wallets w, LATERAL (
-		SELECT count(*) AS open FROM point.charges c WHERE c.user_id = w.user_id AND c.status = 'CHARGING') o
+		SELECT count(*) AS open FROM point.charges c WHERE c.user_id = w.user_id AND (c.status = 'CHARGING') IS TRUE) o
 	WHERE (w.status = 'CHARGING') <> (o.open > 0)
 	UNION ALL
 	SELECT 'kept_answer_has_its_effect', format('user %s, key %s: no charge %s of %s', k.user_id, k.key, k.body ->> 'chargeId', k.body ->> 'amount')

@@ -14,7 +14,7 @@ BEGIN
 	v_seats := ARRAY(
 		SELECT s.seat_id FROM reservation.seats s
 		WHERE s.schedule_id = p_schedule AND s.grade = p_grade AND (s.status = 'HOLD') IS TRUE AND s.hold_expires_at <= p_now
-		ORDER BY s.seat_id LIMIT 1000
+		ORDER BY s.hold_expires_at LIMIT 1000
 		FOR UPDATE SKIP LOCKED);
 	IF v_seats = '{}' THEN
 		RETURN;

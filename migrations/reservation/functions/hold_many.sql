@@ -42,7 +42,8 @@ DECLARE
 	v_ids		uuid[] := '{}';		-- the reservation,
 	v_totals	bigint[] := '{}';	-- what it costs;
 	v_seats		uuid[] := '{}';		-- all their seats,
-	v_seat_ids	uuid[] := '{}';		-- and whose each is
+	v_seat_ids	uuid[] := '{}';		-- and whose each is,
+	v_ends		timestamptz[] := '{}';	-- until when
 	v_run_out	uuid[] := '{}';		-- seats among them whose hold has run out,
 	v_run_out_of	uuid[] := '{}';		-- and the schedule of each
 	v_made		int;
@@ -58,8 +59,8 @@ BEGIN
 		       r.refusal IS NULL AND s.status = 'ON_SALE' AND (s.sale_opens_at IS NULL OR s.sale_opens_at <= v_now)
 			   AND l.there = cardinality(r.wanted)
 			   AND count(*) OVER (PARTITION BY r.user_id) = 1
-			   AND NOT EXISTS (SELECT FROM reservation.reservations u WHERE u.schedule_id = r.schedule_id
-			       AND u.user_id = r.user_id AND u.queue_seq = r.queue_seq) AS usual
+			   AND (SELECT u.queue_seq FROM reservation.reservations u WHERE u.schedule_id = r.schedule_id
+			       AND u.user_id = r.user_id AND u.queue_seq = r.queue_seq) IS NULL AS usual
 		FROM (SELECT a.n, a.user_id::uuid, a.schedule_id::uuid, a.wanted::uuid[], a.queue_seq::bigint, a.key,
 			     a.request_hash, a.refusal, a.request_id
 		      FROM unnest(p_users, p_schedules, p_seat_ids, p_queue_seqs, p_idempotency_keys, p_request_hashes,
@@ -121,6 +122,7 @@ BEGIN
 		v_totals := v_totals || v_one.total;
 		v_seats := v_seats || v_one.seats;
 		v_seat_ids := v_seat_ids || array_fill(v_id, ARRAY[cardinality(v_one.seats)]);
+		v_ends := v_ends || array_fill(v_now + make_interval(secs => p_hold_ttls[v_one.n]::int), ARRAY[cardinality(v_one.seats)]);
 		v_run_out := v_run_out || v_one.run_out;
 		v_run_out_of := v_run_out_of || array_fill(v_one.schedule_id, ARRAY[coalesce(cardinality(v_one.run_out), 0)]);
 	END LOOP;
@@ -143,10 +145,9 @@ BEGIN
 		RETURN QUERY
 		WITH taken AS (
 			UPDATE reservation.seats s
-			SET status = 'HOLD', reservation_id = r.reservation_id, hold_expires_at = r.hold_expires_at,
+			SET status = 'HOLD', reservation_id = c.reservation_id, hold_expires_at = c.hold_expires_at,
 			    hold_epoch = s.hold_epoch + 1, changes = s.changes + 1, changed_xid = pg_current_xact_id()
-			FROM unnest(v_seats, v_seat_ids) c (seat_id, reservation_id)
-			JOIN reservation.reservations r ON r.reservation_id = c.reservation_id
+			FROM unnest(v_seats, v_seat_ids, v_ends) c (seat_id, reservation_id, hold_expires_at)
 			WHERE s.seat_id = c.seat_id
 			  AND (s.status = 'AVAILABLE' OR s.status = 'HOLD' AND s.hold_expires_at <= v_now)
 			RETURNING s.*),

@@ -26,7 +26,7 @@ BEGIN
 	FOREACH v_seat IN ARRAY p_seats LOOP
 		SELECT s.price INTO v_price
 		FROM reservation.seats s
-		WHERE s.seat_id = v_seat AND s.schedule_id = p_schedule
+		WHERE s.seat_id = v_seat AND (s.schedule_id = p_schedule) IS TRUE
 		  AND (s.status = 'AVAILABLE' OR s.status = 'HOLD' AND s.hold_expires_at <= p_now)
 		FOR UPDATE SKIP LOCKED;
 		IF NOT FOUND THEN

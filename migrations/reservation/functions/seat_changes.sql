@@ -31,7 +31,7 @@ BEGIN
 		SELECT h.seat_id, 'AVAILABLE'
 		FROM reservation.seats h
 		WHERE h.schedule_id = p_schedule AND (h.status = 'HOLD') IS TRUE AND h.hold_expires_at <= v_now
-		  AND h.changed_xid < v_since) s;
+		  AND (h.changed_xid < v_since) IS TRUE) s;
 
 	RETURN platform.ok(format('{"version":%s,"changed":[%s]}', v_version, v_changed));
 END

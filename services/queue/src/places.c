@@ -16,7 +16,7 @@
 
 static void	send_function(struct queue *, struct place_call *);
 static void	gather(struct queue *, enum place_kind, struct place_call *);
-static void	end_call(struct place_call *);
+static struct place_calls	*ended(struct place_call *);
 static void	send_soon(struct place_calls *);
 
 static void
@@ -99,23 +99,13 @@ begun_alone(enum ct_error error, void *arg)
  * nobody is sent before the store has begun it.
  */
 static void
-put_back(struct place_call *first)
+put_back(struct place_calls *calls, struct place_call *first)
 {
-	struct queue		*queue = queues_find(&first->token.schedule);
 	struct place_call	*last = first, **at;
-	struct place_calls	*calls;
 	unsigned		 n;
 
-	if (queue == NULL)
-		abort();
-	calls = &queue->calls[first->kind];
-	calls->under_way--;
-	first->gathered = false;
-	first->begun = true;
-	for (n = 1; last->next != NULL; n++) {
+	for (n = 1; last->next != NULL; n++)
 		last = last->next;
-		last->begun = true;
-	}
 	at = &calls->first;
 	for (unsigned i = 0; i < calls->put_back; i++)
 		at = &(*at)->next;
@@ -125,6 +115,7 @@ put_back(struct place_call *first)
 		calls->last = last;
 	calls->gathered += n;
 	calls->put_back += n;
+	calls->begun = false;
 	if (calls->put_back == n)
 		memory_begin(first->request, &first->token.schedule, begun, first);
 }
@@ -142,48 +133,65 @@ waiting_place(const struct place_call *call, int64_t position, int64_t speed, in
 	return (place);
 }
 
+/* What was said to one of a chain. False: the store does not have the queue, and has to be asked again. */
+static bool
+answer_one(const redisReply *said, const redisReply *speed, const redisReply *opens_in, struct place_call *call)
+{
+	struct place	place;
+
+	if (said != NULL && said->type == REDIS_REPLY_INTEGER) {
+		heard_note(&call->token);
+		place = waiting_place(call, said->integer, speed->integer, opens_in->integer);
+		tell(call, &place);
+	} else if (said == NULL || !store_place(said, &place)) {
+		tell(call, NULL);
+	} else if (place.state == PLACE_NEW) {
+		if (!call->begun) {
+			call->begun = true;
+			return (false);
+		}
+		tell(call, NULL);
+	} else {
+		call->token.seq = place.seq;
+		if (place.state == PLACE_WAITING)
+			heard_note(&call->token);
+		tell(call, &place);
+	}
+	return (true);
+}
+
 static void
 answered(const redisReply *reply, void *arg)
 {
-	struct place_call	*call = arg, *next;
-	struct place		 place;
-	const redisReply	*one;
+	struct place_call	*call = arg, *next, *again = NULL, **last = &again;
+	struct place_calls	*calls = ended(call);
 	size_t			 i;
 
 	if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 ||
 	    reply->element[0]->type != REDIS_REPLY_INTEGER || reply->element[1]->type != REDIS_REPLY_INTEGER) {
-		end_call(call);
 		store_failed(call->request->id, reply);
 		fail_chain(call);
+	} else {
+		for (i = 2; call != NULL; call = next, i++) {
+			next = call->next;
+			if (!answer_one(i < reply->elements ? reply->element[i] : NULL, reply->element[0],
+			    reply->element[1], call)) {
+				*last = call;
+				last = &call->next;
+			}
+		}
+		*last = NULL;
+	}
+	if (calls == NULL) {
+		if (again != NULL)
+			memory_begin(again->request, &again->token.schedule, begun_alone, again);
 		return;
 	}
-	if (!call->begun && store_place(reply->element[2], &place) && place.state == PLACE_NEW) {
-		if (call->gathered) {
-			put_back(call);
-		} else {
-			call->begun = true;
-			memory_begin(call->request, &call->token.schedule, begun_alone, call);
-		}
-		return;
-	}
-	end_call(call);
-	for (i = 2; call != NULL; call = next, i++) {
-		next = call->next;
-		one = i < reply->elements ? reply->element[i] : NULL;
-		if (one != NULL && one->type == REDIS_REPLY_INTEGER) {
-			heard_note(&call->token);
-			place = waiting_place(call, one->integer, reply->element[0]->integer,
-			    reply->element[1]->integer);
-			tell(call, &place);
-		} else if (one != NULL && store_place(one, &place) && place.state != PLACE_NEW) {
-			call->token.seq = place.seq;
-			if (place.state == PLACE_WAITING)
-				heard_note(&call->token);
-			tell(call, &place);
-		} else {
-			tell(call, NULL);
-		}
-	}
+	if (again != NULL)
+		put_back(calls, again);
+	else
+		calls->begun = reply != NULL;
+	send_soon(calls);
 }
 
 /* Sends queue1_enter or queue1_status for a chain of calls. */
@@ -243,9 +251,13 @@ static void
 saw_seqs(const redisReply *reply, void *arg)
 {
 	struct place_call	*call = arg, *next;
+	struct place_calls	*calls = ended(call);
 	size_t			 i;
 
-	end_call(call);
+	if (calls != NULL) {
+		calls->begun = true;
+		send_soon(calls);
+	}
 	for (i = 0; call != NULL; call = next, i++) {
 		next = call->next;
 		call->stands = reply != NULL && reply->type == REDIS_REPLY_ARRAY && i < reply->elements &&
@@ -304,6 +316,13 @@ rested(void *arg)
 	send_soon(calls);
 }
 
+/* One at a time as long as the store may not have the queue: others' would be served before those put back. */
+static bool
+has_room(const struct place_calls *calls)
+{
+	return (calls->gathered > 0 && calls->put_back == 0 && calls->under_way < (calls->begun ? UNDER_WAY_MAX : 1));
+}
+
 /* Sends calls for those who gathered: each takes as many as fit. */
 static void
 send_gathered(void *arg)
@@ -312,7 +331,7 @@ send_gathered(void *arg)
 	struct place_call	*first;
 
 	calls->turn_set = false;
-	while (calls->gathered > 0 && calls->put_back == 0 && calls->under_way < UNDER_WAY_MAX) {
+	while (has_room(calls)) {
 		first = take(calls, CT_QUEUE_PEOPLE_MAX);
 		first->gathered = true;
 		calls->under_way++;
@@ -329,23 +348,24 @@ send_gathered(void *arg)
 static void
 send_soon(struct place_calls *calls)
 {
-	if (calls->turn_set || calls->gathered == 0 || calls->under_way == UNDER_WAY_MAX || calls->put_back > 0 ||
-	    (calls->resting && calls->gathered < ENOUGH))
+	if (calls->turn_set || !has_room(calls) || (calls->resting && calls->gathered < ENOUGH))
 		return;
 	calls->turn_set = true;
 	ct_loop_defer(send_gathered, calls);
 }
 
-static void
-end_call(struct place_call *first)
+/* The call of a chain that gathered has ended: whose it was. NULL: it was one that did not. */
+static struct place_calls *
+ended(struct place_call *first)
 {
 	struct queue	*queue;
 
-	if (first->gathered && (queue = queues_find(&first->token.schedule)) != NULL) {
-		queue->calls[first->kind].under_way--;
-		send_soon(&queue->calls[first->kind]);
-	}
+	/* With a call under way the entry stays. */
+	if (!first->gathered || (queue = queues_find(&first->token.schedule)) == NULL)
+		return (NULL);
 	first->gathered = false;
+	queue->calls[first->kind].under_way--;
+	return (&queue->calls[first->kind]);
 }
 
 static void
@@ -392,4 +412,23 @@ places_ask(struct queue *queue, struct place_call *call)
 	} else {
 		gather(queue, can_look(queue, call) ? PLACE_LOOK : PLACE_STATUS, call);
 	}
+}
+
+static void
+end(struct queue *queue)
+{
+	struct place_calls	*calls;
+
+	for (int kind = 0; kind < PLACE_KINDS; kind++) {
+		calls = &queue->calls[kind];
+		calls->put_back = 0;
+		if (calls->gathered > 0)
+			fail_chain(take(calls, calls->gathered));
+	}
+}
+
+void
+places_end(void)
+{
+	queues_each(end);
 }

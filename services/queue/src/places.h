@@ -49,4 +49,7 @@ void	 places_enter(struct queue *queue, struct place_call *call);
 /* queue1_status for the token's place; the same. */
 void	 places_ask(struct queue *queue, struct place_call *call);
 
+/* The worker ends, and no turn of the loop will come: all who gather are told that the store cannot be asked. */
+void	 places_end(void);
+
 #endif

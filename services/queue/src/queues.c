@@ -88,6 +88,13 @@ queues_get(const struct ct_uuid *schedule)
 }
 
 void
+queues_each(void (*each)(struct queue *))
+{
+	for (unsigned i = 0; i < entries_used; i++)
+		each(&entries[i]);
+}
+
+void
 queues_each_live(void (*each)(struct queue *))
 {
 	for (unsigned i = 0; i < entries_used; i++) {

@@ -66,6 +66,7 @@ struct queue {
 		unsigned		 gathered;
 		unsigned		 put_back;	/* so many in front wait for the queue to begin */
 		unsigned		 under_way;
+		bool			 begun;		/* the store had the queue when it was last asked */
 		bool			 turn_set;	/* to be sent in the next turn of the loop */
 		bool			 resting;	/* a call has been sent this very moment */
 	}			 calls[PLACE_KINDS];
@@ -81,6 +82,9 @@ struct queue	*queues_find(const struct ct_uuid *schedule);
  * with a call under way is never given to another schedule.
  */
 struct queue	*queues_get(const struct ct_uuid *schedule);
+
+/* Calls `each` for all entries. */
+void		 queues_each(void (*each)(struct queue *));
 
 /* Calls `each` for all live queues. */
 void		 queues_each_live(void (*each)(struct queue *));

@@ -10,6 +10,7 @@
 #include "ct/service.h"
 #include "handlers.h"
 #include "library.h"
+#include "places.h"
 #include "store.h"
 #include "ticker.h"
 
@@ -46,6 +47,7 @@ const struct ct_service ct_service = {
 	.uses_redis = true,
 	.configure = configure,
 	.start = start,
+	.stop = places_end,
 	.redis_connected = library_load,
 	.print_metrics = ticker_print_metrics,
 };
