@@ -2,7 +2,8 @@
 -- else (docs/adr/0016-indexes-of-some-rows-are-used-by-name.md).
 --
 -- Beside people who buy: without a transaction, so that no lock is waited for with another in hand. Whatever ended on the
--- way is done again from the start. Until the functions follow, moments later, they read whole tables.
+-- way is done again from the start. Until all schemas' indexes are there and the functions follow, these read whole tables:
+-- not during a sale.
 
 DROP INDEX CONCURRENTLY IF EXISTS reservation.seats_available_by_name;
 CREATE INDEX CONCURRENTLY seats_available_by_name ON reservation.seats (schedule_id, grade, row_no, section_no, number) WHERE (status = 'AVAILABLE') IS TRUE;

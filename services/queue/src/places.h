@@ -3,7 +3,8 @@
  * costs more than what it does for one person. So all who enter a queue in one
  * turn of the loop go in one call, and all who ask for their places in it; and
  * after a call the others gather for a millisecond, or until they are enough.
- * A few calls may be under way at a time, in the order people came.
+ * Up to three calls are under way at a time, in the order people came; one, as
+ * long as the store may not have the queue.
  *
  * Nearly everybody who asks waits, has asked a short while ago (heard.h) and
  * goes on waiting. That is told by two plain reads, which are a third of the

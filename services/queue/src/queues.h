@@ -79,7 +79,7 @@ struct queue	*queues_find(const struct ct_uuid *schedule);
  * The schedule's entry, made if need be; the one longest not used makes room.
  * NULL if all are busy, which takes QUEUES_MAX queues with people in them.
  * Entries stay where they are; one that is live, asking, ticking, saving or
- * with a call under way is never given to another schedule.
+ * with people who gather or a call under way is never given to another schedule.
  */
 struct queue	*queues_get(const struct ct_uuid *schedule);
 
