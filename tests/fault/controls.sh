@@ -50,7 +50,7 @@ off_haste() {
 # Nor this: holds run out soon, so that seats change hands.
 off_patience() {
 	alter reservation take_seats 'secs => p_ttl_seconds' 'secs => 0.3'
-	alter reservation hold_many 'secs => p_hold_ttls\[w\.n\]::int' 'secs => 0.3'
+	alter reservation hold_many 'secs => p_hold_ttls\[[a-z_]+\.n\]::int' 'secs => 0.3'
 }
 
 # Nobody looks at the time: a hold that has run out is paid, or cancelled, as if it had not.

@@ -4,8 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <netinet/in.h>
 
 #include <openssl/evp.h>
 
@@ -301,6 +305,73 @@ fates_of(const char *unique)
 	while (wait(NULL) > 0)
 		;
 	return (all);
+}
+
+/* Accepts one request on `listener`, answers it with `status`; what was sent. */
+static const char *
+receive_one(int listener, const char *status)
+{
+	int	 connection = accept(listener, NULL, NULL);
+	char	*text = calloc(1, 8192);
+	size_t	 length = 0;
+	ssize_t	 n;
+
+	cr_assert_neq(connection, -1, "nobody came in time");
+	while ((strstr(text, "\r\n\r\n") == NULL || strchr(strstr(text, "\r\n\r\n"), '}') == NULL) &&
+	    (n = recv(connection, text + length, 8191 - length, 0)) > 0)
+		length += (size_t)n;
+	(void)dprintf(connection, "HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status);
+	(void)close(connection);
+	return (text);
+}
+
+/* Until it is taken with 200, with growing pauses, and each time says how often it was told before. */
+Test(simulator, a_webhook_is_told_again_until_it_is_taken, .timeout = 120)
+{
+	struct sockaddr_in	 address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t		 size = sizeof(address);
+	int			 listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port = atoi(setting("TOSS_PORT")) + 5;
+	const char		*lines[] = { authorization(read_file(setting("CARD_PROVIDER_SECRET_FILE"))), NULL };
+	static const char *const answers[] = { "503 Service Unavailable", "500 Internal Server Error", "200 OK" };
+	const char		*key = card("k"), *text, *first_id = NULL, *id;
+	char			*base = strdup(format("http://127.0.0.1:%d", port));
+	struct reply		 reply;
+	pid_t			 own;
+
+	cr_assert_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	cr_assert_eq(listen(listener, 8), 0);
+	cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	cr_assert_eq(setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ .tv_sec = 20 }, sizeof(struct timeval)), 0);
+	own = fork();
+	if (own == 0) {
+		execl("/bin/bash", "bash", "-euc", format("export SO=$BUILD_DIR/toss.so PORT=%d RUNDIR=$RUN_DIR/own-toss "
+		    "BIND=127.0.0.1 DRAIN_SECONDS=1 TOSS_BOOKS=$RUN_DIR/own-toss/books.jsonl TOSS_WEBHOOK_PAUSE_MS=100 "
+		    "TOSS_WEBHOOK_URL=http://127.0.0.1:%d/\nrm -rf $RUNDIR; mkdir -p $RUNDIR\n"
+		    "envsubst '$BIND $PORT $SO $RUNDIR' <deploy/simulator/conf/toss.conf >$RUNDIR/toss.conf\ncd $RUNDIR\n"
+		    "exec setpriv --pdeathsig TERM $BUILD_DIR/kore/kore -f -n -r -c $RUNDIR/toss.conf >>$RUN_DIR/log/own-toss.log 2>&1",
+		    port, ntohs(address.sin_port)), (char *)NULL);
+		_exit(127);
+	}
+	wait_for(http((struct call){ .path = "/readyz", .base = base }).status == 200, 30);
+	reply = http((struct call){ .base = base, .path = "/v1/payments/confirm", .key = key_new(), .headers = lines,
+	    .body = format("{\"paymentKey\":\"%s\",\"orderId\":\"%s\",\"amount\":3000}", key, key_new()) });
+	check_status(reply, 200);
+	for (unsigned i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		text = receive_one(listener, answers[i]);
+		cr_assert_not_null(strstr(text, key), "%s", text);
+		cr_assert_not_null(strstr(text, format("transmission-retried-count: %u\r\n", i)), "%s", text);
+		id = strstr(text, "transmission-id: ");
+		cr_assert_not_null(id, "%s", text);
+		if (i == 0)
+			first_id = id;
+		cr_assert_eq(strncmp(first_id, id, strcspn(first_id, "\r")), 0, "another id: %s", text);
+	}
+	/* Taken: nobody comes any more, in a time in which the next one would have come several times. */
+	cr_assert_eq(setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ .tv_sec = 4 }, sizeof(struct timeval)), 0);
+	cr_assert_eq(accept(listener, NULL, NULL), -1, "it was told again after it had been taken");
+	(void)close(listener);
+	cr_assert_eq(kill(own, SIGTERM), 0);
+	cr_assert_eq(waitpid(own, NULL, 0), own);
 }
 
 /* Alone, because the seed is everybody's. */

@@ -23,8 +23,8 @@ static const struct ct_pg_statement hold_seats = {
 	.function = "reservation.hold",
 	.args = "uuid, uuid, uuid[], text, int, bigint, int, text, text, text, text",
 	.batch_max = 64,
-	/* No hold waits for the lock of a seat (SKIP LOCKED); duplicates of one user meet in one order. */
-	.order_by = 0,
+	/* As they came: of two who want a seat the first has it. hold_many itself locks the users in one order. */
+	.order_by = -1,
 	.write = true,
 	.many = "reservation.hold_many",
 };
