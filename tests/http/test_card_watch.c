@@ -59,8 +59,11 @@ Test(card, what_nobody_reads_makes_no_other_request)
 	check_problem(reply, 400, "INVALID_REQUEST");
 }
 
-/* Card payments are counted from the moment they come in, not from that in which the provider is asked. */
-Test(card, more_card_payments_than_a_worker_takes_are_shed, .timeout = 60)
+/*
+ * Card payments are counted from the moment they come in, not from that in which the provider is asked. Alone, for
+ * meanwhile nobody's card is taken.
+ */
+Test(restart, more_card_payments_than_a_worker_takes_are_shed, .timeout = 60)
 {
 	enum { CALLS = 540, TAKEN = 500 };
 	static struct call	 calls[CALLS];
