@@ -4,7 +4,7 @@
 
 #include "provider.h"
 
-enum { MANY = 60 };
+enum { MANY = 60, LEAST = 20 };
 
 /* Calls that cost no statement of their own, so far. */
 static double
@@ -23,7 +23,7 @@ all_at_once(const char *service, struct call calls[MANY], struct reply replies[M
 	http_all(calls, replies, MANY);
 	for (int i = 0; i < MANY; i++)
 		check_status(replies[i], 201);
-	cr_assert_geq(saved(service) - before, MANY / 3, "%s: %g of %d", service, saved(service) - before, MANY);
+	cr_assert_geq(saved(service) - before, LEAST, "%s: %g of %d", service, saved(service) - before, MANY);
 }
 
 Test(batches, charges_holds_and_payments_go_many_to_a_statement, .timeout = 120)

@@ -19,7 +19,7 @@ struct ct_service {
 	bool			 uses_redis;
 	void			(*configure)(void);	/* parent: reads settings, registers metrics; may be NULL */
 	void			(*start)(void);		/* worker, after ct_pg and ct_redis exist; may be NULL */
-	void			(*stop)(void);		/* worker, after they have ended: no callback runs later, replies are still sent; may be NULL */
+	void			(*stop)(void);		/* worker, after their end: no callback runs later, replies are sent; may be NULL */
 	void			(*redis_connected)(struct ct_redis *, void *);	/* may be NULL */
 	void			(*print_metrics)(struct ct_buf *);	/* more for /metrics, by the worker that is asked; may be NULL */
 };
