@@ -1,6 +1,9 @@
 /* What is hot goes many to a statement, and what is old goes away: work that nobody sees unless it is not done. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "provider.h"
 
@@ -51,6 +54,65 @@ Test(batches, charges_holds_and_payments_go_many_to_a_statement, .timeout = 120)
 		    .body = format("{\"reservationId\":\"%s\",\"amount\":%lld,\"method\":\"POINT\"}",
 		    text_at(replies[i].json, "reservationId"), (long long)number_at(replies[i].json, "totalAmount")) };
 	all_at_once("payment", calls, replies);
+}
+
+static int
+hold_sent(const struct user *user, const struct schedule *schedule, const char *token, int seat)
+{
+	char	*body = format("{\"scheduleId\":\"%s\",\"seatIds\":[\"%s\"]}", schedule->id, schedule->seats[seat]);
+	int	 fd;
+
+	fd = raw_send(atoi(setting("RESERVATION_PORT")), format("POST /reservations/hold HTTP/1.1\r\nHost: x\r\n"
+	    "Authorization: Bearer %s\r\nX-Queue-Token: %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+	    "Connection: close\r\n\r\n%s", user->jwt, token, strlen(body), body));
+	cr_assert_geq(fd, 0);
+	return (fd);
+}
+
+static int
+status_received(int fd)
+{
+	char	text[16] = "";
+
+	cr_assert_eq(recv(fd, text, 12, MSG_WAITALL), 12);
+	(void)close(fd);
+	return (atoi(text + 9));
+}
+
+/*
+ * Of two who want a seat the first has it, also where they go in one batch. Alone, for both sends of the statement are
+ * kept busy by users whose lock is taken; the second one's id comes before the first one's.
+ */
+Test(restart, of_a_batch_the_first_to_come_is_the_first_served, .timeout = 60)
+{
+	struct schedule	 schedule = schedule_new(1, 4);
+	struct user	 busy[2] = { user_new(), user_new() }, first = user_new(), second = user_new(), other;
+	char		*busy_tokens[2], *first_token, *second_token;
+	pid_t		 holders[2];
+	int		 busy_fds[2], first_fd, second_fd;
+
+	if (strcmp(first.id, second.id) < 0) {
+		other = first;
+		first = second;
+		second = other;
+	}
+	first_token = become_active(&first, &schedule);
+	second_token = become_active(&second, &schedule);
+	for (int i = 0; i < 2; i++) {
+		busy_tokens[i] = become_active(&busy[i], &schedule);
+		holders[i] = locked(&busy[i], "1.7");
+		busy_fds[i] = hold_sent(&busy[i], &schedule, busy_tokens[i], 1 + i);
+		wait_for(metric(direct("reservation"), "pg_calls_pending") == i + 1, 5);
+	}
+	first_fd = hold_sent(&first, &schedule, first_token, 0);
+	wait_for(metric(direct("reservation"), "pg_calls_pending") == 3, 5);
+	second_fd = hold_sent(&second, &schedule, second_token, 0);
+	cr_assert_eq(status_received(first_fd), 201);
+	cr_assert_eq(status_received(second_fd), 409);
+	for (int i = 0; i < 2; i++) {
+		(void)waitpid(holders[i], NULL, 0);
+		cr_assert_eq(status_received(busy_fds[i]), 201);
+	}
 }
 
 /* More than one round of cleaning takes, so that it has to go on by itself. */
