@@ -421,15 +421,15 @@ Test(own, a_redis_whose_clock_is_an_hour_off_serves_all_the_same, .timeout = 120
 	cr_assert_eq(metric(0, "queue_abandoned_total"), 0);
 }
 
-/* A new user whose told wait is noted: one in eight, by the id's last three bits. */
+/* A new user whose told wait is noted or is not: it is of one in eight, by the id's last three bits. */
 static struct user
-sampled_user(void)
+user_sampled(bool sampled)
 {
 	struct user	user;
 
 	do
 		user = user_new();
-	while (user.id[UUID_TEXT - 2] != '0' && user.id[UUID_TEXT - 2] != '8');
+	while ((user.id[UUID_TEXT - 2] == '0' || user.id[UUID_TEXT - 2] == '8') != sampled);
 	return (user);
 }
 
@@ -439,7 +439,7 @@ sampled_user(void)
 Test(own, a_told_wait_is_shown_alike_everywhere_and_compared_with_what_it_was, .timeout = 180)
 {
 	struct schedule	 schedule = schedule_new(1, 2), opening;
-	struct user	 active, user = sampled_user(), other = sampled_user();
+	struct user	 active = user_sampled(false), user = user_sampled(true), other;
 	char		*token, *concert = concert_new();
 	struct reply	 reply;
 	long		 lead = 3;
@@ -447,7 +447,7 @@ Test(own, a_told_wait_is_shown_alike_everywhere_and_compared_with_what_it_was, .
 
 	start_own(0);
 	(void)start_instance(1, "");
-	token = new_token(1, &active, &schedule);
+	token = token_at(1, &active, &schedule);
 	wait_for(is_active(1, &active, token), 20);
 	/* One place, free again after 40 seconds: that is the wait, and nothing has been measured yet. */
 	(void)control(1, &schedule, "{\"maxActive\":1,\"activeTtlSeconds\":40}");
@@ -473,7 +473,7 @@ Test(own, a_told_wait_is_shown_alike_everywhere_and_compared_with_what_it_was, .
 	do {
 		opening = schedule_with(concert, time_in(864000), time_in(867600), time_in(lead), "ON_SALE", 1, 1);
 		opens = now_ms() + lead * 1000;
-		other = sampled_user();
+		other = user_sampled(true);
 		reply = enter_at(1, &other, &opening);
 		check_status(reply, 201);
 		token = strdup(text_at(reply.json, "token"));
