@@ -131,6 +131,7 @@ check_settings() {
 	[[ ${STACK_ENV:-} == fault ]] || ((QUEUE_SETTLE_SECONDS > 20)) ||
 		bad_setting QUEUE_SETTLE_SECONDS "more than 20, the longest pollAfterSeconds"
 	check_number QUEUE_TICK_MS 10 5000
+	check_number QUEUE_COPY_FROM 0 100000000
 	check_number HOLD_TTL_SECONDS 1 86400
 	check_number SWEEP_INTERVAL_MS 50 600000
 	check_number EVENTS_KEEP_SECONDS 1 31536000

@@ -8,7 +8,7 @@
 
 /* The order is that of KEYS in services/queue/redis/queue.lua. */
 static const char *const	key_names[CT_QUEUE_KEYS] = {
-	"state", "waiting", "heard", "active", "places", "used", "gone", "guesses"
+	"state", "waiting", "heard", "active", "places", "used", "gone", "guesses", "changes"
 };
 
 /* The command's head, "*argc\r\n", is written in front of the rest at the end. */
@@ -131,14 +131,14 @@ ct_queue_command_end(struct ct_queue_command *command, size_t *length_r)
 void
 ct_queue_store_check(const struct ct_queue_token *token, struct ct_queue_command *command_r)
 {
-	ct_queue_command_init(command_r, "queue1_check", &token->schedule);
+	ct_queue_command_init(command_r, "queue2_check", &token->schedule);
 	ct_queue_command_place(command_r, token);
 }
 
 void
 ct_queue_store_use(const struct ct_queue_token *token, struct ct_queue_command *command_r)
 {
-	ct_queue_command_init(command_r, "queue1_use", &token->schedule);
+	ct_queue_command_init(command_r, "queue2_use", &token->schedule);
 	ct_queue_command_place(command_r, token);
 }
 

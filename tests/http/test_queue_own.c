@@ -220,6 +220,59 @@ Test(own, all_whose_turn_it_is_are_admitted_in_one_tick, .timeout = 120)
 	wait_for(number_at(control(0, &schedule, NULL).json, "active") == MANY, 3);
 }
 
+/* In a long line a worker counts for itself (copies.h), and says what Redis would; where it cannot, Redis is asked. */
+Test(own, positions_are_told_from_a_copy_as_redis_has_them, .timeout = 120)
+{
+	enum { MANY = 40, GONE = 7 };
+	struct schedule	 schedule = schedule_new(1, 2);
+	struct user	 users[MANY];
+	char		*tokens[MANY];
+	struct reply	 reply;
+	double		 before;
+
+	start_own(7);
+	(void)start_instance(0, "QUEUE_COPY_FROM=20");
+	(void)control(0, &schedule, "{\"mode\":\"PAUSED\"}");
+	for (int i = 0; i < MANY; i++)
+		tokens[i] = new_token(0, &users[i], &schedule);
+#define COPIED	metric(0, "queue_positions_total{from=\"copy\"}")
+#define POSITION(i) ((int)number_at(ask(0, &users[i], tokens[i]).json, "position"))
+	wait_for(POSITION(MANY - 1) == MANY && COPIED > 0, 20);
+	for (int i = 0; i < MANY; i++)
+		cr_assert_eq(POSITION(i), i + 1);
+	cr_assert_geq(COPIED, MANY);
+
+	/* Who left has no place from then on; those behind know it within a moment. */
+	check_status(http((struct call){ .method = "POST", .path = "/queues/leave", .jwt = users[GONE].jwt,
+	    .queue_token = tokens[GONE], .base = bases[0] }), 204);
+	reply = ask(0, &users[GONE], tokens[GONE]);
+	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
+	wait_for(POSITION(MANY - 1) == MANY - 1, 10);
+	for (int i = 0; i < MANY; i++) {
+		if (i != GONE)
+			cr_assert_eq(POSITION(i), i + (i < GONE));
+	}
+
+	/* The first is admitted: from the front, which nobody notes. */
+	(void)control(0, &schedule, "{\"mode\":\"OPEN\",\"maxActive\":1}");
+	wait_for(is_active(0, &users[0], tokens[0]), 20);
+	wait_for(POSITION(MANY - 1) == MANY - 2, 10);
+
+	/* A line that has lost somebody in a way that no function notes: the copy is seen to be wrong, and is right again. */
+	before = metric(0, "queue_copies_wrong_total");
+	cr_assert_eq(strtol(redis_says(format("zremrangebyrank 'q:{%s}:waiting' 2 2", schedule.id)), NULL, 10), 1);
+	wait_for(metric(0, "queue_copies_wrong_total") > before, 10);
+	wait_for(POSITION(MANY - 1) == MANY - 3, 10);
+	before = COPIED;
+	wait_for(POSITION(MANY - 2) == MANY - 4 && COPIED > before, 20);
+
+	/* Too few to be worth it. */
+	for (int i = 10; i < MANY - 2; i++)
+		check_status(http((struct call){ .method = "POST", .path = "/queues/leave", .jwt = users[i].jwt,
+		    .queue_token = tokens[i], .base = bases[0] }), 204);
+	wait_for((before = COPIED, POSITION(MANY - 1) == 9 && COPIED == before), 10);
+}
+
 /* Also those who gather behind calls that Redis does not answer. */
 Test(own, who_is_left_at_the_end_is_told_to_ask_again, .timeout = 120)
 {

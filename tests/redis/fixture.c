@@ -133,7 +133,7 @@ static void
 key_of(int key, char text_r[64])
 {
 	static const char *const	names[CT_QUEUE_KEYS] = { "state", "waiting", "heard", "active", "places", "used",
-	    "gone", "guesses" };
+	    "gone", "guesses", "changes" };
 	char				text[CT_UUID_TEXT];
 
 	ct_uuid_format(&schedule, text);
@@ -276,7 +276,7 @@ begin(void)
 	redisReply		*reply;
 	bool			 began;
 
-	ct_queue_command_init(&command, "queue1_begin", &schedule);
+	ct_queue_command_init(&command, "queue2_begin", &schedule);
 	ct_queue_command_number(&command, settings.settle);
 	ct_queue_command_number(&command, memory.epoch);
 	ct_queue_command_number(&command, memory.last);
@@ -296,7 +296,7 @@ begin(void)
 void
 command_enter_begin(struct ct_queue_command *command, int64_t opens)
 {
-	ct_queue_command_init(command, "queue1_enter", &schedule);
+	ct_queue_command_init(command, "queue2_enter", &schedule);
 	ct_queue_command_number(command, opens);
 	append_settings(command);
 }
@@ -351,7 +351,7 @@ enter_drawn(int user, int64_t opens, int64_t drawn)
 void
 command_status_begin(struct ct_queue_command *command, int64_t opens, bool unused, bool draw)
 {
-	ct_queue_command_init(command, "queue1_status", &schedule);
+	ct_queue_command_init(command, "queue2_status", &schedule);
 	ct_queue_command_number(command, opens);
 	ct_queue_command_number(command, settings.patience);
 	ct_queue_command_number(command, settings.settle);
@@ -400,7 +400,7 @@ leave(int user, struct place place)
 	redisReply		*reply;
 	bool			 left;
 
-	ct_queue_command_init(&command, "queue1_leave", &schedule);
+	ct_queue_command_init(&command, "queue2_leave", &schedule);
 	ct_queue_command_place(&command, &token);
 	reply = send_command(&command);
 	left = reply->integer == 1;
@@ -441,7 +441,7 @@ use(int user, struct place place)
 void
 command_tick(struct ct_queue_command *command)
 {
-	ct_queue_command_init(command, "queue1_tick", &schedule);
+	ct_queue_command_init(command, "queue2_tick", &schedule);
 	append_settings(command);
 }
 
@@ -478,6 +478,21 @@ tick(void)
 	return (round);
 }
 
+enum line_state
+line_read(struct line *line)
+{
+	struct ct_queue_command	 command;
+	redisReply		*reply;
+	enum line_state		 state;
+
+	line_ask(line, &schedule, &command);
+	reply = send_command(&command);
+	cr_assert(line_is_answer(reply));
+	state = line_update(line, reply);
+	freeReplyObject(reply);
+	return (state);
+}
+
 static struct control
 send_for_control(const struct ct_queue_command *command)
 {
@@ -509,7 +524,7 @@ control_get(void)
 {
 	struct ct_queue_command	command;
 
-	ct_queue_command_init(&command, "queue1_control_get", &schedule);
+	ct_queue_command_init(&command, "queue2_control_get", &schedule);
 	append_settings(&command);
 	return (send_for_control(&command));
 }
@@ -520,7 +535,7 @@ control_set(const char *by, const char *field, const char *value)
 	struct ct_queue_command	command;
 	struct control		control;
 
-	ct_queue_command_init(&command, "queue1_control_set", &schedule);
+	ct_queue_command_init(&command, "queue2_control_set", &schedule);
 	append_settings(&command);
 	ct_queue_command_text(&command, by);
 	ct_queue_command_text(&command, field);

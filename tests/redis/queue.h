@@ -16,6 +16,7 @@
 #include <hiredis/hiredis.h>
 
 #include "ct/queue_store.h"
+#include "line.h"
 
 #define T0		INT64_C(1900000000000000)	/* microseconds */
 #define MS		INT64_C(1000)
@@ -93,6 +94,8 @@ enum ct_queue_state	 check(int user, struct place place);
 enum ct_queue_state	 use(int user, struct place place);
 struct round	 tick(void);
 struct control	 control_get(void);
+/* Brings a worker's copy of the line up to date. */
+enum line_state	 line_read(struct line *line);
 struct control	 control_set(const char *by, const char *field, const char *value);
 
 /* Enters users from..to-1, in that order, in one pipeline. */

@@ -79,7 +79,7 @@ Test(cluster, all_keys_of_a_schedule_have_one_slot)
 		int64_t			 slot = -1;
 
 		choose(number);
-		ct_queue_command_init(&command, "queue1_tick", &schedule);
+		ct_queue_command_init(&command, "queue2_tick", &schedule);
 		text = ct_queue_command_end(&command, &length);
 		cr_assert_eq(redisReaderFeed(reader, text, length), REDIS_OK);
 		cr_assert_eq(redisReaderGetReply(reader, (void **)&sent), REDIS_OK);

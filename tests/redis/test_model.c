@@ -28,6 +28,8 @@ static struct model	kept;		/* as the store's file has it */
 static bool		is_kept;
 static bool		live;		/* as ticker.c has it: somebody may be in the queue */
 static int64_t		set_ahead;	/* of the time that has passed */
+static struct line	copy;		/* a worker's, of who waits */
+static int		copied;		/* how often it was right */
 
 #define same(actual, expected, what) \
 	cr_assert_eq((actual), (expected), "seed %u, call %d: %s is %lld, the model says %lld", seed, op, what, \
@@ -112,6 +114,27 @@ compare_all(void)
 	same(control.expired, model.expired + model.abandoned + model.active.n - active, "expired");
 	if (!model.restarted && model.epoch != 0)
 		cr_assert_str_eq(control.mode, model.mode, "seed %u, call %d", seed, op);
+}
+
+/* Workers read now and then. Whenever a copy takes itself for right, it is the line. */
+static void
+compare_copy(void)
+{
+	enum line_state	state;
+
+	/* Before a draw nobody reads; a place drawn then is where it was drawn, not behind. */
+	if (next(4) != 0 || (model.draw && model.now < model.opens))
+		return;
+	state = line_read(&copy);
+	same(state == LINE_BEHIND, false, "there were fewer than an answer has");
+	if (state == LINE_WRONG) {
+		line_clear(&copy);
+		return;
+	}
+	same(copy.count, model.waiting.n, "in the copy");
+	for (int i = 0; i < model.waiting.n; i++)
+		same(line_position(&copy, (uint64_t)model.waiting.at[i].seq), i + 1, "the copy's position");
+	copied++;
 }
 
 static void
@@ -339,6 +362,8 @@ run_trace(int64_t opens, bool draw)
 	settings.max_waiting = 1000;
 	model_start(&model, opens, draw);
 	memset(tokens, 0, sizeof(tokens));
+	line_clear(&copy);
+	copied = 0;
 	live = is_kept = false;
 	set_ahead = 0;
 	promises_start(name, opens, draw);
@@ -374,11 +399,14 @@ run_trace(int64_t opens, bool draw)
 		else
 			do_leave(user, token);
 		compare_all();
+		compare_copy();
 		promises_look();
 		stops += was_live && !live;
 	}
-	fprintf(stderr, "seed %u: %d calls, %lld admitted, %lld back after a restart, empty %d times\n", seed, op,
-	    (long long)promises_admitted(), (long long)promises_restored(), stops);
+	fprintf(stderr, "seed %u: %d calls, %lld admitted, %lld back after a restart, empty %d times, copied %d times\n",
+	    seed, op, (long long)promises_admitted(), (long long)promises_restored(), stops, copied);
+	/* Only what comes back in the middle makes a copy wrong. */
+	cr_assert_gt(copied, op / 10, "seed %u: %d copies", seed, copied);
 }
 
 Test(model, random_traces_find_no_difference)

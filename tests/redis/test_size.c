@@ -24,13 +24,14 @@ commands(void)
 }
 
 /* How many commands one more call of each function runs, when `waiting` wait, none of it depending on how many. */
-#define CALLS	12
+#define CALLS	13
 static void
 measure(int64_t calls_r[CALLS], struct place first, struct place last, int last_user)
 {
 	struct place	place;
 	int64_t		before = 0;
 	bool		left;
+	struct line	copy = { .used = 0 };
 
 #define MEASURE(i, call) do { \
 		freeReplyObject(redisCommand(store, "CONFIG RESETSTAT")); \
@@ -59,12 +60,14 @@ measure(int64_t calls_r[CALLS], struct place first, struct place last, int last_
 	MEASURE(10, use(last_user + 2, place));
 	place = enter(500);
 	MEASURE(11, use(500, place));
+	MEASURE(12, line_read(&copy));
 }
 
 Test(size, the_work_of_a_call_does_not_grow_with_the_queue)
 {
 	static const char *const	names[CALLS] = { "enter again", "enter", "status", "check", "leave", "tick",
-	    "control_get", "control_set", "begin", "status of a lost place", "use", "use in the middle" };
+	    "control_get", "control_set", "begin", "status of a lost place", "use", "use in the middle",
+	    "line" };
 	int64_t				few[CALLS], many[CALLS];
 	struct place			first, last;
 
@@ -112,7 +115,47 @@ Test(size, a_tick_takes_so_many_members_and_no_more)
 	cr_assert_eq(round.abandoned, 200);
 	cr_assert_eq(round.admitted, 250);
 	/* A handful for each that ended; those admitted go together. */
-	cr_assert_lt(commands() - before, 5 * 500 + 6 * 200 + 60);
+	cr_assert_lt(commands() - before, 5 * 500 + 8 * 200 + 60);
+}
+
+/* However long the line is, and however many have left it: a copy is read by parts, or begins anew. */
+Test(size, a_copy_is_read_by_parts)
+{
+	struct line	copy = { .used = 0 };
+	struct place	places[5000];
+
+	settings.admit = 0;
+	enter_many(0, 5000);
+	for (int user = 0; user < 5000; user++)
+		places[user] = enter(user);
+	for (int read = 1; read <= 3; read++) {
+		cr_assert_eq(line_read(&copy), LINE_RIGHT, "as far as it goes");
+		cr_assert_eq(copy.count, read * 1000);
+	}
+	for (int user = 1; user < 1500; user++)
+		cr_assert(leave(user, places[user]));
+	cr_assert_eq(line_read(&copy), LINE_BEHIND, "of 1,499 changes 1,000 were told");
+	cr_assert_eq(line_read(&copy), LINE_RIGHT);
+	cr_assert_eq(copy.count, 3501);
+	for (int user = 1500; user < 3000; user++)
+		cr_assert(leave(user, places[user]));
+	cr_assert_eq(line_read(&copy), LINE_BEHIND);
+	cr_assert_eq(line_read(&copy), LINE_RIGHT);
+	cr_assert_eq(line_position(&copy, (uint64_t)places[0].seq), 1);
+	cr_assert_eq(line_position(&copy, (uint64_t)places[3000].seq), 2);
+	cr_assert_eq(line_position(&copy, (uint64_t)places[4999].seq), 2001);
+
+	/* Who did not read for too long has missed some. */
+	enter_many(10000, 18000);
+	for (int user = 10000; user < 18000; user++)
+		cr_assert(leave(user, enter(user)));
+	cr_assert_eq(line_read(&copy), LINE_WRONG);
+	cr_assert_leq(number_of("LLEN %s", KEY("changes")), 8000);
+	line_clear(&copy);
+	for (int read = 1; read <= 3; read++)
+		cr_assert_eq(line_read(&copy), LINE_RIGHT);
+	cr_assert_eq(copy.count, 2001);
+	line_clear(&copy);
 }
 
 /* What is too old to matter goes by so many a second, however much there is of it. */

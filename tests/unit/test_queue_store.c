@@ -80,7 +80,7 @@ Test(queue_store, a_place_is_named_by_user_seq_and_epoch)
 	read = sent(&command);
 	cr_assert_eq(read->elements, 3 + CT_QUEUE_KEYS + 3);
 	argument_is(read, 0, "FCALL", 5);
-	argument_is(read, 1, "queue1_check", 12);
+	argument_is(read, 1, "queue2_check", 12);
 	argument_is(read, 2, "8", 1);
 	argument_is(read, 3, "q:{" SCHEDULE "}:state", 46);
 	/* The user's bytes hold NULs. */
@@ -90,7 +90,7 @@ Test(queue_store, a_place_is_named_by_user_seq_and_epoch)
 	freeReplyObject(read);
 	ct_queue_store_use(&one, &command);
 	read = sent(&command);
-	argument_is(read, 1, "queue1_use", 10);
+	argument_is(read, 1, "queue2_use", 10);
 	argument_is(read, 3 + CT_QUEUE_KEYS, one.user.bytes, 16);
 	freeReplyObject(read);
 }
@@ -103,7 +103,7 @@ Test(queue_store, there_is_room_for_as_many_people_as_may_be)
 	int			i;
 
 	one.seq = one.epoch = INT64_MAX;
-	ct_queue_command_init(&command, "queue1_status", &one.schedule);
+	ct_queue_command_init(&command, "queue2_status", &one.schedule);
 	for (i = 0; i < 20; i++)
 		ct_queue_command_number(&command, INT64_MIN);
 	for (i = 0; i < CT_QUEUE_PEOPLE_MAX; i++)

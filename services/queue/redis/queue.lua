@@ -1,4 +1,4 @@
-#!lua name=queue1
+#!lua name=queue2
 --
 -- The queue of one schedule: who waits, in what order, who may choose seats now.
 -- Each function is one step that nothing can come between, takes its time from
@@ -18,6 +18,7 @@
 --   6 used     sorted set: user and seq (24 bytes) by when
 --   7 gone     sorted set: ended places that this store might not know (is_past), by when
 --   8 guesses  hash: one waiter in eight -> when it entered and what wait it was told
+--   9 changes  list: what happened last inside the line, for workers' copies (line)
 --
 -- Store loss: `epoch` is when this store began to keep the queue. A queue that
 -- this store does not have is answered NEW: the service asks the database what
@@ -37,14 +38,15 @@
 -- Names carry a version. Whoever changes KEYS, ARGV or an answer makes the next
 -- one, so that instances of before and after can run side by side.
 
-local STATE, WAITING, HEARD, ACTIVE, PLACES, USED, GONE, GUESSES = 1, 2, 3, 4, 5, 6, 7, 8
+local STATE, WAITING, HEARD, ACTIVE, PLACES, USED, GONE, GUESSES, CHANGES = 1, 2, 3, 4, 5, 6, 7, 8, 9
 
 local SECOND = 1000000
 local TOKEN_LIFE = 7 * 86400 * SECOND	-- an unknown place older than this is not looked into
 local GAP = 5 * SECOND			-- no tick for so long: the queue was not being served
 local MEASURE = 60 * SECOND		-- what the measured speed forgets over
 local SETTLED = 1			-- as `settle`: the time after a loss is over
-local EXPIRE_MAX, REAP_MAX, ADMIT_MAX, PRUNE_MAX = 500, 200, 250, 100	-- members a call
+local EXPIRE_MAX, REAP_MAX, ADMIT_MAX, PRUNE_MAX, LINE_READ_MAX = 500, 200, 250, 100, 1000	-- members a call
+local CHANGES_KEPT = 4000		-- at least so many, at most twice
 
 local function clock()
 	local t = redis.call('TIME')
@@ -144,8 +146,17 @@ local function forget(keys, user, seq, before, now)
 	end
 end
 
-local function drop_waiting(keys, user)
+-- What happens at neither end of the line: nobody stands at this seq any more; or, 0, somebody came back.
+local function note_change(keys, seq)
+	count(keys, 'changed', 1)
+	if redis.call('RPUSH', keys[CHANGES], text(seq)) > 2 * CHANGES_KEPT then
+		redis.call('LTRIM', keys[CHANGES], -CHANGES_KEPT, -1)
+	end
+end
+
+local function drop_waiting(keys, user, seq)
 	redis.call('ZREM', keys[WAITING], user)
+	note_change(keys, seq)
 	redis.call('ZREM', keys[HEARD], user)
 	if is_sampled(user) then
 		redis.call('HDEL', keys[GUESSES], user)
@@ -164,7 +175,7 @@ local function expire_active(keys, user, seq, before, now)
 end
 
 local function abandon(keys, user, seq, before, now)
-	drop_waiting(keys, user)
+	drop_waiting(keys, user, seq)
 	forget(keys, user, seq, before, now)
 	count(keys, 'abandoned', 1)
 end
@@ -484,6 +495,7 @@ local function put_back(keys, user, seq, token_epoch, placed, unused, settle, dr
 	end
 	redis.call('ZADD', keys[WAITING], text(seq), user)
 	redis.call('ZADD', keys[HEARD], text(now), user)
+	note_change(keys, 0)
 	count(keys, 'restored', 1)
 	return 'YES'
 end
@@ -576,7 +588,7 @@ local function leave(keys, args)
 	local before = past_of(keys)
 
 	if tonumber(redis.call('ZSCORE', keys[WAITING], user)) == seq then
-		drop_waiting(keys, user)
+		drop_waiting(keys, user, seq)
 	elseif tonumber(redis.call('HGET', keys[PLACES], user)) == seq then
 		drop_active(keys, user)
 	else
@@ -622,7 +634,7 @@ local function use(keys, args)
 	if tonumber(redis.call('HGET', keys[PLACES], user)) == seq then
 		drop_active(keys, user)
 	elseif tonumber(redis.call('ZSCORE', keys[WAITING], user)) == seq then
-		drop_waiting(keys, user)
+		drop_waiting(keys, user, seq)
 	end
 	if remember(keys[USED], user, seq, clock()) then
 		count(keys, 'used', 1)
@@ -859,6 +871,35 @@ local function control_set(keys, args)
 	return control_get(keys, args)
 end
 
+-- line: how many changes the caller knows ('': it begins), the last seq it knows. What a worker's copy of the line
+-- needs to be right again (line.h): changes inside it, who came behind `last`, and where it begins now.
+-- Answers a name of what this store keeps (another one: begin anew; '': it keeps nothing), the first's seq (0: nobody
+-- waits), how many changes the caller knows now (-1: not all are kept; begin anew), the changes, the seqs behind `last`, and
+-- how many wait up to the last of these. LINE_READ_MAX of each at the most, then the next call has more.
+local function line(keys, args)
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'run', 'gap_to', 'changed')
+	if not s[1] or s[2] ~= run() then
+		return { '', 0, -1, {}, {}, 0 }
+	end
+	local name = s[1] .. ' ' .. s[2] .. ' ' .. (s[3] or '')	-- when it began, where, and when that was restarted
+	local changed = tonumber(s[4]) or 0
+	local known = tonumber(args[1]) or changed
+	local skip = known - (changed - redis.call('LLEN', keys[CHANGES]))
+	if skip < 0 or known > changed then
+		return { name, 0, -1, {}, {}, 0 }
+	end
+	local changes = redis.call('LRANGE', keys[CHANGES], skip, skip + LINE_READ_MAX - 1)
+	local first = redis.call('ZRANGE', keys[WAITING], 0, 0, 'WITHSCORES')
+	local behind = redis.call('ZRANGE', keys[WAITING], '(' .. args[2], '+inf', 'BYSCORE', 'LIMIT', 0, LINE_READ_MAX,
+	    'WITHSCORES')
+	local seqs = {}
+	for i = 2, #behind, 2 do
+		seqs[i / 2] = behind[i]
+	end
+	return { name, tonumber(first[2]) or 0, known + #changes, changes, seqs,
+	    redis.call('ZCOUNT', keys[WAITING], '-inf', behind[#behind] or args[2]) }
+end
+
 -- Only entering may be refused for want of memory: the others let people go on and out.
 local functions = {
 	{ 'begin', begin, {} },
@@ -868,10 +909,11 @@ local functions = {
 	{ 'check', check, { 'no-writes' } },
 	{ 'use', use, { 'allow-oom' } },
 	{ 'tick', tick, { 'allow-oom' } },
+	{ 'line', line, { 'no-writes' } },
 	{ 'control_get', control_get, { 'no-writes' } },
 	{ 'control_set', control_set, { 'allow-oom' } },
 }
 for i = 1, #functions do	-- there is no ipairs yet
 	local f = functions[i]
-	redis.register_function({ function_name = 'queue1_' .. f[1], callback = f[2], flags = f[3] })
+	redis.register_function({ function_name = 'queue2_' .. f[1], callback = f[2], flags = f[3] })
 end

@@ -114,7 +114,7 @@ send_command(struct controlling *controlling)
 {
 	struct ct_queue_command	command;
 
-	ct_queue_command_init(&command, controlling->sets ? "queue1_control_set" : "queue1_control_get",
+	ct_queue_command_init(&command, controlling->sets ? "queue2_control_set" : "queue2_control_get",
 	    &controlling->schedule);
 	store_append_settings(&command);
 	if (controlling->sets) {

@@ -1,7 +1,7 @@
 /*
  * POST /queues/enter: a place in a schedule's queue, or the one the caller has.
  *
- * facts about the schedule (a cache, or the database) -> queue1_enter -> the
+ * facts about the schedule (a cache, or the database) -> queue2_enter -> the
  * token is made from the place, so that the same place has the same token.
  */
 #include <string.h>

@@ -13,7 +13,7 @@
 /* True if heard_note was called for this place within the last eighth of the patience. */
 bool	 heard_lately(const struct ct_queue_token *token);
 
-/* queue1_status has looked at the place's heartbeat now, and it waits. */
+/* queue2_status has looked at the place's heartbeat now, and it waits. */
 void	 heard_note(const struct ct_queue_token *token);
 
 #endif

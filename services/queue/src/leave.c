@@ -21,7 +21,7 @@ leave(struct ct_request *request)
 
 	if (token_read(request, &token) == NULL)
 		return;
-	ct_queue_command_init(&command, "queue1_leave", &token.schedule);
+	ct_queue_command_init(&command, "queue2_leave", &token.schedule);
 	ct_queue_command_place(&command, &token);
 	store_call(&command, left, request);
 }

@@ -100,7 +100,7 @@ begun(const redisReply *reply, void *arg)
 static void
 loaded(const struct ct_outcome *outcome, void *arg)
 {
-	/* In queue1_begin's order; the texts are what operators set, "" or null where they have not. */
+	/* In queue2_begin's order; the texts are what operators set, "" or null where they have not. */
 	static const char *const	names[] = { "epoch", "last", "admittedTo", "ended", "revision",
 	    "updatedBy", "updatedAtMs", "mode", "maxActive", "admit", "maxWaiting", "ttl" };
 	struct asking			*asking = arg;
@@ -113,7 +113,7 @@ loaded(const struct ct_outcome *outcome, void *arg)
 		answer(asking, CT_SERVICE_UNAVAILABLE);
 		return;
 	}
-	ct_queue_command_init(&command, "queue1_begin", &asking->schedule);
+	ct_queue_command_init(&command, "queue2_begin", &asking->schedule);
 	ct_queue_command_number(&command, store_settings.settle_us);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		value = cJSON_GetObjectItemCaseSensitive(body, names[i]);

@@ -31,7 +31,7 @@ void	 memory_note_progress(struct queue *queue, const struct progress *progress)
 /* Is that what the database was last told, and has it said so? */
 bool	 memory_has(const struct queue *queue, const struct progress *progress);
 
-/* What operators have set, as queue1_control_set answered (18 elements). `cb` runs once, later. */
+/* What operators have set, as queue2_control_set answered (18 elements). `cb` runs once, later. */
 void	 memory_save_control(struct ct_request *request, const char *schedule, const redisReply *reply,
 	     memory_cb cb, void *arg);
 

@@ -1,4 +1,4 @@
-/* Quick looks, and calls of queue1_enter and queue1_status, many people in one. See places.h. */
+/* Quick looks, and calls of queue2_enter and queue2_status, many people in one. See places.h. */
 #include "places.h"
 
 #include <stdlib.h>
@@ -6,6 +6,7 @@
 
 #include "ct/loop.h"
 #include "ct/service.h"
+#include "copies.h"
 #include "heard.h"
 #include "memory.h"
 
@@ -194,14 +195,14 @@ answered(const redisReply *reply, void *arg)
 	send_soon(calls);
 }
 
-/* Sends queue1_enter or queue1_status for a chain of calls. */
+/* Sends queue2_enter or queue2_status for a chain of calls. */
 static void
 send_function(struct queue *queue, struct place_call *first)
 {
 	struct ct_queue_command	 command;
 	const struct place_call	*call;
 
-	ct_queue_command_init(&command, first->kind == PLACE_ENTER ? "queue1_enter" : "queue1_status", &queue->schedule);
+	ct_queue_command_init(&command, first->kind == PLACE_ENTER ? "queue2_enter" : "queue2_status", &queue->schedule);
 	ct_queue_command_number(&command, queue->opens_ms * 1000);
 	if (first->kind == PLACE_ENTER) {
 		store_append_settings(&command);
@@ -278,7 +279,7 @@ saw_rank(const redisReply *reply, void *arg)
 		looked(call);
 }
 
-/* For all at once at which seq they stand, and for each at which rank. */
+/* For all at once at which seq they stand; and for each whom no copy of the line has, at which rank. */
 static void
 send_look(struct queue *queue, struct place_call *first)
 {
@@ -288,10 +289,14 @@ send_look(struct queue *queue, struct place_call *first)
 	ct_queue_read_init(&command, "ZMSCORE", &queue->schedule);
 	for (call = first; call != NULL; call = call->next) {
 		ct_queue_command_bytes(&command, call->token.user.bytes, sizeof(call->token.user.bytes));
-		call->looks = 2;
+		copies_expect(queue, call->token.seq);
 	}
 	store_call(&command, saw_seqs, first);
 	for (call = first; call != NULL; call = call->next) {
+		call->position = copies_position(queue, call->token.seq);
+		call->looks = call->position > 0 ? 1 : 2;
+		if (call->looks == 1)
+			continue;
 		ct_queue_read_init(&command, "ZRANK", &queue->schedule);
 		ct_queue_command_bytes(&command, call->token.user.bytes, sizeof(call->token.user.bytes));
 		store_call(&command, saw_rank, call);
@@ -396,7 +401,7 @@ places_enter(struct queue *queue, struct place_call *call)
 static bool
 can_look(const struct queue *queue, const struct place_call *call)
 {
-	return (queue->ticked_ms != 0 && ct_loop_now_ms() - queue->ticked_ms <= SPEED_MS &&
+	return (queue->ticked_ms != 0 && ct_loop_about_ms() <= queue->ticked_ms + SPEED_MS &&
 	    !(queue->draw && queue->opens_ms > (int64_t)time(NULL) * 1000) && heard_lately(&call->token));
 }
 

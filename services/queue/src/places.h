@@ -7,9 +7,10 @@
  * long as the store may not have the queue.
  *
  * Nearly everybody who asks waits, has asked a short while ago (heard.h) and
- * goes on waiting. That is told by two plain reads, which are a third of the
- * work for Redis that the function is; in all other cases, and whenever anything
- * is in doubt, the function is asked.
+ * goes on waiting. That is told by a plain read, of the seq at which the user
+ * stands, and a second one, of the rank, unless this worker has a copy of the
+ * line (copies.h); both are a third of the work for Redis that the function is. In all other cases, and
+ * whenever anything is in doubt, the function is asked.
  */
 #ifndef QUEUE_PLACES_H
 #define QUEUE_PLACES_H
@@ -42,12 +43,12 @@ struct place_call {
 };
 
 /*
- * queue1_enter for the token's user. A queue that the store does not have is
+ * queue2_enter for the token's user. A queue that the store does not have is
  * begun first. `cb` runs once, later.
  */
 void	 places_enter(struct queue *queue, struct place_call *call);
 
-/* queue1_status for the token's place; the same. */
+/* queue2_status for the token's place; the same. */
 void	 places_ask(struct queue *queue, struct place_call *call);
 
 /* The worker ends, and no turn of the loop will come: all who gather are told that the store cannot be asked. */

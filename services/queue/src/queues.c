@@ -54,7 +54,8 @@ take_oldest(void)
 	for (unsigned i = 0; i < entries_used; i++) {
 		struct queue	*queue = &entries[i];
 
-		if (queue->live || queue->asking || queue->ticking || queue->saving || has_calls(queue))
+		if (queue->live || queue->asking || queue->ticking || queue->saving ||
+		    queue->copy != NULL || has_calls(queue))
 			continue;
 		if (oldest == NULL || queue->used_ms < oldest->used_ms)
 			oldest = queue;

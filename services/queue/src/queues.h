@@ -13,9 +13,10 @@
 
 #define QUEUES_MAX	2048
 
-/* What is asked of a place: a quick look, queue1_status, queue1_enter. */
+/* What is asked of a place: a quick look, queue2_status, queue2_enter. */
 enum place_kind { PLACE_LOOK, PLACE_STATUS, PLACE_ENTER, PLACE_KINDS };
 
+struct copy;
 struct facts_wait;
 struct place_call;
 
@@ -52,6 +53,9 @@ struct queue {
 	uint64_t		 ticked_ms;	/* when that was; 0: never */
 	uint64_t		 begun_ms;	/* when the ticker last had it begun */
 
+	/* copies.c */
+	struct copy		*copy;		/* of who stands in line; NULL: none */
+
 	/* memory.c: what the database was last told */
 	struct progress {
 		int64_t		epoch, last, admitted_to, ended;
@@ -78,8 +82,8 @@ struct queue	*queues_find(const struct ct_uuid *schedule);
 /*
  * The schedule's entry, made if need be; the one longest not used makes room.
  * NULL if all are busy, which takes QUEUES_MAX queues with people in them.
- * Entries stay where they are; one that is live, asking, ticking, saving or
- * with people who gather or a call under way is never given to another schedule.
+ * Entries stay where they are; one that is live, asking, ticking, saving, with a
+ * copy, people who gather or a call under way is never given to another schedule.
  */
 struct queue	*queues_get(const struct ct_uuid *schedule);
 

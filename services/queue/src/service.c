@@ -8,6 +8,7 @@
 
 #include "ct/queue_token.h"
 #include "ct/service.h"
+#include "copies.h"
 #include "handlers.h"
 #include "library.h"
 #include "places.h"
@@ -30,6 +31,7 @@ configure(void)
 	ct_queue_token_configure();
 	store_configure();
 	ticker_configure();
+	copies_configure();
 }
 
 static void
@@ -38,6 +40,7 @@ start(void)
 	/* For the jitter of pollAfterSeconds: workers must not all draw the same. */
 	srandom((unsigned)time(NULL) ^ (unsigned)getpid() << 16);
 	ticker_start();
+	copies_start();
 }
 
 const struct ct_service ct_service = {

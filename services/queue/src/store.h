@@ -54,7 +54,7 @@ void	 store_append_settings(struct ct_queue_command *command);
 /* Sends `command`, and with that ends it, on this worker's connection. */
 void	 store_call(struct ct_queue_command *command, ct_redis_cb cb, void *arg);
 
-/* Reads one person's answer of queue1_enter or queue1_status; false if it is none. */
+/* Reads one person's answer of queue2_enter or queue2_status; false if it is none. */
 bool	 store_place(const redisReply *reply, struct place *place_r) __attribute__((warn_unused_result));
 
 /* Replies 503: the store cannot be asked now. */

@@ -171,7 +171,7 @@ tick(struct queue *queue)
 		return;
 	queue->ticking = true;
 	*ticking = (struct ticking){ .queue = queue, .sent_ms = ct_loop_now_ms() };
-	ct_queue_command_init(&command, "queue1_tick", &queue->schedule);
+	ct_queue_command_init(&command, "queue2_tick", &queue->schedule);
 	store_append_settings(&command);
 	store_call(&command, ticked, ticking);
 }

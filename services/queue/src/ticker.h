@@ -1,5 +1,5 @@
 /*
- * Admission's clockwork: every worker calls queue1_tick for each schedule with
+ * Admission's clockwork: every worker calls queue2_tick for each schedule with
  * people in its queue. How many are admitted is the function's to say, by
  * Redis' clock; more workers only make it more punctual.
  *

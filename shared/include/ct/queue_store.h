@@ -4,7 +4,7 @@
  *
  * The queue service owns these keys. The reservation service asks and tells
  * it two things, through two functions: is this token's place ACTIVE
- * (queue1_check, reads only), and this place is used up (queue1_use). Both
+ * (queue2_check, reads only), and this place is used up (queue2_use). Both
  * build their commands here, so that nobody else knows a key's name.
  */
 #ifndef CT_QUEUE_STORE_H
@@ -22,7 +22,7 @@
  * The keys of a schedule, all under one hash tag, so that Redis Cluster holds
  * them together. Every function takes all of them, in the order of queue.lua.
  */
-#define CT_QUEUE_KEYS		8
+#define CT_QUEUE_KEYS		9
 
 /* How many people one command may be about: what fits whatever is said of each. */
 #define CT_QUEUE_PEOPLE_MAX	64
@@ -42,7 +42,7 @@ enum ct_queue_state {
 	CT_QUEUE_EXPIRED
 };
 
-/* "FCALL function 8 keys..." for `schedule`; arguments follow by the calls below. */
+/* "FCALL function 9 keys..." for `schedule`; arguments follow by the calls below. */
 void	 ct_queue_command_init(struct ct_queue_command *command, const char *function,
 	     const struct ct_uuid *schedule);
 /* "command key" of who waits (users by seq), for the queue service's own reads; the same. */
@@ -58,20 +58,20 @@ void	 ct_queue_command_place(struct ct_queue_command *command, const struct ct_q
 const char	*ct_queue_command_end(struct ct_queue_command *command, size_t *length_r);
 
 /*
- * queue1_check: the state of the token's place, without changing anything.
+ * queue2_check: the state of the token's place, without changing anything.
  * Read the answer with ct_queue_store_state.
  */
 void	 ct_queue_store_check(const struct ct_queue_token *token, struct ct_queue_command *command_r);
 
 /*
- * queue1_use: the token's place is used up, for ever. To be sent after the
+ * queue2_use: the token's place is used up, for ever. To be sent after the
  * hold is committed, and again when a hold was refused with QUEUE_TOKEN_USED:
  * it may be repeated, and after a store loss it may be the first the store
  * hears of that place. Answers USED.
  */
 void	 ct_queue_store_use(const struct ct_queue_token *token, struct ct_queue_command *command_r);
 
-/* What queue1_check or queue1_use answered; `reply` may be NULL or an error. */
+/* What queue2_check or queue2_use answered; `reply` may be NULL or an error. */
 enum ct_queue_state	 ct_queue_store_state(const redisReply *reply);
 
 #endif
