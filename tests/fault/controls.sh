@@ -56,6 +56,8 @@ off_patience() {
 # Nobody looks at the time: a hold that has run out is paid, or cancelled, as if it had not.
 off_clock_of_confirm() {
 	alter reservation claim_for_payment 'v_reservation\.hold_expires_at <= clock_timestamp\(\)' 'false'
+	# Else the last failure of a hold that has run out would not cancel it.
+	alter reservation payment_failed 'AND v_reservation\.hold_expires_at > clock_timestamp\(\)' ''
 }
 off_clock_of_cancel() {
 	alter reservation cancel 'v_reservation\.hold_expires_at <= v_now' 'false'

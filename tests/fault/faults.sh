@@ -12,11 +12,14 @@ readonly fault_deck=(worker_killed worker_killed worker_killed service_killed se
 	pool_full pool_full server_full)
 
 # plan_faults SEED SECONDS: lines of "MS FAULT ARGUMENT...", from the start of the load. Dealt like cards, so that of
-# sixteen faults in a row each kind is one.
+# sixteen faults in a row each kind is one. The first is always the same: a second in which PostgreSQL's answers get
+# stuck and are then lost leaves everybody in doubt, at whatever moments the others come.
 plan_faults() {
 	local at=700 end=$(($2 * 1000 - 1500)) services=(queue reservation payment point) ways=(requests answers both)
 	local deck=() card service
 	RANDOM=$1
+	echo "$at stalled_postgres answers 1000 1"
+	at=2200
 	while ((at < end)); do
 		((${#deck[@]} > 0)) || deck=("${fault_deck[@]}")
 		card=$((RANDOM % ${#deck[@]}))

@@ -81,7 +81,7 @@ Test(queue_store, a_place_is_named_by_user_seq_and_epoch)
 	cr_assert_eq(read->elements, 3 + CT_QUEUE_KEYS + 3);
 	argument_is(read, 0, "FCALL", 5);
 	argument_is(read, 1, "queue2_check", 12);
-	argument_is(read, 2, "8", 1);
+	argument_is(read, 2, "9", 1);
 	argument_is(read, 3, "q:{" SCHEDULE "}:state", 46);
 	/* The user's bytes hold NULs. */
 	argument_is(read, 3 + CT_QUEUE_KEYS, one.user.bytes, 16);
