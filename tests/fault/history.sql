@@ -22,10 +22,17 @@ ANALYZE call;
 
 CREATE FUNCTION pg_temp.at(us bigint) RETURNS timestamptz LANGUAGE sql AS 'SELECT to_timestamp(us / 1000000.0)';
 
--- What clients were told, a row a reservation: held is who was told 201.
+-- When a UUIDv7 of platform.uuid_v7 was made, to a quarter of a microsecond.
+CREATE FUNCTION pg_temp.made(id uuid) RETURNS timestamptz LANGUAGE sql AS $$
+	SELECT to_timestamp(('x' || left(h, 12) || substr(h, 14, 3))::bit(60)::bigint / 4096000.0)
+	FROM replace(id::text, '-', '') h
+$$;
+
+-- What clients were told, a row a reservation: held is who was told 201. A hold is made with its id, when the seats
+-- have been looked at; createdAt may be well before that, and a seat that was another's then may have run out meanwhile.
 CREATE TEMP TABLE held AS
 	SELECT DISTINCT ON (reservation) (c.body ->> 'reservationId')::uuid AS reservation, c.person, c.token,
-	    pg_temp.at(c.answered_us) AS told, (c.body ->> 'createdAt')::timestamptz AS created,
+	    pg_temp.at(c.answered_us) AS told, pg_temp.made((c.body ->> 'reservationId')::uuid) AS created,
 	    (c.body ->> 'expiresAt')::timestamptz AS expires,
 	    (c.body ->> 'totalAmount')::bigint AS amount,
 	    ARRAY(SELECT (s ->> 'seatId')::uuid FROM json_array_elements(c.body -> 'seats') s ORDER BY 1) AS seats

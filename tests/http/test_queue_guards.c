@@ -162,7 +162,7 @@ Test(queue, what_the_gateway_refuses_does_not_reach_redis)
 		answered += replies[i].status == 200;
 	}
 	while (fgets(line, sizeof(line), monitor) != NULL && strstr(line, format("seen-by-%s", user.id)) == NULL) {
-		/* The function, or the quick look's rank, which is asked for each; not what the function itself asks. */
+		/* The function, or the quick look's rank, which is asked for each in a short line; not what the function itself asks. */
 		seen = strstr(line, "queue2_status");
 		if (seen == NULL && strstr(line, " lua]") == NULL)
 			seen = strstr(line, "\"ZRANK\"");

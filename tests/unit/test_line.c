@@ -40,7 +40,6 @@ Test(line, one_after_the_other)
 	cr_assert_eq(line_position(&line, 5), 0);
 	cr_assert_not(line_append(&line, 0), "there is no such place");
 	cr_assert(line_append(&line, 5));
-	cr_assert_not(line_append(&line, 5), "it would stand there twice");
 	cr_assert_not(line_append(&line, 4), "it would be behind who came later");
 	cr_assert(line_append(&line, 7));
 	cr_assert_eq(line_position(&line, 5), 1);
@@ -53,12 +52,35 @@ Test(line, one_after_the_other)
 	cr_assert_eq(line_position(&line, 7), 1);
 	line_remove_before(&line, UINT64_MAX);
 	cr_assert_eq(line.count, 0);
-	cr_assert_not(line_append(&line, 7), "the last that there was");
+	cr_assert_not(line_append(&line, 6), "before the last that there was");
 	cr_assert(line_append(&line, 8));
 	cr_assert_eq(line_position(&line, 8), 1);
 	line_clear(&line);
 	cr_assert(line_append(&line, 1));
 	line_clear(&line);
+}
+
+/* Two may have drawn one lot. Which of them is first is not known here; who stands before and behind is. */
+Test(line, two_at_one_place)
+{
+	static const uint64_t	at[] = { 1, LINE_BLOCK / 2, LINE_BLOCK - 1, LINE_BLOCK };
+
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		/* The second is in the same block, or the first of the next. */
+		for (uint64_t seq = 1; seq <= LINE_BLOCK + 5; seq++) {
+			cr_assert(line_append(&line, seq));
+			if (seq == at[i])
+				cr_assert(line_append(&line, seq));
+		}
+		cr_assert_eq(line_position(&line, at[i]), 0);
+		cr_assert_eq(line_position(&line, at[i] - 1), at[i] - 1);
+		cr_assert_eq(line_position(&line, at[i] + 1), at[i] + 2);
+		line_remove(&line, at[i]);
+		cr_assert_eq(line_position(&line, at[i] + 1), at[i] + 1);
+		line_remove_before(&line, at[i] + 1);
+		cr_assert_eq(line_position(&line, at[i] + 1), 1);
+		line_clear(&line);
+	}
 }
 
 Test(line, whatever_happens_positions_are_those_of_a_plain_count)

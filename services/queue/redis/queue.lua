@@ -18,7 +18,7 @@
 --   6 used     sorted set: user and seq (24 bytes) by when
 --   7 gone     sorted set: ended places that this store might not know (is_past), by when
 --   8 guesses  hash: one waiter in eight -> when it entered and what wait it was told
---   9 changes  list: what happened last inside the line, for workers' copies (line)
+--   9 changes  list: seqs of who last left the line before their turn, for workers' copies (line)
 --
 -- Store loss: `epoch` is when this store began to keep the queue. A queue that
 -- this store does not have is answered NEW: the service asks the database what
@@ -46,7 +46,8 @@ local GAP = 5 * SECOND			-- no tick for so long: the queue was not being served
 local MEASURE = 60 * SECOND		-- what the measured speed forgets over
 local SETTLED = 1			-- as `settle`: the time after a loss is over
 local EXPIRE_MAX, REAP_MAX, ADMIT_MAX, PRUNE_MAX, LINE_READ_MAX = 500, 200, 250, 100, 1000	-- members a call
-local CHANGES_KEPT = 4000		-- at least so many, at most twice
+local CHANGES_KEPT = 4000		-- at least so many, at most twice; and after the last one
+local CHANGES_LIFE = 3600		-- for so many seconds
 
 local function clock()
 	local t = redis.call('TIME')
@@ -146,12 +147,14 @@ local function forget(keys, user, seq, before, now)
 	end
 end
 
--- What happens at neither end of the line: nobody stands at this seq any more; or, 0, somebody came back.
+-- Somebody left the line before the turn came: nobody stands at this seq any more. Who was admitted is seen
+-- from where the line begins, and whoever comes back (put_back) makes another line of it (`restored`).
 local function note_change(keys, seq)
 	count(keys, 'changed', 1)
 	if redis.call('RPUSH', keys[CHANGES], text(seq)) > 2 * CHANGES_KEPT then
 		redis.call('LTRIM', keys[CHANGES], -CHANGES_KEPT, -1)
 	end
+	redis.call('EXPIRE', keys[CHANGES], CHANGES_LIFE)
 end
 
 local function drop_waiting(keys, user, seq)
@@ -495,7 +498,6 @@ local function put_back(keys, user, seq, token_epoch, placed, unused, settle, dr
 	end
 	redis.call('ZADD', keys[WAITING], text(seq), user)
 	redis.call('ZADD', keys[HEARD], text(now), user)
-	note_change(keys, 0)
 	count(keys, 'restored', 1)
 	return 'YES'
 end
@@ -871,18 +873,21 @@ local function control_set(keys, args)
 	return control_get(keys, args)
 end
 
--- line: how many changes the caller knows ('': it begins), the last seq it knows. What a worker's copy of the line
--- needs to be right again (line.h): changes inside it, who came behind `last`, and where it begins now.
--- Answers a name of what this store keeps (another one: begin anew; '': it keeps nothing), the first's seq (0: nobody
--- waits), how many changes the caller knows now (-1: not all are kept; begin anew), the changes, the seqs behind `last`, and
--- how many wait up to the last of these. LINE_READ_MAX of each at the most, then the next call has more.
+-- line: how many changes the caller knows ('': it begins), the last seq it knows, how many more it can take
+-- (LINE_READ_MAX at the most). What a worker's copy of the line needs to be right again (line.h): who left it, who came
+-- behind `last`, and where it begins now.
+-- Answers a name of the line (another one: begin anew; '': there is none), the first's seq (0: nobody waits), how many
+-- changes the caller knows now (-1: not all are kept; begin anew), the changes, LINE_READ_MAX at the most, the seqs
+-- behind `last`, and how many wait up to the last of these, or up to `last`. Of equal seqs, which a draw may give, all or none.
 local function line(keys, args)
-	local s = redis.call('HMGET', keys[STATE], 'epoch', 'run', 'gap_to', 'changed')
+	local last, most = args[2], math.min(tonumber(args[3]), LINE_READ_MAX)
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'run', 'gap_to', 'restored', 'changed')
 	if not s[1] or s[2] ~= run() then
 		return { '', 0, -1, {}, {}, 0 }
 	end
-	local name = s[1] .. ' ' .. s[2] .. ' ' .. (s[3] or '')	-- when it began, where, and when that was restarted
-	local changed = tonumber(s[4]) or 0
+	-- When it began, where, when that was restarted, and how many had come back by now, to wherever it was.
+	local name = table.concat({ s[1], s[2], s[3] or '', s[4] or '' }, ' ')
+	local changed = tonumber(s[5]) or 0
 	local known = tonumber(args[1]) or changed
 	local skip = known - (changed - redis.call('LLEN', keys[CHANGES]))
 	if skip < 0 or known > changed then
@@ -890,14 +895,20 @@ local function line(keys, args)
 	end
 	local changes = redis.call('LRANGE', keys[CHANGES], skip, skip + LINE_READ_MAX - 1)
 	local first = redis.call('ZRANGE', keys[WAITING], 0, 0, 'WITHSCORES')
-	local behind = redis.call('ZRANGE', keys[WAITING], '(' .. args[2], '+inf', 'BYSCORE', 'LIMIT', 0, LINE_READ_MAX,
-	    'WITHSCORES')
+	local behind = redis.call('ZRANGE', keys[WAITING], '(' .. last, '+inf', 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
+	local n = #behind / 2
+	if n == most then
+		-- Others may be equal to the last.
+		while n > 0 and behind[2 * n] == behind[#behind] do
+			n = n - 1
+		end
+	end
 	local seqs = {}
-	for i = 2, #behind, 2 do
-		seqs[i / 2] = behind[i]
+	for i = 1, n do
+		seqs[i] = behind[2 * i]
 	end
 	return { name, tonumber(first[2]) or 0, known + #changes, changes, seqs,
-	    redis.call('ZCOUNT', keys[WAITING], '-inf', behind[#behind] or args[2]) }
+	    redis.call('ZCOUNT', keys[WAITING], '-inf', seqs[n] or last) }
 end
 
 -- Only entering may be refused for want of memory: the others let people go on and out.

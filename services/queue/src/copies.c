@@ -11,10 +11,10 @@
 #include "store.h"
 
 #define COPIES_MAX	64	/* of a worker; and line.h has a bound for their lengths */
-#define EVERY_MS	50	/* a copy is read so often: 20,000 people a second, two hundredths of Redis' time */
+#define EVERY_MS	50	/* a copy is read so often: 20,000 people a second, two hundredths of Redis' time for each worker */
 #define YOUNG_MS	500	/* how old what a copy says may be */
 #define ANEW_MS		1000	/* a copy that was not right begins anew after so long, and after twice that the next time, */
-#define ANEW_MAX_MS	64000	/* up to this */
+#define ANEW_MAX_MS	64000	/* up to this; one that was right for so long is as new */
 
 struct copy {
 	struct queue	*queue;		/* NULL: free */
@@ -22,7 +22,8 @@ struct copy {
 	bool		 reading;
 	uint64_t	 begins_ms;	/* it is not read before */
 	uint64_t	 anew_ms;	/* how long it waits the next time */
-	uint64_t	 right_ms;	/* when it was right; 0: not since it began */
+	uint64_t	 asked_ms;
+	uint64_t	 right_ms;	/* as of when it was right; 0: not since it began */
 };
 
 static struct copy	copies[COPIES_MAX];
@@ -39,9 +40,9 @@ copies_configure(void)
 {
 	copy_from = ct_config_number("QUEUE_COPY_FROM", 0, 100000000, 5000);
 	metrics.copied = ct_metric_counter("queue_positions_total", "from=\"copy\"",
-	    "Positions told to who goes on waiting, by where they came from");
+	    "Quick looks at who goes on waiting, by where the position came from");
 	metrics.asked = ct_metric_counter("queue_positions_total", "from=\"store\"",
-	    "Positions told to who goes on waiting, by where they came from");
+	    "Quick looks at who goes on waiting, by where the position came from");
 	metrics.anew = ct_metric_counter("queue_copies_wrong_total", "", "Copies of a line that were not right and began anew");
 }
 
@@ -87,8 +88,9 @@ was_read(const redisReply *reply, void *arg)
 	}
 	state = line_update(&copy->line, reply);
 	if (state == LINE_RIGHT) {
-		copy->right_ms = ct_loop_now_ms();
-		copy->anew_ms = ANEW_MS;
+		copy->right_ms = copy->asked_ms;
+		if (copy->right_ms >= copy->begins_ms + ANEW_MAX_MS)
+			copy->anew_ms = ANEW_MS;
 	} else if (state == LINE_WRONG) {
 		begin_anew_later(copy);
 	}
@@ -102,6 +104,7 @@ read_line(struct copy *copy, uint64_t now)
 	if (copy->reading || now < copy->begins_ms)
 		return;
 	copy->reading = true;
+	copy->asked_ms = now;
 	line_ask(&copy->line, &copy->queue->schedule, &command);
 	store_call(&command, was_read, copy);
 }
@@ -127,7 +130,7 @@ find_copy(struct queue *queue)
 	}
 	if (copy == NULL)
 		return;
-	*copy = (struct copy){ .queue = queue, .anew_ms = ANEW_MS };
+	*copy = (struct copy){ .queue = queue, .begins_ms = ct_loop_now_ms(), .anew_ms = ANEW_MS };
 	queue->copy = copy;
 }
 

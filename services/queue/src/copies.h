@@ -17,7 +17,7 @@
 /* Registers the metrics; before the workers are made. */
 void	 copies_configure(void);
 
-/* Begins to keep copies of all live queues of QUEUE_COPY_FROM who wait, by what the last tick said. */
+/* Begins to keep copies of live queues in which QUEUE_COPY_FROM wait, as of the last tick; not before a draw. */
 void	 copies_start(void);
 
 /* copies_position will be called for `seq` soon. */

@@ -73,7 +73,7 @@ remove_blocks(struct line *line, size_t from, size_t to)
 	from_; \
 })
 
-/* Where `seq` stands: false if nobody does. */
+/* Where the last at `seq` stands: false if nobody does. */
 static bool
 find(const struct line *line, uint64_t seq, size_t *block_r, unsigned *at_r)
 {
@@ -98,7 +98,7 @@ line_append(struct line *line, uint64_t seq)
 {
 	struct line_block	*block;
 
-	if (seq <= line->last)
+	if (seq == 0 || seq < line->last)
 		return (false);
 	if ((line->used == 0 || line->blocks[line->used - 1]->used == LINE_BLOCK ||
 	    seq - line->firsts[line->used - 1] > UINT32_MAX) && !add_block(line, seq))
@@ -175,13 +175,28 @@ line_expect(const struct line *line, uint64_t seq)
 		__builtin_prefetch((const char *)line->blocks[up_to - 1] + i);
 }
 
+/* Somebody else was there before this one; whether still, does not matter. */
+static bool
+is_second(const struct line *line, size_t i, unsigned at)
+{
+	const struct line_block	*block = line->blocks[i], *other;
+
+	if (at > 0)
+		return (block->behind[at - 1] == block->behind[at]);
+	if (i == 0)
+		return (false);
+	other = line->blocks[i - 1];
+	return (line->firsts[i - 1] + other->behind[other->used - 1] == line->firsts[i]);
+}
+
 int64_t
 line_position(struct line *line, uint64_t seq)
 {
 	size_t		i;
 	unsigned	at;
 
-	if (!find(line, seq, &i, &at))
+	/* Of two the users' ids decide, which are not known here. */
+	if (!find(line, seq, &i, &at) || is_second(line, i, at))
 		return (0);
 	if (!line->settled)
 		settle(line);
@@ -205,11 +220,13 @@ void
 line_ask(const struct line *line, const struct ct_uuid *schedule, struct ct_queue_command *command_r)
 {
 	ct_queue_command_init(command_r, "queue2_line", schedule);
-	if (line->store[0] == '\0')
+	if (line->name[0] == '\0')
 		ct_queue_command_text(command_r, "");
 	else
 		ct_queue_command_number(command_r, line->changes);
 	ct_queue_command_number(command_r, (int64_t)line->last);
+	/* Each may need a block. */
+	ct_queue_command_number(command_r, LINE_BLOCKS_MAX - blocks_made < LINE_READ_MAX ? 0 : LINE_READ_MAX);
 }
 
 bool
@@ -230,22 +247,17 @@ line_is_answer(const redisReply *reply)
 enum line_state
 line_update(struct line *line, const redisReply *answer)
 {
-	const char		*store = answer->element[0]->str;
+	const char		*name = answer->element[0]->str;
 	int64_t			 first = answer->element[1]->integer, known = answer->element[2]->integer;
 	const redisReply	*changes = answer->element[3], *behind = answer->element[4];
-	uint64_t		 seq;
 
-	if (*store == '\0' || strlen(store) >= sizeof(line->store) || known < 0 ||
-	    (line->store[0] != '\0' && strcmp(store, line->store) != 0))
+	if (*name == '\0' || strlen(name) >= sizeof(line->name) || known < 0 ||
+	    (line->name[0] != '\0' && strcmp(name, line->name) != 0))
 		return (LINE_WRONG);
-	memcpy(line->store, store, strlen(store) + 1);
+	memcpy(line->name, name, strlen(name) + 1);
 	line->changes = known;
-	for (size_t i = 0; i < changes->elements; i++) {
-		/* 0: somebody came back, to wherever it was. */
-		if ((seq = strtoull(changes->element[i]->str, NULL, 10)) == 0)
-			return (LINE_WRONG);
-		line_remove(line, seq);
-	}
+	for (size_t i = 0; i < changes->elements; i++)
+		line_remove(line, strtoull(changes->element[i]->str, NULL, 10));
 	line_remove_before(line, first == 0 ? UINT64_MAX : (uint64_t)first);
 	for (size_t i = 0; i < behind->elements; i++) {
 		if (!line_append(line, strtoull(behind->element[i]->str, NULL, 10)))

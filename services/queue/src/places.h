@@ -9,8 +9,8 @@
  * Nearly everybody who asks waits, has asked a short while ago (heard.h) and
  * goes on waiting. That is told by a plain read, of the seq at which the user
  * stands, and a second one, of the rank, unless this worker has a copy of the
- * line (copies.h); both are a third of the work for Redis that the function is. In all other cases, and
- * whenever anything is in doubt, the function is asked.
+ * line (copies.h). For Redis the two are a third of the work that the function
+ * is. In all other cases, and whenever anything is in doubt, the function is asked.
  */
 #ifndef QUEUE_PLACES_H
 #define QUEUE_PLACES_H
