@@ -228,7 +228,7 @@ Test(own, positions_are_told_from_a_copy_as_redis_has_them, .timeout = 120)
 	struct user	 users[MANY];
 	char		*tokens[MANY];
 	struct reply	 reply;
-	double		 before;
+	double		 before, wrong;
 
 	start_own(7);
 	(void)start_instance(0, "QUEUE_COPY_FROM=20");
@@ -265,6 +265,17 @@ Test(own, positions_are_told_from_a_copy_as_redis_has_them, .timeout = 120)
 	wait_for(POSITION(MANY - 1) == MANY - 3, 10);
 	before = COPIED;
 	wait_for(POSITION(MANY - 2) == MANY - 4 && COPIED > before, 20);
+
+	/* Changes of which there are ever more: what the copy says grows old, and then Redis is asked. */
+	wrong = metric(0, "queue_copies_wrong_total");
+	cr_assert_eq(system(format("sed -e 's/local changes = redis.call.*/local changes = {} for i = 1, LINE_READ_MAX do "
+	    "changes[i] = tostring(1) end/' -e 's/known + #changes, changes/known, changes/' services/queue/redis/queue.lua | "
+	    "redis-cli -p %d -x FUNCTION LOAD REPLACE >/dev/null", redis_port())), 0);
+	wait_for((before = COPIED, POSITION(MANY - 2) == MANY - 4 && COPIED == before), 10);
+	cr_assert_eq(metric(0, "queue_copies_wrong_total"), wrong);
+	cr_assert_eq(system(format("redis-cli -p %d -x FUNCTION LOAD REPLACE <services/queue/redis/queue.lua >/dev/null",
+	    redis_port())), 0);
+	wait_for((before = COPIED, POSITION(MANY - 2) == MANY - 4 && COPIED > before), 20);
 
 	/* Too few to be worth it. */
 	for (int i = 10; i < MANY - 2; i++)
