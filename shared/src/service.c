@@ -25,8 +25,8 @@
 struct ct_pg		*ct_service_pg;
 struct ct_redis		*ct_service_redis;
 
-/* Milliseconds that a worker stays for the connections the gateway has kept, though it has nothing in hand. */
-#define LINGER_MS	300
+/* Milliseconds that a worker with nothing in hand stays, at most, for connections that their clients keep. */
+#define LINGER_MS	3000
 
 static u_int64_t	 drain_ms;
 
@@ -156,6 +156,19 @@ unsent(void)
 	return (false);
 }
 
+/* Connections on which a request may still come. */
+static bool
+kept(void)
+{
+	const struct connection	*c;
+
+	TAILQ_FOREACH(c, &connections, list) {
+		if (c->proto == CONN_PROTO_HTTP)
+			return (true);
+	}
+	return (false);
+}
+
 static bool
 idle(void)
 {
@@ -187,13 +200,14 @@ kore_worker_teardown(void)
 
 	/*
 	 * The gateway does not know yet, and sends on connections it has kept: each is told to close with its next
-	 * answer. Whoever sends at the very moment of the end gets none, so the end is where few are left to.
+	 * answer, and the gateway itself closes those that it has not used for a second (nginx/upstreams.conf). Whoever
+	 * sends on one that is closed from here gets no answer, so that is for who keeps one longer than that.
 	 */
 	do {
 		turn();
 		now = kore_time_ms();
 		finished = idle();
-	} while (now < begun + drain_ms && (!finished || now < begun + LINGER_MS));
+	} while (now < begun + drain_ms && (!finished || (kept() && now < begun + LINGER_MS)));
 	if (finished)
 		close_connections();
 	else
