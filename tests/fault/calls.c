@@ -133,6 +133,12 @@ attempt(struct call *call)
 	curl_easy_setopt(call->curl, CURLOPT_URL, url);
 	curl_easy_setopt(call->curl, CURLOPT_HTTPHEADER, call->headers);
 	curl_easy_setopt(call->curl, CURLOPT_CAINFO, settings.certificate);
+	/*
+	 * On a kept connection that dies with its worker libcurl would send the request a second time by itself, and
+	 * what became of the first would be in no history.
+	 */
+	if (call->person->direct != -1)
+		curl_easy_setopt(call->curl, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(call->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(call->curl, CURLOPT_TIMEOUT, TRY_SECONDS);
 	curl_easy_setopt(call->curl, CURLOPT_NOSIGNAL, 1L);

@@ -53,6 +53,12 @@ off_patience() {
 	alter reservation hold_many 'secs => p_hold_ttls\[[a-z_]+\.n\]::int' 'secs => 0.3'
 }
 
+# Or they outlast the run.
+off_running_out() {
+	alter reservation take_seats 'secs => p_ttl_seconds' 'secs => 60'
+	alter reservation hold_many 'secs => p_hold_ttls\[[a-z_]+\.n\]::int' 'secs => 60'
+}
+
 # Nobody looks at the time: a hold that has run out is paid, or cancelled, as if it had not.
 off_clock_of_confirm() {
 	alter reservation claim_for_payment 'v_reservation\.hold_expires_at <= clock_timestamp\(\)' 'false'

@@ -1,7 +1,7 @@
 -- The history checker: what every client was told, against the database as it is
 -- in the end. Prints one row a violation: name, what. None is how it should be.
 --
---   psql -v schedule=UUID -v attempts=3 -f history.sql < history.csv
+--   psql -v schedule=UUID -v attempts=3 -v look_locks=true -f history.sql < history.csv
 --
 -- One line of the history is one request of one client, with all its repetitions
 -- by the same key until an answer was definite, or until the client gave up after
@@ -45,18 +45,12 @@ CREATE TEMP TABLE cancelled AS
 	FROM call c WHERE c.kind = 'cancel' AND c.status = 200 GROUP BY c.reservation;
 -- The so-many-th failed payment cancels.
 CREATE TEMP TABLE failed AS
-	SELECT f.reservation, max(f.sent) FILTER (WHERE f.n = :attempts) AS last_sent, max(f.n) AS n FROM (
-		SELECT c.reservation, pg_temp.at(min(c.sent_us)) AS sent,
+	SELECT f.reservation, max(f.sent) FILTER (WHERE f.n = :attempts) AS last_sent,
+	    max(f.answered) FILTER (WHERE f.n = :attempts) AS last_answered, max(f.n) AS n FROM (
+		SELECT c.reservation, pg_temp.at(min(c.sent_us)) AS sent, pg_temp.at(min(c.answered_us)) AS answered,
 		    row_number() OVER (PARTITION BY c.reservation ORDER BY min(c.sent_us)) AS n
 		FROM call c WHERE c.kind = 'pay' AND c.status = 402 GROUP BY c.reservation, c.key) f
 	GROUP BY f.reservation;
-CREATE TEMP TABLE told AS
-	SELECT h.*, p.payment, c.reservation IS NOT NULL AS cancelled, c.refund, coalesce(f.n, 0) AS failures,
-	    CASE WHEN c.reservation IS NOT NULL OR f.n >= :attempts THEN 'CANCELLED' WHEN p.payment IS NOT NULL THEN 'CONFIRMED' ELSE 'HOLD' END AS status,
-	    -- This client's: from when it was made, however late he was told, until it ran out or he began to give it back.
-	    CASE WHEN p.payment IS NULL THEN least(h.expires, c.sent, f.last_sent) ELSE coalesce(c.sent, 'infinity') END AS until,
-	    least(c.sent, f.last_sent) AS given_back
-	FROM held h LEFT JOIN paid p USING (reservation) LEFT JOIN cancelled c USING (reservation) LEFT JOIN failed f USING (reservation);
 -- What was.
 CREATE TEMP TABLE made AS
 	SELECT r.reservation_id AS reservation, r.user_id AS person, r.total_amount AS amount, r.payment_id AS payment,
@@ -68,6 +62,19 @@ CREATE TEMP TABLE made AS
 		ELSE 'infinity' END AS over,
 	    ARRAY(SELECT c.seat_id FROM reservation.reservation_seats c WHERE c.reservation_id = r.reservation_id ORDER BY 1) AS seats
 	FROM reservation.reservations r WHERE r.schedule_id = :'schedule';
+-- All of it together.
+CREATE TEMP TABLE told AS
+	SELECT h.reservation, h.person, h.token, h.told, h.created, h.expires, h.amount, h.seats, p.payment,
+	    c.reservation IS NOT NULL AS cancelled, c.refund, coalesce(f.n, 0) AS failures,
+	    CASE WHEN c.reservation IS NOT NULL OR f.n >= :attempts
+		-- If the hold ran out between the last attempt's two looks at the clock, the failure cancelled nothing.
+		AND (m.status = 'HOLD' AND f.last_sent <= h.expires + interval '1 ms' AND h.expires <= f.last_answered) IS NOT TRUE
+		THEN 'CANCELLED' WHEN p.payment IS NOT NULL THEN 'CONFIRMED' ELSE 'HOLD' END AS status,
+	    -- This client's: from when it was made, however late he was told, until it ran out or he began to give it back.
+	    CASE WHEN p.payment IS NULL THEN least(h.expires, c.sent, f.last_sent) ELSE coalesce(c.sent, 'infinity') END AS until,
+	    least(c.sent, f.last_sent) AS given_back
+	FROM held h LEFT JOIN made m USING (reservation) LEFT JOIN paid p USING (reservation)
+	    LEFT JOIN cancelled c USING (reservation) LEFT JOIN failed f USING (reservation);
 
 -- Who was refused a seat, by name: a row a seat; while he asked, that is before the first answer to his key.
 CREATE TEMP TABLE refused AS
@@ -110,14 +117,15 @@ UNION ALL
 	AND NOT EXISTS (SELECT FROM call c WHERE c.kind = 'hold' AND c.key IS NULL AND c.unknowns > 0 AND c.person = m.person
 	    AND m.created BETWEEN pg_temp.at(c.sent_us) AND pg_temp.at(c.answered_us) + interval '10 seconds')
 UNION ALL
-	-- Who named it too, and was refused another seat or came through later, may have had it locked for a moment; so
-	-- may who looked for the best seats.
+	-- Who named it too, and was refused another seat or came through later, may have had it locked for a moment, also
+	-- if he lost his answer then and was refused that seat when he repeated; so may who looked for the best seats.
 	SELECT 'told SEAT_NOT_AVAILABLE, and it was', format('seat %s, refused to %s between %s and %s', r.seat, r.person, r.sent, r.answered)
 	FROM refused_for_nothing r WHERE NOT EXISTS (SELECT FROM call c
 	    WHERE c.kind = 'hold' AND (c.person, coalesce(c.key, c.sent_us::text)) IS DISTINCT FROM (r.person, r.call)
 	      AND pg_temp.at(c.sent_us) <= r.answered AND pg_temp.at(c.answered_us) >= r.sent
 	      AND (strpos(c.asked, 'bestAvailable') > 0
-		OR strpos(c.asked, r.seat::text) > 0 AND strpos(coalesce(c.body ->> 'unavailableSeatIds', ''), r.seat::text) = 0))
+		OR strpos(c.asked, r.seat::text) > 0
+		AND (c.tries > 1 OR strpos(coalesce(c.body ->> 'unavailableSeatIds', ''), r.seat::text) = 0)))
 UNION ALL
 	SELECT 'told CONFIRMED and lost the seat', format('reservation %s of %s: seat %s is %s of %s', t.reservation, t.person, s.seat_id, s.status, s.reservation_id)
 	FROM told t CROSS JOIN unnest(t.seats) g (seat_id) JOIN reservation.seats s ON s.seat_id = g.seat_id
@@ -133,6 +141,8 @@ UNION ALL
 	WHERE a.created < a.until AND b.created < b.until AND tstzrange(a.created, a.until) && tstzrange(b.created, b.until)
 	-- Made means looked at: who was told after the other had begun to give it back may have found it given back.
 	AND (b.told >= a.given_back) IS NOT TRUE AND (a.told >= b.given_back) IS NOT TRUE
+	-- Where a look locks nothing a seat is taken some time after its hold was made; when its owner was told, it was his.
+	AND (:look_locks OR b.told < a.until AND a.told < b.until)
 
 -- Pay, cancel, expiry: one of them, never a mixture.
 UNION ALL

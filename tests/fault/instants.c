@@ -22,6 +22,7 @@
 
 #define SEATS	20
 #define PRICE	3000	/* of a seat of the first rows */
+#define TRIES	3
 
 enum actor { PAY, CANCEL, RIVAL, SWEEP, ACTORS };
 
@@ -47,6 +48,7 @@ static const struct {
 };
 
 static PGconn		*setup, *conns[ACTORS];
+static char		 queries[ACTORS][1024];
 static const char	*schedule;
 static char		 seats[SEATS][40];
 static unsigned long	 met, paid_only, paid_then_cancelled, cancelled_only, expired_only, to_another;
@@ -58,6 +60,15 @@ fail(PGconn *conn, const char *what)
 {
 	fprintf(stderr, "%s: %s", what, PQerrorMessage(conn));
 	exit(1);
+}
+
+/* To be sent once more, as the services do: what it waited for came late, or it met others in a circle. */
+static bool
+again(const PGresult *result)
+{
+	const char	*state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	return (state != NULL && (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0));
 }
 
 /* The first value of the first row, "" if there is none; at most four are remembered at a time. */
@@ -80,13 +91,17 @@ static const char *ask(const char *fmt, ...) __attribute__((format(printf, 1, 2)
 static const char *
 ask(const char *fmt, ...)
 {
-	char	query[1024];
-	va_list	args;
+	char		 query[1024];
+	PGresult	*result;
+	va_list		 args;
+	int		 tries = 1;
 
 	va_start(args, fmt);
 	(void)vsnprintf(query, sizeof(query), fmt, args);
 	va_end(args);
-	return (value(setup, PQexec(setup, query), query));
+	while (again(result = PQexec(setup, query)) && tries++ < TRIES)
+		PQclear(result);
+	return (value(setup, result, query));
 }
 
 static PGconn *
@@ -103,23 +118,23 @@ connection(void)
 static void
 start(enum actor actor, const char *user, const char *reservation, const char *seat, unsigned long round)
 {
-	char	query[1024];
+	char	*query = queries[actor];
 
 	switch (actor) {
 	case PAY:
-		(void)snprintf(query, sizeof(query), "SELECT (payment.pay_by_points('%s', '%s', %d, 'pay %lu', 'h', 3, 'r')).outcome",
+		(void)snprintf(query, sizeof(queries[actor]), "SELECT (payment.pay_by_points('%s', '%s', %d, 'pay %lu', 'h', 3, 'r')).outcome",
 		    user, reservation, PRICE, round);
 		break;
 	case CANCEL:
-		(void)snprintf(query, sizeof(query), "SELECT (reservation.cancel('%s', '%s', 'r')).outcome", user, reservation);
+		(void)snprintf(query, sizeof(queries[actor]), "SELECT (reservation.cancel('%s', '%s', 'r')).outcome", user, reservation);
 		break;
 	case RIVAL:
-		(void)snprintf(query, sizeof(query), "SELECT concat(outcome, ' ', CASE outcome WHEN 'CREATED' THEN body::json ->> 'reservationId' END)"
+		(void)snprintf(query, sizeof(queries[actor]), "SELECT concat(outcome, ' ', CASE outcome WHEN 'CREATED' THEN body::json ->> 'reservationId' END)"
 		    " FROM reservation.hold(platform.uuid_v7(), '%s', ARRAY['%s']::uuid[], NULL, NULL, %lu, 300, NULL, NULL, NULL, 'r')",
 		    schedule, seat, round);
 		break;
 	default:
-		(void)snprintf(query, sizeof(query), "SELECT (reservation.sweep(100)).outcome");
+		(void)snprintf(query, sizeof(queries[actor]), "SELECT (reservation.sweep(100)).outcome");
 		break;
 	}
 	if (!PQsendQuery(conns[actor], query))
@@ -141,10 +156,19 @@ finish(enum actor actor)
 {
 	static char	 outcomes[ACTORS][64];
 	PGresult	*result;
+	int		 tries = 1;
 
 	outcomes[actor][0] = '\0';
-	while ((result = PQgetResult(conns[actor])) != NULL)
-		(void)snprintf(outcomes[actor], sizeof(outcomes[actor]), "%s", value(conns[actor], result, "an actor"));
+	while ((result = PQgetResult(conns[actor])) != NULL) {
+		if (again(result) && tries++ < TRIES) {
+			PQclear(result);
+			while ((result = PQgetResult(conns[actor])) != NULL)
+				PQclear(result);
+			if (!PQsendQuery(conns[actor], queries[actor]))
+				fail(conns[actor], queries[actor]);
+		} else
+			(void)snprintf(outcomes[actor], sizeof(outcomes[actor]), "%s", value(conns[actor], result, queries[actor]));
+	}
 	return (outcomes[actor]);
 }
 
