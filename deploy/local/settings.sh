@@ -116,6 +116,7 @@ check_settings() {
 	check_number PG_POOL_SIZE 1 64
 	check_number PG_TIMEOUT_MS 100 60000
 	check_number PG_QUEUE_MAX 1 100000
+	[[ -z $PG_LOCK_TIMEOUT_MS ]] || check_number PG_LOCK_TIMEOUT_MS 1 60000
 	check_number REDIS_TIMEOUT_MS 10 60000
 	check_choice JWT_ALG HS256 RS256 ES256
 	check_number REQUESTS_MAX 1 4000
