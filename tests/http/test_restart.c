@@ -56,6 +56,27 @@ everything_answers(const struct user *user)
 	    http((struct call){ .path = "/payments", .jwt = user->jwt }).status == 200);
 }
 
+/*
+ * Each test of the suite begins with all of it up, also after one that broke off with something stopped, or just being
+ * stopped. The minute that this may take is a part of the test's own time.
+ */
+static void
+all_is_up(void)
+{
+	char	*start = format("%s/ctl start all >/dev/null", setting("RUN_DIR"));
+
+	/* Its status is that of those, too, that run already. */
+	wait_for(system(start) != -1 &&
+	    http((struct call){ .base = direct("queue"), .path = "/readyz" }).status == 200 &&
+	    http((struct call){ .base = direct("reservation"), .path = "/readyz" }).status == 200 &&
+	    http((struct call){ .base = direct("payment"), .path = "/readyz" }).status == 200 &&
+	    http((struct call){ .base = direct("point"), .path = "/readyz" }).status == 200 &&
+	    http((struct call){ .base = setting("CARD_PROVIDER_URL"), .path = "/readyz" }).status == 200 &&
+	    http((struct call){ .path = "/concerts?limit=1" }).status == 200, 60);
+}
+
+TestSuite(restart, .init = all_is_up);
+
 Test(restart, a_killed_worker_leaves_the_service_answering, .timeout = 120)
 {
 	static const char *const	services[] = { "queue", "reservation", "payment", "point" };

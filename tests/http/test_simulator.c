@@ -375,7 +375,7 @@ Test(simulator, a_webhook_is_told_again_until_it_is_taken, .timeout = 120)
 }
 
 /* Alone, because the seed is everybody's. */
-Test(restart, the_simulators_faults_are_those_of_the_seed, .timeout = 90)
+Test(restart, the_simulators_faults_are_those_of_the_seed, .timeout = 120)
 {
 	char	*unique = key_new(), *first, *again, *other;
 
