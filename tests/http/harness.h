@@ -16,6 +16,7 @@
 
 #include <cjson/cJSON.h>
 #include <criterion/criterion.h>
+#include <libpq-fe.h>
 #include <openssl/evp.h>
 
 #define UUID_TEXT	37
@@ -122,7 +123,13 @@ const char	*seat_status(const struct schedule *schedule, int seat);
 int64_t		 balance(const struct user *user);
 
 /* database.c: as the superuser, for what no API shows (time, restarts, counts). */
+PGconn		*superuser(void);
 char		*sql(const char *query);	/* first column of the first row, "" if none */
+/* A transaction that has run `query` and keeps its locks until let_go. */
+PGconn		*keep_locked(const char *query);
+/* A process whose statement has gone on for so many seconds and waits for what is locked there; "" if none does. */
+char		*waiting_for(PGconn *lock, const char *seconds);
+void		 let_go(PGconn *lock);
 
 /* Repeats until `condition` or the deadline; fails the test saying what it waited for. */
 #define wait_for(condition, seconds) do { \

@@ -1,11 +1,8 @@
 /* The tests of card payments: their words (provider.h). */
-#include <sys/wait.h>
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <openssl/evp.h>
 
@@ -139,20 +136,4 @@ metric(const char *base, const char *name)
 	check_status(reply, 200);
 	found = strstr(reply.body, format("\n%s ", name));
 	return (found == NULL ? 0 : strtod(found + strlen(name) + 2, NULL));
-}
-
-pid_t
-locked(const struct user *user, const char *seconds)
-{
-	const char	*lock = format("hashtextextended('user %s', 0)", user->id);
-	pid_t		 holder = fork();
-
-	cr_assert_neq(holder, -1);
-	if (holder == 0) {
-		(void)sql(format("SELECT pg_advisory_xact_lock(%s), pg_sleep(%s)", lock, seconds));
-		_exit(0);
-	}
-	wait_for(is(sql(format("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND "
-	    "(classid::bigint << 32 | objid::bigint) = %s", lock)), "1"), 10);
-	return (holder);
 }

@@ -5,8 +5,6 @@
 #ifndef TESTS_HTTP_PROVIDER_H
 #define TESTS_HTTP_PROVIDER_H
 
-#include <sys/types.h>
-
 #include "harness.h"
 
 /* A provider that is slower than CARD_PROVIDER_TIMEOUT_MS, then a look-up and perhaps another confirm. */
@@ -35,8 +33,6 @@ struct reply	 webhook(const char *card);
 
 /* A sample of a program's metrics; 0 if it has none of that name. */
 double		 metric(const char *base, const char *name);
-/* Holds the lock on all that a user does, for a while, in a process of its own; returns when it is held. */
-pid_t		 locked(const struct user *user, const char *seconds);
 bool		 is(const char *a, const char *b);
 
 #endif

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "provider.h"
@@ -83,12 +82,12 @@ status_received(int fd)
  * Of two who want a seat the first has it, also where they go in one batch. Alone, for both sends of the statement are
  * kept busy by users whose lock is taken; the second one's id comes before the first one's.
  */
-Test(restart, of_a_batch_the_first_to_come_is_the_first_served, .timeout = 60)
+Test(restart, of_a_batch_the_first_to_come_is_the_first_served, .timeout = 120)
 {
 	struct schedule	 schedule = schedule_new(1, 4);
 	struct user	 busy[2] = { user_new(), user_new() }, first = user_new(), second = user_new(), other;
 	char		*busy_tokens[2], *first_token, *second_token;
-	pid_t		 holders[2];
+	PGconn		*lock;
 	int		 busy_fds[2], first_fd, second_fd;
 
 	if (strcmp(first.id, second.id) < 0) {
@@ -98,21 +97,24 @@ Test(restart, of_a_batch_the_first_to_come_is_the_first_served, .timeout = 60)
 	}
 	first_token = become_active(&first, &schedule);
 	second_token = become_active(&second, &schedule);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2; i++)
 		busy_tokens[i] = become_active(&busy[i], &schedule);
-		holders[i] = locked(&busy[i], "1.7");
+#define PENDING	metric(direct("reservation"), "pg_calls_pending")
+	wait_for(PENDING == 0, 20);
+	lock = keep_locked(format("SELECT platform.lock_user('%s'), platform.lock_user('%s')", busy[0].id, busy[1].id));
+	for (int i = 0; i < 2; i++) {
 		busy_fds[i] = hold_sent(&busy[i], &schedule, busy_tokens[i], 1 + i);
-		wait_for(metric(direct("reservation"), "pg_calls_pending") == i + 1, 5);
+		wait_for(PENDING == i + 1, 5);
 	}
 	first_fd = hold_sent(&first, &schedule, first_token, 0);
-	wait_for(metric(direct("reservation"), "pg_calls_pending") == 3, 5);
+	wait_for(PENDING == 3, 5);
 	second_fd = hold_sent(&second, &schedule, second_token, 0);
+	wait_for(PENDING == 4, 5);
+	let_go(lock);
 	cr_assert_eq(status_received(first_fd), 201);
 	cr_assert_eq(status_received(second_fd), 409);
-	for (int i = 0; i < 2; i++) {
-		(void)waitpid(holders[i], NULL, 0);
+	for (int i = 0; i < 2; i++)
 		cr_assert_eq(status_received(busy_fds[i]), 201);
-	}
 }
 
 /* More than one round of cleaning takes, so that it has to go on by itself. */

@@ -15,36 +15,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <libpq-fe.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
 #include "harness.h"
 
-/* A transaction that has run `query` and keeps its locks until let_go. */
-static PGconn *
-keep_locked(const char *query)
-{
-	PGconn		*conn;
-	PGresult	*result;
-
-	conn = PQconnectdb(format("host=127.0.0.1 port=%s dbname=concert user=postgres password=%s "
-	    "connect_timeout=5", setting("PG_PORT"),
-	    read_file(format("%s/secrets/postgres", setting("RUN_DIR")))));
-	cr_assert_eq(PQstatus(conn), CONNECTION_OK, "%s", PQerrorMessage(conn));
-	result = PQexec(conn, format("BEGIN; %s", query));
-	cr_assert_eq(PQresultStatus(result), PGRES_TUPLES_OK, "%s: %s", query, PQerrorMessage(conn));
-	PQclear(result);
-	return (conn);
-}
-
-static void
-let_go(PGconn *conn)
-{
-	PQfinish(conn);
-}
-
-Test(idempotency, a_key_whose_first_request_still_runs_is_in_use)
+/* Alone, as the next one: who shares a statement with it waits for the lock, too. */
+Test(restart, a_key_whose_first_request_still_runs_is_in_use, .timeout = 120)
 {
 	struct user	 user = user_new();
 	char		*key = key_new();
@@ -62,7 +39,7 @@ Test(idempotency, a_key_whose_first_request_still_runs_is_in_use)
 }
 
 /* Without a key there is no first request: whoever holds the lock, it is only not to be had now. */
-Test(idempotency, a_call_without_a_key_behind_a_lock_is_503)
+Test(restart, a_call_without_a_key_behind_a_lock_is_503, .timeout = 120)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -159,8 +136,7 @@ Test(restart, a_write_without_an_answer_is_unknown_and_its_repetition_settles_it
 	cr_assert_eq(pthread_create(&thread, NULL, run_charge, &slow), 0);
 
 	/* The write has reached the database; now its backend says nothing any more. */
-	wait_for(*(waiting = sql("SELECT pid FROM pg_stat_activity WHERE usename = 'point_service' "
-	    "AND wait_event_type = 'Lock'")) != '\0', 2);
+	wait_for(*(waiting = waiting_for(lock, "0")) != '\0', 5);
 	cr_assert_eq(kill((pid_t)atoi(waiting), SIGSTOP), 0);
 	(void)pthread_join(thread, NULL);
 	(void)kill((pid_t)atoi(waiting), SIGCONT);
@@ -230,7 +206,7 @@ metric(const char *service, const char *begin)
  * Their requests are worked on to the end: a write is never cancelled, and what was read of the request must still be
  * there when the answer comes.
  */
-Test(restart, clients_who_leave_change_nothing, .timeout = 60)
+Test(restart, clients_who_leave_change_nothing, .timeout = 120)
 {
 	enum { CLIENTS = 100 };
 	static const char	 holds[] = "ct_requests_total{method=\"POST\",route=\"/reservations/hold\"";
@@ -248,8 +224,8 @@ Test(restart, clients_who_leave_change_nothing, .timeout = 60)
 		    "Authorization: Bearer %s\r\nX-Queue-Token: %s\r\nIdempotency-Key: %s\r\nIf-None-Match: \"%d\"\r\n"
 		    "X-Request-Id: leaves-%d\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
 		    user.jwt, token, key_new(), i, i, strlen(body), body));
-	wait_for(metric("reservation", "ct_requests_in_flight") >= CLIENTS && *sql("SELECT 1 FROM pg_stat_activity "
-	    "WHERE usename = 'reservation_service' AND wait_event_type = 'Lock'") == '1', 2);
+	/* And who asks for the metrics is one more. */
+	wait_for(metric("reservation", "ct_requests_in_flight") > CLIENTS && *waiting_for(lock, "0") != '\0', 5);
 	for (i = 0; i < CLIENTS; i++)
 		(void)close(clients[i]);
 	let_go(lock);
@@ -268,11 +244,11 @@ read_seats(const struct schedule *schedule, const char *if_none_match, int *sock
 	for (i = 0; i < count; i++)
 		sockets[i] = raw_send(atoi(setting("RESERVATION_PORT")), format("GET /schedules/%s/seats HTTP/1.1\r\nHost: x\r\n"
 		    "If-None-Match: %s\r\n\r\n", schedule->id, if_none_match));
-	wait_for(metric("reservation", "ct_requests_in_flight") >= in_hand + count, 2);
+	wait_for(metric("reservation", "ct_requests_in_flight") >= in_hand + count, 3);
 }
 
 /* Reads that wait for one answer: who has left by then has headers all the same, and not those of who came after. */
-Test(restart, readers_who_leave_are_not_taken_for_those_who_come, .timeout = 60)
+Test(restart, readers_who_leave_are_not_taken_for_those_who_come, .timeout = 120)
 {
 	enum { CLIENTS = 50 };
 	static const char	 not_modified[] = "ct_requests_total{method=\"GET\",route=\"/schedules/{id}/seats\",status=\"3xx\"}";
@@ -284,7 +260,7 @@ Test(restart, readers_who_leave_are_not_taken_for_those_who_come, .timeout = 60)
 
 	/* The copy of the map that the schedule's making has left is given out for half a second. */
 	pause_ms(600);
-	lock = keep_locked("LOCK TABLE reservation.seats IN ACCESS EXCLUSIVE MODE; SELECT 1");
+	lock = keep_locked("LOCK TABLE reservation.seats IN ACCESS EXCLUSIVE MODE");
 	read_seats(&schedule, "*", gone, CLIENTS);
 	for (i = 0; i < CLIENTS; i++)
 		(void)close(gone[i]);

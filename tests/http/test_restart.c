@@ -133,37 +133,17 @@ Test(restart, a_replay_is_the_same_after_the_services_were_restarted, .timeout =
 	cr_assert_eq(balance(&user), 500000 - amount);
 }
 
-#define SOMEBODY_WAITS	"SELECT FROM pg_stat_activity WHERE usename = 'reservation_service' AND wait_event_type = 'Lock'"
-
-static bool
-there_is(const char *query)
-{
-	return (*sql(format("SELECT 'one' WHERE EXISTS (%s)", query)) != '\0');
-}
-
-/*
- * As processes of their own: a lock on the reservation, and its cancellation, which waits for that. Returns when it
- * waits; it goes on waiting for a second.
- */
+/* As a process of its own, and returns when it waits for the lock: a cancellation that is answered once that is let go. */
 static pid_t
-cancel_slowly(const struct user *user, const char *reservation)
+cancel_behind(PGconn *lock, const struct user *user, const char *reservation)
 {
 	pid_t	child = fork();
 
 	cr_assert_neq(child, -1);
-	if (child == 0) {
-		(void)sql(format("DO $$ BEGIN PERFORM FROM reservation.reservations WHERE reservation_id = '%s' FOR UPDATE; "
-		    "PERFORM pg_advisory_xact_lock(4711); WHILE NOT EXISTS (" SOMEBODY_WAITS ") LOOP PERFORM pg_sleep(0.01); "
-		    "PERFORM pg_stat_clear_snapshot(); END LOOP; PERFORM pg_sleep(1); END $$", reservation));
-		_exit(0);
-	}
-	wait_for(there_is("SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND granted"), 20);
-	child = fork();
-	cr_assert_neq(child, -1);
 	if (child == 0)
 		_exit(http((struct call){ .method = "POST", .path = format("/reservations/%s/cancel", reservation),
 		    .jwt = user->jwt }).status == 200 ? 0 : 1);
-	wait_for(there_is(SOMEBODY_WAITS), 20);
+	wait_for(*waiting_for(lock, "0") != '\0', 5);
 	return (child);
 }
 
@@ -179,12 +159,15 @@ Test(restart, a_restart_loses_no_answer, .timeout = 120)
 	struct call	 calls[PEOPLE];
 	struct reply	 replies[PEOPLE];
 	pid_t		 reservation = pid_of("reservation-0"), point = pid_of("point-0"), slow;
+	char		*mine = held(&user, &schedule, 0, 1, NULL);
+	PGconn		*lock;
 	int64_t		 told[PEOPLE] = { 0 };
 	int		 i, status, done = 0, after = 0;
 
 	for (i = 0; i < PEOPLE; i++)
 		users[i] = user_new();
-	slow = cancel_slowly(&user, held(&user, &schedule, 0, 1, NULL));
+	lock = keep_locked(format("SELECT FROM reservation.reservations WHERE reservation_id = '%s' FOR UPDATE", mine));
+	slow = cancel_behind(lock, &user, mine);
 	cr_assert_eq(system(format("%s/ctl restart reservation-0 point-0 >/dev/null &", setting("RUN_DIR"))), 0);
 	/* Until both are back and have been written to. */
 	while (after < 3) {
@@ -198,6 +181,11 @@ Test(restart, a_restart_loses_no_answer, .timeout = 120)
 				done++;
 			} else
 				check_problem(replies[i], 503, "SERVICE_UNAVAILABLE");
+		}
+		/* The cancellation is still in hand when its service is told to end, which then takes no new connection. */
+		if (lock != NULL && http((struct call){ .path = "/readyz", .base = direct("reservation") }).status != 200) {
+			let_go(lock);
+			lock = NULL;
 		}
 		after += replies[0].status == 201 && !running(reservation) && !running(point);
 		pause_ms(50);
