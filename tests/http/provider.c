@@ -90,18 +90,28 @@ card_call(const struct user *user, const char *reservation, int64_t amount, cons
 }
 
 struct reply
-pay_by_card(const struct user *user, const char *reservation, int64_t amount, const char *card, const char *key)
-{
-	return (http(card_call(user, reservation, amount, card, key)));
-}
-
-struct reply
 until_certain(struct call call)
 {
 	struct reply	reply = http(call);
 
 	wait_for(reply.status != 202 || (reply = http(call)).status != 202, CERTAIN_SECONDS);
 	return (reply);
+}
+
+struct reply
+pay_by_card(const struct user *user, const char *reservation, int64_t amount, const char *card, const char *key)
+{
+	return (until_certain(card_call(user, reservation, amount, card, key)));
+}
+
+void
+check_declined(const struct reply *reply, const char *provider_code)
+{
+	const char	*said;
+
+	check_problem(*reply, 402, "CARD_DECLINED");
+	said = text_at(reply->json, "providerCode");
+	cr_assert(is(said, provider_code) || (is(said, "ABORTED") && header(reply, "Idempotent-Replayed") != NULL), "%s", said);
 }
 
 const char *

@@ -23,9 +23,11 @@ const cJSON	*entry_of(const char *card);
 const char	*books(const char *card);
 
 struct call	 card_call(const struct user *user, const char *reservation, int64_t amount, const char *card, const char *key);
-struct reply	 pay_by_card(const struct user *user, const char *reservation, int64_t amount, const char *card, const char *key);
-/* Asks again, with the same key, until it is no longer PENDING or CHARGING. */
+/* Asks again, with the same key, until it is no longer PENDING or CHARGING: anybody's card is now and then in doubt. */
 struct reply	 until_certain(struct call call);
+struct reply	 pay_by_card(const struct user *user, const char *reservation, int64_t amount, const char *card, const char *key);
+/* 402 for this reason; of a refusal that had to be looked up the books say only that it was one. */
+void		 check_declined(const struct reply *reply, const char *provider_code);
 const char	*payment_status(const struct user *user, const char *payment);
 struct reply	 cancel(const struct user *user, const char *reservation);
 /* As anybody can send one, through the gateway. */

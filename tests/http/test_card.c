@@ -68,8 +68,7 @@ Test(card, a_declined_card_leaves_the_hold_and_the_third_cancels_it, .timeout = 
 	reservation = held(&user, &schedule, 0, 1, &amount);
 	provider_does(card, "confirm", "decline:REJECT_CARD_PAYMENT", 1);
 	reply = pay_by_card(&user, reservation, amount, card, key);
-	check_problem(reply, 402, "CARD_DECLINED");
-	cr_assert_str_eq(text_at(reply.json, "providerCode"), "REJECT_CARD_PAYMENT");
+	check_declined(&reply, "REJECT_CARD_PAYMENT");
 	cr_assert_str_eq(payment_status(&user, text_at(reply.json, "paymentId")), "FAILED");
 	cr_assert_str_eq(books(card), "nothing");
 	cr_assert_str_eq(seat_status(&schedule, 0), "HOLD");
@@ -237,35 +236,45 @@ Test(card, a_spent_payment_key_is_declined, .timeout = 120)
 /* Fifty duplicates while the first is asked: one payment, one answer for all who get one. */
 Test(card, duplicates_at_once_are_one_payment, .timeout = 120)
 {
-	enum { COPIES = 50 };
-	struct schedule	 schedule = schedule_new(1, 1);
+	enum { COPIES = 50, THEY_WAIT_MS = 2000 };
+	struct schedule	 schedule;
 	struct user	 user = user_new();
 	struct call	 calls[COPIES];
-	struct reply	 replies[COPIES];
-	char		*reservation, *card = card_new(), *key = key_new(), *first = NULL;
-	int64_t		 amount;
-	int		 i, answered = 0;
+	struct reply	 replies[COPIES], certain;
+	char		*reservation, *card, *key;
+	int64_t		 amount, began, took;
+	int		 i, answered;
 
-	reservation = held(&user, &schedule, 0, 1, &amount);
-	provider_does(card, "confirm", "delay:700", 1);
-	for (i = 0; i < COPIES; i++) {
-		calls[i] = card_call(&user, reservation, amount, card, key);
-		calls[i].base = direct("payment");
-	}
-	http_all(calls, replies, COPIES);
-	for (i = 0; i < COPIES; i++) {
-		if (replies[i].status == 409) {
-			check_problem(replies[i], 409, "IDEMPOTENCY_KEY_IN_USE");
-			continue;
+	/* Once more, if the first one's answer was so late that nobody may have waited for it. */
+	do {
+		schedule = schedule_new(1, 1);
+		reservation = held(&user, &schedule, 0, 1, &amount);
+		card = card_new();
+		key = key_new();
+		provider_does(card, "confirm", "delay:300", 1);
+		for (i = 0; i < COPIES; i++) {
+			calls[i] = card_call(&user, reservation, amount, card, key);
+			calls[i].base = direct("payment");
 		}
-		check_status(replies[i], 201);
-		if (first == NULL)
-			first = replies[i].body;
-		cr_assert_str_eq(replies[i].body, first);
-		answered++;
-	}
+		began = now_ms();
+		http_all(calls, replies, COPIES);
+		took = now_ms() - began;
+		certain = until_certain(calls[0]);
+		check_status(certain, 201);
+		for (i = answered = 0; i < COPIES; i++) {
+			if (replies[i].status == 409) {
+				check_problem(replies[i], 409, "IDEMPOTENCY_KEY_IN_USE");
+				continue;
+			}
+			if (replies[i].status == 202 && took >= atoi(setting("CARD_PROVIDER_TIMEOUT_MS")))
+				continue;
+			check_status(replies[i], 201);
+			cr_assert_str_eq(replies[i].body, certain.body);
+			answered++;
+		}
+		cr_assert_str_eq(sql(format("SELECT count(*) FROM payment.payments WHERE reservation_id = '%s'", reservation)), "1");
+	} while (answered <= 1 && took >= THEY_WAIT_MS);
 	cr_assert_gt(answered, 1, "they wait for the first one's answer");
-	cr_assert_str_eq(sql(format("SELECT count(*) FROM payment.payments WHERE reservation_id = '%s'", reservation)), "1");
 }
 
 Test(card, another_payment_of_the_same_reservation_is_in_progress, .timeout = 120)
@@ -278,18 +287,23 @@ Test(card, another_payment_of_the_same_reservation_is_in_progress, .timeout = 12
 	int64_t		 amount;
 	int		 i;
 
+	/* Whichever is asked is in progress until the provider tells. */
 	reservation = held(&user, &schedule, 0, 1, &amount);
 	for (i = 0; i < 2; i++) {
 		cards[i] = card_new();
-		provider_does(cards[i], "confirm", "delay:1000", 1);
+		provider_does(cards[i], "confirm", "timeout_after", 1);
+		provider_does(cards[i], "find", "500_before", 1000);
 		calls[i] = card_call(&user, reservation, amount, cards[i], key_new());
 	}
 	http_all(calls, replies, 2);
-	won = replies[0].status == 201 ? &replies[0] : &replies[1];
+	won = replies[0].status == 202 ? &replies[0] : &replies[1];
 	lost = won == &replies[0] ? &replies[1] : &replies[0];
-	check_status(*won, 201);
+	check_status(*won, 202);
 	check_problem(*lost, 409, "PAYMENT_IN_PROGRESS");
 	/* That was only for now: the same key now says what is so. */
+	provider_does(cards[won - replies], "find", "delay:0", 1);
+	reply = until_certain(calls[won - replies]);
+	check_status(reply, 201);
 	reply = http(calls[lost - replies]);
 	check_problem(reply, 409, "RESERVATION_ALREADY_PAID");
 }
@@ -315,14 +329,19 @@ Test(card, late_money_goes_back, .timeout = 120)
 	cr_assert_str_eq(books(card), format("%" PRId64 "-%" PRId64, amount, amount));
 	cr_assert_str_eq(seat_status(&schedule, 0), "AVAILABLE");
 
-	reservation = held(&user, &schedule, 0, 1, &amount);
-	card = card_new();
-	provider_does(card, "confirm", "delay:1200", 1);
-	calls[0] = card_call(&user, reservation, amount, card, key_new());
-	calls[1] = (struct call){ .method = "POST", .path = format("/reservations/%s/cancel", reservation),
-	    .jwt = user.jwt };
-	http_all(calls, replies, 2);
-	check_status(replies[1], 200);
+	/* Until the cancellation was faster than the card. */
+	do {
+		reservation = held(&user, &schedule, 0, 1, &amount);
+		card = card_new();
+		provider_does(card, "confirm", "delay:800", 1);
+		calls[0] = card_call(&user, reservation, amount, card, key_new());
+		calls[1] = (struct call){ .method = "POST", .path = format("/reservations/%s/cancel", reservation),
+		    .jwt = user.jwt };
+		http_all(calls, replies, 2);
+		check_status(replies[1], 200);
+		if (replies[0].status == 202)
+			replies[0] = until_certain(calls[0]);
+	} while (replies[0].status == 201);
 	check_problem(replies[0], 409, "RESERVATION_CANCELLED");
 }
 

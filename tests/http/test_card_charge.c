@@ -89,7 +89,7 @@ Test(card, charges_are_paid_by_card_where_funding_says_so, .init = by_card_start
 	check_problem(reply, 400, "INVALID_REQUEST");
 
 	call = charge_call(&user, 5000, card, key_new());
-	reply = http(call);
+	reply = until_certain(call);
 	check_status(reply, 201);
 	cr_assert_str_eq(text_at(reply.json, "status"), "CHARGED");
 	cr_assert_eq(number_at(reply.json, "balance"), 5000);
@@ -104,9 +104,8 @@ Test(card, charges_are_paid_by_card_where_funding_says_so, .init = by_card_start
 	card = card_new();
 	provider_does(card, "confirm", "decline:REJECT_CARD_COMPANY", 1);
 	call = charge_call(&user, 6000, card, key_new());
-	reply = http(call);
-	check_problem(reply, 402, "CARD_DECLINED");
-	cr_assert_str_eq(text_at(reply.json, "providerCode"), "REJECT_CARD_COMPANY");
+	reply = until_certain(call);
+	check_declined(&reply, "REJECT_CARD_COMPANY");
 	cr_assert_str_eq(http(call).body, reply.body);
 	cr_assert_str_eq(wallet(&user), "ACTIVE 5000");
 	cr_assert_eq(histories(&user), 1, "nothing is left of it in the history");
@@ -136,7 +135,7 @@ Test(card, charges_are_paid_by_card_where_funding_says_so, .init = by_card_start
 
 	/* What has been credited is credited to nobody again; nor is what has paid for something else. */
 	call = charge_call(&users[0], 5000, credited, key_new());
-	reply = http(call);
+	reply = until_certain(call);
 	check_problem(reply, 402, "CARD_DECLINED");
 	cr_assert_str_eq(text_at(reply.json, "providerCode"), "ALREADY_PROCESSED_PAYMENT");
 	cr_assert_str_eq(wallet(&users[0]), "ACTIVE 7000");
@@ -161,11 +160,13 @@ Test(card, charges_are_paid_by_card_where_funding_says_so, .init = by_card_start
 
 	/* While it is asked, the wallet says so. */
 	card = card_new();
-	provider_does(card, "confirm", "delay:1500", 1);
+	provider_does(card, "confirm", "timeout_after", 1);
+	provider_does(card, "find", "500_before", 1000);
 	slow = fork();
 	if (slow == 0)
-		_exit(http(charge_call(&user, 1000, card, key_new())).status == 201 ? 0 : 1);
+		_exit(until_certain(charge_call(&user, 1000, card, key_new())).status == 201 ? 0 : 1);
 	wait_for(is(wallet(&user), "CHARGING 5000"), 10);
+	provider_does(card, "find", "delay:0", 1);
 	wait_for(is(wallet(&user), "ACTIVE 6000"), CERTAIN_SECONDS);
 	cr_assert_eq(waitpid(slow, &status, 0), slow);
 	cr_assert_eq(status, 0);
