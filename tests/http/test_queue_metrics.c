@@ -101,7 +101,8 @@ Test(queue, make_queue_shows_each_live_queue_in_a_line)
 			    &seats) == 7 && strcmp(id, schedule.id) == 0 && waiting == 1)
 				seen = true;
 		}
-		cr_assert_eq(pclose(pipe), 0);
+		/* Of a try in which the service did not answer in time nothing was seen. */
+		cr_assert(pclose(pipe) == 0 || !seen);
 		if (!seen)
 			pause_ms(200);
 	}
