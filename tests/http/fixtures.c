@@ -115,6 +115,36 @@ become_active(const struct user *user, const struct schedule *schedule)
 	return (token);
 }
 
+void
+all_become_active(const struct user *users, char **tokens_r, int n, const struct schedule *schedule)
+{
+	struct call	*calls = calloc((size_t)n, sizeof(*calls));
+	struct reply	*replies = calloc((size_t)n, sizeof(*replies));
+	int64_t		 deadline = now_ms() + 20000;
+	int		 i, waiting = n;
+
+	/* Straight at the service: the gateway lets nobody ask for the status so often. */
+	for (i = 0; i < n; i++)
+		calls[i] = (struct call){ .path = "/queues/enter", .jwt = users[i].jwt, .base = direct("queue"),
+		    .body = format("{\"concertId\":\"%s\",\"scheduleId\":\"%s\"}", schedule->concert, schedule->id) };
+	http_all(calls, replies, (size_t)n);
+	for (i = 0; i < n; i++) {
+		check_status(replies[i], 201);
+		tokens_r[i] = strdup(text_at(replies[i].json, "token"));
+		calls[i] = (struct call){ .path = "/queues/status", .jwt = users[i].jwt, .queue_token = tokens_r[i],
+		    .base = direct("queue") };
+	}
+	while (waiting > 0) {
+		cr_assert(now_ms() < deadline, "%d are not ACTIVE in 20 s", waiting);
+		pause_ms(50);
+		http_all(calls, replies, (size_t)n);
+		for (i = waiting = 0; i < n; i++) {
+			check_status(replies[i], 200);
+			waiting += strcmp(text_at(replies[i].json, "status"), "ACTIVE") != 0;
+		}
+	}
+}
+
 struct reply
 hold_seats(const struct user *user, const struct schedule *schedule, const char *queue_token,
     int first_seat, int count)

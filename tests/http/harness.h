@@ -111,6 +111,8 @@ char		*seoul_day_in(long seconds);
 struct reply	 enter(const struct user *user, const struct schedule *schedule);
 /* Enters and waits until ACTIVE; the queue token. */
 char		*become_active(const struct user *user, const struct schedule *schedule);
+/* The same of many at once. */
+void		 all_become_active(const struct user *users, char **tokens_r, int n, const struct schedule *schedule);
 struct reply	 hold_seats(const struct user *user, const struct schedule *schedule,
 		     const char *queue_token, int first_seat, int count);
 /* Enters, becomes ACTIVE and holds; the reservation's id. */

@@ -34,6 +34,7 @@ Test(batches, charges_holds_and_payments_go_many_to_a_statement, .timeout = 120)
 	static struct user	 users[MANY];
 	static struct call	 calls[MANY];
 	static struct reply	 replies[MANY];
+	char			*tokens[MANY];
 
 	for (int i = 0; i < MANY; i++) {
 		users[i] = user_new();
@@ -42,9 +43,10 @@ Test(batches, charges_holds_and_payments_go_many_to_a_statement, .timeout = 120)
 	}
 	all_at_once("point", calls, replies);
 
+	all_become_active(users, tokens, MANY, &schedule);
 	for (int i = 0; i < MANY; i++)
 		calls[i] = (struct call){ .path = "/reservations/hold", .jwt = users[i].jwt, .base = direct("reservation"),
-		    .queue_token = become_active(&users[i], &schedule),
+		    .queue_token = tokens[i],
 		    .body = format("{\"scheduleId\":\"%s\",\"seatIds\":[\"%s\"]}", schedule.id, schedule.seats[i]) };
 	all_at_once("reservation", calls, replies);
 

@@ -46,14 +46,15 @@ Test(hold, two_hundred_at_once_for_one_seat_are_one_hold, .timeout = 120)
 	struct call	*calls = calloc(N, sizeof(*calls));
 	struct reply	*replies = calloc(N, sizeof(*replies));
 	char		*seat = format("{\"scheduleId\":\"%s\",\"seatIds\":[\"%s\"]}", schedule.id, schedule.seats[0]);
-	struct user	 user;
+	struct user	 users[N];
+	char		*tokens[N];
 	int		 i, won = 0, lost = 0;
 
-	for (i = 0; i < N; i++) {
-		user = user_new();
-		calls[i] = (struct call){ .path = "/reservations/hold", .jwt = user.jwt,
-		    .queue_token = become_active(&user, &schedule), .body = seat };
-	}
+	for (i = 0; i < N; i++)
+		users[i] = user_new();
+	all_become_active(users, tokens, N, &schedule);
+	for (i = 0; i < N; i++)
+		calls[i] = (struct call){ .path = "/reservations/hold", .jwt = users[i].jwt, .queue_token = tokens[i], .body = seat };
 	http_all(calls, replies, N);
 	for (i = 0; i < N; i++) {
 		won += replies[i].status == 201;
@@ -247,8 +248,8 @@ Test(hold, a_hold_pays_before_its_time_and_not_after)
 	in_time = held(&early, &schedule, 0, 1, &amount);
 	too_late = held(&late, &schedule, 1, 1, NULL);
 	(void)sql(format("WITH r AS (UPDATE reservation.reservations SET hold_expires_at = clock_timestamp() + "
-	    "interval '1 second' WHERE reservation_id = '%s') UPDATE reservation.seats SET hold_expires_at = "
-	    "clock_timestamp() + interval '1 second' WHERE reservation_id = '%s'", in_time, in_time));
+	    "interval '5 seconds' WHERE reservation_id = '%s') UPDATE reservation.seats SET hold_expires_at = "
+	    "clock_timestamp() + interval '5 seconds' WHERE reservation_id = '%s'", in_time, in_time));
 	reply = pay(&early, in_time, amount, key_new());
 	check_status(reply, 201);
 
