@@ -22,12 +22,6 @@ time_in(long seconds)
 }
 
 char *
-seoul_day_in(long seconds)
-{
-	return (strndup(time_in(seconds + 9 * HOUR), 10));
-}
-
-char *
 key_new(void)
 {
 	char	text[UUID_TEXT];

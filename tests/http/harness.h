@@ -105,9 +105,7 @@ struct schedule	 schedule_new(int rows, int per_row);
 struct schedule	 schedule_with(const char *concert, const char *start_at, const char *end_at,
 		     const char *sale_opens_at, const char *status, int rows, int per_row);
 char		*concert_new(void);
-/* ISO time now + seconds, and the Seoul day of it. */
-char		*time_in(long seconds);
-char		*seoul_day_in(long seconds);
+char		*time_in(long seconds);	/* ISO time now + seconds */
 struct reply	 enter(const struct user *user, const struct schedule *schedule);
 /* Enters and waits until ACTIVE; the queue token. */
 char		*become_active(const struct user *user, const struct schedule *schedule);

@@ -71,9 +71,9 @@ Test(catalogue, schedules_are_chosen_by_day_and_status_in_order_of_start)
 	struct schedule	 late, early, closed;
 	struct reply	 reply;
 
-	late = schedule_with(concert, time_in(20 * DAY), time_in(20 * DAY + 60), NULL, "ON_SALE", 1, 1);
-	early = schedule_with(concert, time_in(10 * DAY), time_in(10 * DAY + 60), NULL, "ON_SALE", 1, 1);
-	closed = schedule_with(concert, time_in(15 * DAY), time_in(15 * DAY + 60), NULL, "CLOSED", 1, 1);
+	late = schedule_with(concert, "2031-03-20T10:00:00.000Z", "2031-03-20T12:00:00.000Z", NULL, "ON_SALE", 1, 1);
+	early = schedule_with(concert, "2031-03-10T10:00:00.000Z", "2031-03-10T12:00:00.000Z", NULL, "ON_SALE", 1, 1);
+	closed = schedule_with(concert, "2031-03-15T10:00:00.000Z", "2031-03-15T12:00:00.000Z", NULL, "CLOSED", 1, 1);
 
 	reply = http((struct call){ .path = format("/schedules?concertId=%s", concert) });
 	check_status(reply, 200);
@@ -85,8 +85,8 @@ Test(catalogue, schedules_are_chosen_by_day_and_status_in_order_of_start)
 	cr_assert_eq(length_at(reply.json, "schedules"), 1);
 	cr_assert_str_eq(text_at(reply.json, "schedules.0.scheduleId"), closed.id);
 
-	reply = http((struct call){ .path = format("/schedules?concertId=%s&status=ALL&dateFrom=%s&dateTo=%s",
-	    concert, seoul_day_in(15 * DAY), seoul_day_in(20 * DAY)) });
+	reply = http((struct call){ .path = format("/schedules?concertId=%s&status=ALL&dateFrom=2031-03-15&dateTo=2031-03-20",
+	    concert) });
 	check_status(reply, 200);
 	cr_assert_eq(length_at(reply.json, "schedules"), 2);
 	cr_assert_str_eq(text_at(reply.json, "schedules.0.scheduleId"), closed.id);
