@@ -315,7 +315,7 @@ connect_to(int port)
 char *
 raw_tls(const char *bytes, size_t length, int seconds)
 {
-	struct timeval	 limit = { .tv_sec = seconds };
+	struct timeval	 limit = { .tv_sec = seconds }, call_limit = { .tv_sec = CALL_SECONDS };
 	SSL_CTX		*context;
 	SSL		*ssl;
 	FILE		*answer;
@@ -324,12 +324,13 @@ raw_tls(const char *bytes, size_t length, int seconds)
 	int		 fd, got;
 
 	fd = connect_to(atoi(setting("GATEWAY_HTTPS_PORT")));
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &call_limit, sizeof(call_limit));
 	context = SSL_CTX_new(TLS_client_method());
 	ssl = SSL_new(context);
 	SSL_set_fd(ssl, fd);
 	SSL_set_tlsext_host_name(ssl, "localhost");
 	cr_assert_eq(SSL_connect(ssl), 1);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	cr_assert(SSL_write(ssl, bytes, (int)length) > 0);
 	answer = open_memstream(&text, &size);
 	while ((got = SSL_read(ssl, part, sizeof(part))) > 0)
