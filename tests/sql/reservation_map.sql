@@ -2,6 +2,12 @@
 -- no change is ever missed between transactions: reservation_connections.)
 BEGIN;
 SELECT plan(32);
+-- A version is the oldest transaction that is open, also in another database: from here on, this one.
+DO $$ BEGIN
+	WHILE pg_snapshot_xmin(pg_current_snapshot()) < pg_current_xact_id() AND clock_timestamp() < now() + interval '1 minute' LOOP
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+END $$;
 \ir include/reservation.psql
 CREATE FUNCTION pg_temp.tag(p_schedule uuid) RETURNS text LANGUAGE sql AS $$ SELECT (reservation.seat_map(p_schedule, NULL)).etag $$;
 CREATE FUNCTION pg_temp.shown(p_schedule uuid) RETURNS TABLE (seat_id uuid, status text) LANGUAGE sql AS $$
