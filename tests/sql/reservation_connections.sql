@@ -25,24 +25,6 @@ FROM unnest(ARRAY['a', 'b', 'reader']) c;
 
 CREATE FUNCTION pg_temp.ask(p_connection text, p_sql text, VARIADIC p_values text[] DEFAULT '{}') RETURNS text
 LANGUAGE sql AS $$ SELECT answer FROM dblink(p_connection, format(p_sql, VARIADIC p_values)) d (answer text) $$;
--- Begins to ask; the answer comes later. True once it waits for a lock, or pauses before it tries again; false if it
--- is answered without having been seen to.
-CREATE FUNCTION pg_temp.waits(p_connection text, p_sql text, VARIADIC p_values text[] DEFAULT '{}') RETURNS boolean
-LANGUAGE plpgsql AS $$
-DECLARE
-	v_end	timestamptz := clock_timestamp() + interval '20 seconds';
-BEGIN
-	PERFORM dblink_send_query(p_connection, format(p_sql, VARIADIC p_values));
-	WHILE dblink_is_busy(p_connection) = 1 AND clock_timestamp() < v_end LOOP
-		PERFORM pg_stat_clear_snapshot();
-		IF EXISTS (SELECT FROM pg_locks l JOIN backend k USING (pid) WHERE k.connection = p_connection AND NOT l.granted)
-		    OR EXISTS (SELECT FROM pg_stat_activity y JOIN backend k USING (pid) WHERE k.connection = p_connection AND y.wait_event = 'PgSleep') THEN
-			RETURN true;
-		END IF;
-		PERFORM pg_sleep(0.001);
-	END LOOP;
-	RETURN false;
-END $$;
 CREATE FUNCTION pg_temp.answer(p_connection text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -54,7 +36,32 @@ BEGIN
 	PERFORM FROM dblink_get_result(p_connection, false) d (answer text);
 	RETURN coalesce(v_answer, v_message);
 END $$;
--- The same; if it says that a seat stayed locked, it is asked once more, as the services do.
+-- Begins to ask; the answer comes later. True once it waits for a lock, or pauses before it tries again; false if it
+-- is answered without having been seen to. One that gave up before it was seen, for a seat that stays locked, is sent
+-- again.
+CREATE FUNCTION pg_temp.waits(p_connection text, p_sql text, VARIADIC p_values text[] DEFAULT '{}') RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+	v_end	timestamptz := clock_timestamp() + interval '20 seconds';
+BEGIN
+	FOR i IN 1 .. 5 LOOP
+		PERFORM dblink_send_query(p_connection, format(p_sql, VARIADIC p_values));
+		WHILE dblink_is_busy(p_connection) = 1 LOOP
+			PERFORM pg_stat_clear_snapshot();
+			IF EXISTS (SELECT FROM pg_locks l JOIN backend k USING (pid) WHERE k.connection = p_connection AND NOT l.granted)
+			    OR EXISTS (SELECT FROM pg_stat_activity y JOIN backend k USING (pid) WHERE k.connection = p_connection AND y.wait_event = 'PgSleep') THEN
+				RETURN true;
+			END IF;
+			IF clock_timestamp() > v_end THEN
+				RETURN false;
+			END IF;
+			PERFORM pg_sleep(0.001);
+		END LOOP;
+		EXIT WHEN pg_temp.answer(p_connection) !~ 'stays locked';
+	END LOOP;
+	RETURN false;
+END $$;
+-- The answer; if it says that a seat stayed locked, it is asked once more, as the services do.
 CREATE FUNCTION pg_temp.answer_in_the_end(p_connection text, p_sql text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
