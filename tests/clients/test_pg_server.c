@@ -444,8 +444,8 @@ Test(pg_server, no_answer_in_time_is_unknown_for_writes_only)
 	(void)snprintf(conninfo, sizeof(conninfo), "%s options='-c statement_timeout=0'", getenv("PG_CONNINFO"));
 	setenv("PG_CONNINFO", conninfo, 1);
 	start("2", "300", "100");
-	call1(0, &nap, "8");
-	call1(1, &nap_write, "8");
+	call1(0, &nap, "10");
+	call1(1, &nap_write, "10");
 	call1(2, &nap, "0");
 	wait_answers(3, 5000);
 	cr_assert_eq(answers[0].error, CT_SERVICE_UNAVAILABLE);

@@ -324,9 +324,9 @@ Test(redis, silence_ends_the_connection_and_all_that_waits)
 	redis = ct_redis_init(NULL, NULL);
 	cr_assert(loop_poll_until(is_ready, redis, 2000));
 	call(redis, 0, "GET", "a");
-	loop_poll_for(100);
+	loop_poll_for(80);
 	call(redis, 1, "GET", "b");
-	loop_poll_for(50);
+	loop_poll_for(40);
 	cr_assert_eq(answered, 0);
 	wait_answers(2);
 	cr_assert_eq(answers[0].type, 0);
