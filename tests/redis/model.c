@@ -263,11 +263,11 @@ model_status(struct model *model, int user, struct place token, bool unused)
 	struct model_place	*place, *waiting = mine(&model->waiting, user, -1);
 	const char		*back;
 
+	/* Whatever the answer is, who asks says when it opens. */
+	model->told = true;
 	if (waiting != NULL && waiting->seq == token.seq) {
-		if (is_heard(model, waiting)) {
-			model->told = true;
+		if (is_heard(model, waiting))
 			return (answer(model, "WAITING", token.seq, user, false));
-		}
 		end_place(model, &model->waiting, waiting);
 		model->abandoned++;
 		return (answer(model, "EXPIRED", token.seq, user, false));
@@ -310,7 +310,6 @@ model_status(struct model *model, int user, struct place token, bool unused)
 		model->cand = token.seq - 1;
 	if (token.seq <= model->ended)
 		model->ended = token.seq - 1;
-	model->told = true;
 	add(&model->waiting, user, token.seq, model->now);
 	return (answer(model, "WAITING", token.seq, user, false));
 }

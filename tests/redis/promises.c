@@ -250,6 +250,7 @@ promises_asked(int user, struct place place)
 	int64_t		 turn = person->turn;
 
 	begins();
+	p.told = true;
 	promise(strcmp(place.state, "EXPIRED") != 0 || place.seq != person->owed || person->where == ACTIVE,
 	    "user %d is lost by a restart", user);
 	if (strcmp(place.state, "WAITING") != 0)
