@@ -59,6 +59,8 @@ promises_start(const char *name, int64_t opens, bool draw)
 	p.opens = opens;
 	p.draw = draw;
 	p.opened = opens == 0;
+	/* Until somebody begins, it is as one that has lost everything; also if it is kept so, and comes back. */
+	p.lost = true;
 }
 
 void
@@ -99,7 +101,7 @@ promises_store_lost(void)
 
 static struct person	kept_people[MODEL_USERS];
 static int64_t		kept_ticked, kept_served;
-static bool		kept_opened, kept_told;
+static bool		kept_opened, kept_told, kept_lost;
 
 void
 promises_store_kept(void)
@@ -109,6 +111,7 @@ promises_store_kept(void)
 	kept_served = p.served;
 	kept_opened = p.opened;
 	kept_told = p.told;
+	kept_lost = p.lost;
 }
 
 /* Everybody stands where the file has them; who entered since comes back when asking, and nobody forgets a place. */
@@ -140,6 +143,7 @@ promises_store_restarted(void)
 	p.served = kept_served;
 	p.opened = kept_opened;
 	p.told = kept_told;
+	p.lost = kept_lost;
 	p.could_admit = -1;
 	p.restarted = true;
 	/* What was paid for may be forgotten: one tick's worth. */
