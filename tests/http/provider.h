@@ -10,6 +10,7 @@
 /* A provider that is slower than CARD_PROVIDER_TIMEOUT_MS, then a look-up and perhaps another confirm. */
 #define CERTAIN_SECONDS	30
 
+/* A new payment key, "card-...": no other begins so, and no log may have one. */
 char		*card_new(void);
 /* What the provider is to do the next `times` times: "confirm", "cancel", "find" or "webhook" of this card. */
 void		 provider_does(const char *card, const char *call, const char *what, int times);
