@@ -2,6 +2,8 @@
  * What is stopped, killed or emptied under the running system, and that it
  * comes back by itself. Runs alone, after the others (suite `restart`).
  */
+#define _GNU_SOURCE /* strcasestr */
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <signal.h>
@@ -197,6 +199,58 @@ Test(restart, a_restart_loses_no_answer, .timeout = 120)
 		cr_assert_eq(strtoll(sql(format("SELECT coalesce(sum(amount), 0) FROM point.entries WHERE user_id = '%s'", users[i].id)),
 		    NULL, 10), told[i], "%s was told %d", users[i].id, (int)told[i]);
 	cr_assert_gt(done, 0);
+}
+
+/* The head of the answer to the request that was sent there last; its body is taken off too. */
+static char *
+head_received(int fd)
+{
+	char		*text = calloc(1, 8192), *body = NULL;
+	const char	*length;
+	size_t		 size = 0;
+	ssize_t		 n;
+
+	cr_assert_not_null(text);
+	while (body == NULL || (length = strcasestr(text, "\r\ncontent-length: ")) == NULL ||
+	    size < (size_t)(body - text) + strtoul(length + 18, NULL, 10)) {
+		n = recv(fd, text + size, 8191 - size, 0);
+		cr_assert_gt(n, 0, "no answer after: %s", text);
+		size += (size_t)n;
+		body = strstr(text, "\r\n\r\n");
+		body = body == NULL ? NULL : body + 4;
+	}
+	*body = '\0';
+	return (text);
+}
+
+/*
+ * The gateway lets go of a connection that it has not used for a second. What it sends on it until then is answered,
+ * also by a service that has nothing in hand and is to end; and that it is to be closed is said with the answer.
+ */
+Test(restart, what_is_sent_on_a_kept_connection_is_answered_until_it_is_let_go, .timeout = 120)
+{
+	struct user	 user = user_new();
+	pid_t		 point = pid_of("point-0");
+	char		*request, *head;
+	int64_t		 told;
+	int		 fd;
+
+	request = format("GET /points HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", user.jwt);
+	fd = raw_send(atoi(setting("POINT_PORT")), request);
+	head = head_received(fd);
+	cr_assert_not_null(strstr(head, " 200 "), "%s", head);
+	cr_assert_null(strcasestr(head, "connection: close"), "%s", head);
+	cr_assert_eq(system(format("%s/ctl restart point-0 >/dev/null &", setting("RUN_DIR"))), 0);
+	wait_for(http((struct call){ .path = "/readyz", .base = direct("point") }).status != 200, 10);
+	told = now_ms();
+	wait_for(now_ms() - told >= 1000, 5);
+	cr_assert_eq(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
+	head = head_received(fd);
+	cr_assert_not_null(strstr(head, " 200 "), "%s", head);
+	cr_assert_not_null(strcasestr(head, "connection: close"), "%s", head);
+	cr_assert_eq(recv(fd, head, 1, 0), 0);
+	(void)close(fd);
+	wait_for(!running(point) && everything_answers(&user), 30);
 }
 
 Test(restart, postgresql_killed_is_503_until_it_is_back_and_nothing_is_lost, .timeout = 180)
