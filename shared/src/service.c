@@ -200,8 +200,8 @@ kore_worker_teardown(void)
 
 	/*
 	 * The gateway does not know yet, and sends on connections it has kept: each is told to close with its next
-	 * answer, and the gateway itself closes those that it has not used for a second (nginx/upstreams.conf). Whoever
-	 * sends on one that is closed from here gets no answer, so that is for who keeps one longer than that.
+	 * answer, and the gateway itself closes those that it has not used for half a second (nginx/upstreams.conf).
+	 * Whoever sends on one that is closed from here gets no answer, so that is for who keeps one longer than that.
 	 */
 	do {
 		turn();

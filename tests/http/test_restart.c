@@ -224,7 +224,7 @@ head_received(int fd)
 }
 
 /*
- * The gateway lets go of a connection that it has not used for a second. What it sends on it until then is answered,
+ * The gateway lets go of a connection that it has not used for half a second. What it sends on it until then is answered,
  * also by a service that has nothing in hand and is to end; and that it is to be closed is said with the answer.
  */
 Test(restart, what_is_sent_on_a_kept_connection_is_answered_until_it_is_let_go, .timeout = 120)
