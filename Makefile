@@ -6,7 +6,7 @@ LOCAL = deploy/local
 
 .DEFAULT_GOAL = help
 .PHONY: help build up down status logs queue journey token invariants ledger-verify story migrate gateway-reload clean \
-	test test-unit test-sql test-http test-money test-fault test-asan lint bench bench-pay bench-queue bench-hold
+	test test-unit test-sql test-http test-money test-fault test-mutants test-asan lint bench bench-pay bench-queue bench-hold
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -95,6 +95,9 @@ test-money: ## 2,000 purchases and refunds by card and points while everything b
 
 test-fault: build ## five minutes of load while things are killed, stalled and emptied, then the checker (FOR=seconds, SEED=n)
 	@tests/fault/run long
+
+test-mutants: ## every guard off in turn, each must fail its tests; half an hour (T=name: some)
+	@tests/mutants/run $(T)
 
 test-asan: ## unit and HTTP tests with AddressSanitizer and UBSan in Kore, services and tests
 	@ASAN=1 T='$(T)' tests/run asan

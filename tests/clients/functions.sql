@@ -116,6 +116,24 @@ BEGIN
 END
 $$;
 
+-- Ends this connection at commit, in a deferred trigger. A long answer has left the server by then.
+CREATE TABLE clients.last_words (key text);
+CREATE FUNCTION clients.end_at_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_terminate_backend(pg_backend_pid());
+	PERFORM pg_sleep(10);
+	RETURN NULL;
+END
+$$;
+CREATE CONSTRAINT TRIGGER end_at_commit AFTER INSERT ON clients.last_words DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION clients.end_at_commit();
+CREATE FUNCTION clients.answer_and_end(k text) RETURNS platform.reply LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO clients.last_words VALUES (k);
+	RETURN ('CREATED', to_json(repeat('x', 100000))::text, NULL, false, NULL)::platform.reply;
+END
+$$;
+
 CREATE FUNCTION clients.setting(name text) RETURNS platform.reply LANGUAGE sql AS $$
 	SELECT ('OK', current_setting(name), NULL, false, NULL)::platform.reply
 $$;

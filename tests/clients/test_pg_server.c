@@ -50,6 +50,7 @@ static const struct ct_pg_statement	no_arguments = { "clients.no_arguments", "",
 static const struct ct_pg_statement	no_outcome = { "clients.no_outcome", "text", 8, -1, true, NULL };
 static const struct ct_pg_statement	forget = { "clients.forget", "text", 1, -1, false, NULL };
 static const struct ct_pg_statement	end_me = { "clients.end_me", "text", 8, -1, true, NULL };
+static const struct ct_pg_statement	answer_and_end = { "clients.answer_and_end", "text", 8, -1, true, NULL };
 static const struct ct_pg_statement	setting = { "clients.setting", "text", 1, -1, false, NULL };
 static const struct ct_pg_statement	missing = { "clients.missing", "text", 8, -1, true, NULL };
 
@@ -486,6 +487,19 @@ Test(pg_server, an_ended_connection_rolled_its_statement_back)
 	call1(2, &enter, "after");
 	wait_answers(3, 10000);
 	cr_assert_eq(answers[2].error, CT_OK);
+	stop();
+}
+
+/* Rows before FATAL: the server may have committed before it said so. */
+Test(pg_server, connection_ended_after_rows_leaves_write_unknown)
+{
+	start("2", "5000", "100");
+	call1(0, &answer_and_end, "write");
+	wait_answers(1, 10000);
+	cr_assert_eq(answers[0].error, CT_OUTCOME_UNKNOWN);
+	call1(1, &enter, "after");
+	wait_answers(2, 10000);
+	cr_assert_eq(answers[1].error, CT_OK);
 	stop();
 }
 
