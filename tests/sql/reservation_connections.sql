@@ -11,20 +11,27 @@ SELECT plan(53);
 
 \set ann '00000000-0000-7000-8000-c0ecce0000a1'
 \set bob '00000000-0000-7000-8000-c0ecce0000b2'
--- The others come in as this session did.
+-- The others come in as this session did. Each of their statements has a deadline, so that a lock that is never let go
+-- fails the test that waits for it, by name.
 \getenv pgpassword PGPASSWORD
 \if :{?pgpassword}
 \else
 \set pgpassword ''
 \endif
 SELECT concat_ws(' ', 'host=' || :'HOST', 'port=' || :'PORT', 'dbname=' || :'DBNAME', 'user=' || :'USER',
-    'password=' || nullif(:'pgpassword', ''), 'application_name=pgtap') AS conninfo \gset
+    'password=' || nullif(:'pgpassword', ''), 'application_name=pgtap', 'options=''-c statement_timeout=20s''') AS conninfo \gset
 SELECT dblink_connect(c, :'conninfo') FROM unnest(ARRAY['a', 'b', 'reader']) c;
 CREATE TEMP TABLE backend AS SELECT c AS connection, (SELECT pid FROM dblink(c, 'SELECT pg_backend_pid()') d (pid int))
 FROM unnest(ARRAY['a', 'b', 'reader']) c;
 
 CREATE FUNCTION pg_temp.ask(p_connection text, p_sql text, VARIADIC p_values text[] DEFAULT '{}') RETURNS text
-LANGUAGE sql AS $$ SELECT answer FROM dblink(p_connection, format(p_sql, VARIADIC p_values)) d (answer text) $$;
+LANGUAGE plpgsql AS $$
+DECLARE
+	v_answer	text;
+BEGIN
+	SELECT answer INTO v_answer FROM dblink(p_connection, format(p_sql, VARIADIC p_values), false) d (answer text);
+	RETURN CASE WHEN FOUND THEN v_answer ELSE dblink_error_message(p_connection) END;
+END $$;
 CREATE FUNCTION pg_temp.answer(p_connection text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -15,7 +15,7 @@ SELECT plan(38);
 \set pgpassword ''
 \endif
 SELECT concat_ws(' ', 'host=' || :'HOST', 'port=' || :'PORT', 'dbname=' || :'DBNAME', 'user=' || :'USER',
-    'password=' || nullif(:'pgpassword', ''), 'application_name=pgtap') AS conninfo \gset
+    'password=' || nullif(:'pgpassword', ''), 'application_name=pgtap', 'options=''-c statement_timeout=20s''') AS conninfo \gset
 SELECT dblink_connect(c, :'conninfo') FROM unnest(ARRAY['a', 'b', 'reader']) c;
 
 CREATE FUNCTION pg_temp.ask(p_connection text, p_sql text, VARIADIC p_values text[] DEFAULT '{}') RETURNS text
