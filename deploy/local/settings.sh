@@ -103,6 +103,8 @@ check_choice() {
 # here it happens before anything is started.
 check_settings() {
 	local name
+	# The local stack's Redis, PostgreSQL and provider are a developer's.
+	check_choice ENVIRONMENT development
 	for name in GATEWAY_HTTPS_PORT GATEWAY_HTTP_PORT PG_PORT REDIS_PORT QUEUE_PORT RESERVATION_PORT \
 		PAYMENT_PORT POINT_PORT TOSS_PORT; do
 		check_number "$name" 1 65535

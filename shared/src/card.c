@@ -82,6 +82,8 @@ ct_card_configure(void)
 		return;
 	if (strncmp(base_url, "https://", 8) != 0 && strncmp(base_url, "http://", 7) != 0)
 		ct_config_fail("CARD_PROVIDER_URL", "is no http or https address");
+	else if (ct_production() && strncmp(base_url, "https://", 8) != 0)
+		ct_config_fail("CARD_PROVIDER_URL", "is not https: cards and the secret key would be readable on the way");
 	authorize(ct_config_secret_file("CARD_PROVIDER_SECRET_FILE", 8, NULL));
 
 	for (call = 0; call < CT_CARD_CALLS; call++) {

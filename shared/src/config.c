@@ -1,9 +1,12 @@
-/* Settings from the environment. What is wrong is said once, by name, and nothing starts. */
+/* Settings from the environment. Every fault is reported by name; the service starts only if there is none. */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ct/buf.h"
 #include "ct/config.h"
@@ -12,14 +15,26 @@
 
 #define SECRET_MAX	4096
 
+static unsigned	faults;
+
 static void
-fail_and_exit(const char *name, const char *why)
+report(const char *name, const char *why)
 {
 	fprintf(stderr, "%s: setting %s: %s\n", ct_log_service(), name, why);
-	exit(1);
+	faults++;
 }
 
-void	(*ct_config_fail)(const char *, const char *) = fail_and_exit;
+void	(*ct_config_fail)(const char *, const char *) = report;
+
+void
+ct_config_finish(void)
+{
+	if (faults == 0)
+		return;
+	fprintf(stderr, "%s: not started: correct the %u setting fault%s above (docs/operations.md, \"Settings\")\n",
+	    ct_log_service(), faults, faults == 1 ? "" : "s");
+	exit(1);
+}
 
 static void	fail(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -42,6 +57,24 @@ value_of(const char *name)
 	const char	*value = getenv(name);
 
 	return (value == NULL || *value == '\0' ? NULL : value);
+}
+
+bool
+ct_production(void)
+{
+	const char	*value = value_of("ENVIRONMENT");
+
+	return (value == NULL || strcmp(value, "development") != 0);
+}
+
+void
+ct_config_production(void)
+{
+	static const char *const	environments[] = { "production", "development", NULL };
+
+	(void)ct_config_choice("ENVIRONMENT", environments, "production");
+	if (ct_production() && geteuid() == 0)
+		fail("ENVIRONMENT", "a service must not run as root in production: start it as a user of its own");
 }
 
 const char *
@@ -108,10 +141,29 @@ ct_config_choice(const char *name, const char *const *choices, const char *fallb
 	return (fallback);
 }
 
+bool
+ct_config_private(int fd, const char **why_r)
+{
+	struct stat	status;
+
+	*why_r = NULL;
+	if (!ct_production())
+		return (true);
+	if (fstat(fd, &status) == -1)
+		*why_r = strerror(errno);
+	else if ((status.st_mode & S_IRWXO) != 0)
+		*why_r = "every user of this machine may use it: chmod o= it";
+	else if ((status.st_mode & (S_IWGRP | S_IXGRP)) != 0)
+		*why_r = "its group may change it: chmod g-wx it";
+	else if ((status.st_mode & S_IRGRP) != 0 && status.st_uid == geteuid())
+		*why_r = "its group may read it: chmod g= it";
+	return (*why_r == NULL);
+}
+
 const char *
 ct_config_secret_file(const char *name, size_t min_len, size_t *len_r)
 {
-	const char	*path = value_of(name);
+	const char	*path = value_of(name), *why;
 	char		*secret;
 	size_t		 length;
 	FILE		*file;
@@ -126,6 +178,8 @@ ct_config_secret_file(const char *name, size_t min_len, size_t *len_r)
 		fail(name, "cannot read %.200s: %s", path, strerror(errno));
 		return ("");
 	}
+	if (!ct_config_private(fileno(file), &why))
+		fail(name, "%.200s: %s", path, why);
 	if ((secret = calloc(1, SECRET_MAX + 2)) == NULL)
 		abort();
 	length = fread(secret, 1, SECRET_MAX + 1, file);

@@ -149,6 +149,20 @@ load_keys(void)
 		ct_config_fail("JWT_KEYS_DIR", "holds no <kid>.pem");
 }
 
+/* With HS256 each service could make tokens, and without `iss` and `aud` those made for other systems would be taken. */
+static void
+check_production(void)
+{
+	if (!ct_production())
+		return;
+	if (algorithm == JWT_ALG_HS256)
+		ct_config_fail("JWT_ALG", "HS256 is for development: use RS256 or ES256, with the public keys in JWT_KEYS_DIR");
+	if (*issuer == '\0')
+		ct_config_fail("JWT_ISSUER", "is required in production: the `iss` of the tokens to accept");
+	if (*audience == '\0')
+		ct_config_fail("JWT_AUDIENCE", "is required in production: the `aud` of the tokens to accept");
+}
+
 void
 ct_jwt_configure(void)
 {
@@ -161,6 +175,7 @@ ct_jwt_configure(void)
 	algorithm = jwt_str_alg(algorithm_name);
 	issuer = ct_config_text("JWT_ISSUER", "");
 	audience = ct_config_text("JWT_AUDIENCE", "");
+	check_production();
 
 	if (algorithm != JWT_ALG_HS256) {
 		load_keys();

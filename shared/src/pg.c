@@ -40,7 +40,8 @@ ct_pg_configure(void)
 	pg_settings.timeout_ms = (unsigned)ct_config_number("PG_TIMEOUT_MS", 100, 60000, 5000);
 	pg_settings.queue_max = (unsigned)ct_config_number("PG_QUEUE_MAX", 1, 100000, 2000);
 	pg_settings.conninfo = ct_config_text("PG_CONNINFO", NULL);
-	pg_conn_configure(pg_settings.conninfo);
+	if (pg_settings.conninfo != NULL)
+		pg_conn_configure(pg_settings.conninfo);
 
 	m->calls = ct_metric_counter("pg_calls_total", "", "Calls of SQL functions");
 	m->sends = ct_metric_counter("pg_sends_total", "",

@@ -81,6 +81,8 @@ pg_conn_configure(const char *conninfo)
 		PQfreemem(why);
 		return;
 	}
+	if (ct_production())
+		pg_check_production(parsed);
 	pg_settings.keywords = calloc(KEYWORDS_MAX, sizeof(char *));
 	pg_settings.values = calloc(KEYWORDS_MAX, sizeof(char *));
 	if (pg_settings.keywords == NULL || pg_settings.values == NULL)

@@ -162,6 +162,11 @@ void	 pg_settle(struct ct_pg *pg, struct pg_call *const *calls, unsigned count, 
 /* Gives waiting calls to idle connections. */
 void	 pg_pump(struct ct_pg *pg);
 
+/* pg_production.c */
+
+/* Reports what PG_CONNINFO, parsed, may not say in production. */
+void	 pg_check_production(const PQconninfoOption *options);
+
 /* pg_conn.c */
 
 /* Fills pg_settings.keywords and values from PG_CONNINFO and our own defaults. */

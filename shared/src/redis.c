@@ -99,6 +99,8 @@ ct_redis_configure(void)
 	if (*settings.password_file != '\0')
 		settings.password = ct_config_secret_file("REDIS_PASSWORD_FILE", 1,
 		    &settings.password_length);
+	else if (ct_production())
+		ct_config_fail("REDIS_PASSWORD_FILE", "is required in production: the file with the password of REDIS_USER");
 
 	metrics.calls = ct_metric_counter("redis_calls_total", "", "Commands given to Redis");
 	metrics.unanswered = ct_metric_counter("redis_unanswered_total", "",

@@ -75,6 +75,7 @@ kore_parent_configure(int argc, char **argv)
 	done = true;
 
 	configure_log();
+	ct_config_production();
 	/* Kore takes 4,096 connections a worker (conf/); what it sheds itself past them has no body. */
 	ct_serve_configure((unsigned)ct_config_number("REQUESTS_MAX", 1, 4000, 3000));
 	drain_ms = 1000 * (u_int64_t)ct_config_number("DRAIN_SECONDS", 0, 3600, 10);
@@ -85,6 +86,7 @@ kore_parent_configure(int argc, char **argv)
 		ct_redis_configure();
 	if (ct_service.configure != NULL)
 		ct_service.configure();
+	ct_config_finish();
 
 	/* Past this many milliseconds Kore leaves the rest of a turn's requests until its next event. */
 	http_request_ms = 1000;

@@ -178,6 +178,7 @@ main(int argc, char **argv)
 	if (claims.audience == NULL)
 		claims.audience = ct_config_text("JWT_AUDIENCE", "");
 	secret = ct_config_secret_file("JWT_SECRET_FILE", SECRET_MIN, &length);
+	ct_config_finish();
 
 	for (count = count == 0 ? 1 : count; count > 0; count--) {
 		if (user == NULL)

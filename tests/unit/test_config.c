@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ct/config.h"
@@ -109,4 +110,77 @@ Test(config, a_secret_that_is_short_or_not_there_is_refused)
 	(void)unlink(path);
 	(void)ct_config_secret_file("CT_TEST", 32, NULL);
 	cr_assert_not_null(strstr(failed_why, "cannot read"), "%s", failed_why);
+}
+
+Test(config, production_is_what_is_not_development)
+{
+	static const char *const	production[] = { "", "production", "Development", "development ", "test" };
+	size_t				i;
+
+	(void)unsetenv("ENVIRONMENT");
+	cr_assert(ct_production());
+	for (i = 0; i < sizeof(production) / sizeof(production[0]); i++) {
+		(void)setenv("ENVIRONMENT", production[i], 1);
+		cr_assert(ct_production(), "'%s'", production[i]);
+	}
+	(void)setenv("ENVIRONMENT", "development", 1);
+	cr_assert_not(ct_production());
+}
+
+Test(config, unknown_environment_is_reported)
+{
+	(void)setenv("ENVIRONMENT", "staging", 1);
+	ct_config_production();
+	cr_assert_str_eq(failed_name, "ENVIRONMENT");
+}
+
+Test(config, root_in_production_is_reported)
+{
+	(void)setenv("ENVIRONMENT", "production", 1);
+	ct_config_production();
+	cr_assert_eq(strstr(failed_why, "root") != NULL, geteuid() == 0, "%s", failed_why);
+
+	failed_why[0] = '\0';
+	(void)setenv("ENVIRONMENT", "development", 1);
+	ct_config_production();
+	cr_assert_str_eq(failed_why, "");
+}
+
+/* Who may use a secret's file: its mode, whether it is another user's (only root can try that), is it private? */
+static const struct {
+	mode_t	mode;
+	bool	of_other;
+	bool	private;
+} files[] = {
+	{ 0400, false, true }, { 0600, false, true }, { 0700, false, true },
+	{ 0440, false, false }, { 0640, false, false }, { 0610, false, false }, { 0620, false, false },
+	{ 0604, false, false }, { 0602, false, false }, { 0601, false, false }, { 0644, false, false },
+	{ 0440, true, true }, { 0640, true, true }, { 0400, true, true },
+	{ 0460, true, false }, { 0420, true, false }, { 0450, true, false }, { 0444, true, false }, { 0404, true, false },
+};
+
+Test(config, secret_that_others_can_use_is_a_fault_in_production)
+{
+	const char	*path = file_with("a secret of some length");
+	size_t		 i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (files[i].of_other && geteuid() != 0)
+			continue;
+		if (geteuid() == 0)
+			cr_assert_eq(chown(path, files[i].of_other ? 65534 : 0, (gid_t)-1), 0);
+		cr_assert_eq(chmod(path, files[i].mode), 0);
+
+		failed_name[0] = failed_why[0] = '\0';
+		(void)setenv("ENVIRONMENT", "production", 1);
+		(void)ct_config_secret_file("CT_TEST", 10, NULL);
+		cr_assert_str_eq(failed_name, files[i].private ? "" : "CT_TEST", "mode %o: %s", files[i].mode, failed_why);
+		cr_assert_null(strstr(failed_why, "a secret"), "%s", failed_why);
+
+		failed_name[0] = '\0';
+		(void)setenv("ENVIRONMENT", "development", 1);
+		(void)ct_config_secret_file("CT_TEST", 10, NULL);
+		cr_assert_str_eq(failed_name, "", "mode %o in development", files[i].mode);
+	}
+	(void)unlink(path);
 }

@@ -53,6 +53,7 @@ static void
 start(void)
 {
 	ct_config_fail = note;
+	(void)setenv("ENVIRONMENT", "development", 1);
 	(void)unsetenv("JWT_ALG");
 	(void)unsetenv("JWT_ISSUER");
 	(void)unsetenv("JWT_AUDIENCE");

@@ -93,6 +93,7 @@ server_start(const char *password_file)
 	listener_watch = ct_loop_watch(listener, CT_READ, on_listener, NULL);
 
 	(void)snprintf(port, sizeof(port), "%u", ntohs(address.sin_port));
+	(void)setenv("ENVIRONMENT", "development", 1);
 	setenv("REDIS_HOST", "localhost", 1);
 	setenv("REDIS_PORT", port, 1);
 	setenv("REDIS_TIMEOUT_MS", "200", 1);

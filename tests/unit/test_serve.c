@@ -88,6 +88,7 @@ start(void)
 
 	cr_assert_eq(write(fd, "a-secret-for-tests-of-more-than-32-bytes", 40), 40);
 	(void)close(fd);
+	(void)setenv("ENVIRONMENT", "development", 1);
 	(void)setenv("JWT_SECRET_FILE", path, 1);
 	ct_jwt_configure();
 	(void)unlink(path);

@@ -64,8 +64,10 @@ api_configure(void)
 	size_t		 length;
 
 	secret = ct_config_secret_file("CARD_PROVIDER_SECRET_FILE", 16, &length);
-	if (length + 1 > sizeof(plain))
+	if (length + 1 > sizeof(plain)) {
 		ct_config_fail("CARD_PROVIDER_SECRET_FILE", "longer than 127 characters");
+		return;
+	}
 	memcpy(plain, secret, length);
 	plain[length] = ':';
 	(void)EVP_EncodeBlock(text, plain, (int)length + 1);

@@ -371,6 +371,8 @@ books_configure(void)
 {
 	const char	*path = ct_config_text("TOSS_BOOKS", NULL);
 
+	if (path == NULL)
+		return;
 	file = open(path, O_RDWR | O_APPEND | O_CREAT | O_DSYNC, 0600);
 	if (file == -1)
 		ct_config_fail("TOSS_BOOKS", strerror(errno));

@@ -1,4 +1,5 @@
 /* The card provider's simulator: its settings, its start, and the calls that are not the provider's. */
+#include "ct/config.h"
 #include "ct/service.h"
 #include "simulator.h"
 
@@ -13,6 +14,8 @@ static const struct ct_route routes[] = {
 static void
 configure(void)
 {
+	if (ct_production())
+		ct_config_fail("ENVIRONMENT", "the card simulator takes no money: it runs in development only");
 	api_configure();
 	books_configure();
 	webhook_configure();

@@ -30,7 +30,9 @@ charge_configure(void)
 {
 	static const char *const	fundings[] = { "trusted", "card", NULL };
 
-	by_card = strcmp(ct_config_choice("CHARGE_FUNDING", fundings, "trusted"), "card") == 0;
+	by_card = strcmp(ct_config_choice("CHARGE_FUNDING", fundings, "card"), "card") == 0;
+	if (!by_card && ct_production())
+		ct_config_fail("CHARGE_FUNDING", "trusted credits points that nobody has paid for: use card in production");
 	return (by_card);
 }
 

@@ -1,0 +1,191 @@
+/* What each module refuses in production, and takes in development. */
+#include <criterion/criterion.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <libpq-fe.h>
+
+#include "ct/card.h"
+#include "ct/config.h"
+#include "ct/http_client.h"
+#include "ct/jwt.h"
+#include "ct/redis.h"
+#include "pg_internal.h"
+
+/* The card module's way out, which is Kore's: nothing is sent here. */
+void
+ct_http_call(const struct ct_http_request *request, ct_http_cb cb, void *arg)
+{
+	(void)request;
+	(void)cb;
+	(void)arg;
+}
+
+static char	faults[4096];	/* "NAME: why", a line each */
+static char	secret[] = "/tmp/ct-production-XXXXXX";
+
+static void
+note(const char *name, const char *why)
+{
+	(void)snprintf(faults + strlen(faults), sizeof(faults) - strlen(faults), "%s: %s\n", name, why);
+}
+
+static void
+start(void)
+{
+	static const char	text[] = "a-secret-for-tests-of-more-than-32-bytes";
+	int			fd = mkstemp(secret);
+
+	cr_assert_eq(write(fd, text, sizeof(text) - 1), (ssize_t)sizeof(text) - 1);
+	(void)close(fd);
+	ct_config_fail = note;
+	faults[0] = '\0';
+	(void)setenv("ENVIRONMENT", "production", 1);
+}
+
+static void
+end(void)
+{
+	(void)unlink(secret);
+}
+
+TestSuite(production, .init = start, .fini = end);
+
+static bool
+has_fault(const char *begin)
+{
+	const char	*line;
+
+	for (line = faults; *line != '\0'; line = strchr(line, '\n') + 1) {
+		if (strncmp(line, begin, strlen(begin)) == 0)
+			return (true);
+	}
+	return (false);
+}
+
+Test(production, hs256_without_issuer_and_audience_is_three_faults)
+{
+	(void)setenv("JWT_SECRET_FILE", secret, 1);
+	(void)unsetenv("JWT_ALG");
+	(void)unsetenv("JWT_ISSUER");
+	(void)setenv("JWT_AUDIENCE", "", 1);
+	ct_jwt_configure();
+	cr_assert(has_fault("JWT_ALG: HS256"), "%s", faults);
+	cr_assert(has_fault("JWT_ISSUER: "), "%s", faults);
+	cr_assert(has_fault("JWT_AUDIENCE: "), "%s", faults);
+
+	faults[0] = '\0';
+	(void)setenv("ENVIRONMENT", "development", 1);
+	ct_jwt_configure();
+	cr_assert_str_eq(faults, "");
+}
+
+Test(production, card_provider_without_https_is_a_fault)
+{
+	static const char *const	plain[] = { "http://api.tosspayments.com", "http://127.0.0.1:9150" };
+	size_t				i;
+
+	(void)setenv("CARD_PROVIDER_SECRET_FILE", secret, 1);
+	for (i = 0; i < 2; i++) {
+		faults[0] = '\0';
+		(void)setenv("CARD_PROVIDER_URL", plain[i], 1);
+		ct_card_configure();
+		cr_assert(has_fault("CARD_PROVIDER_URL: is not https"), "%s", faults);
+	}
+	faults[0] = '\0';
+	(void)setenv("CARD_PROVIDER_URL", "https://api.tosspayments.com", 1);
+	ct_card_configure();
+	cr_assert_str_eq(faults, "");
+}
+
+Test(production, redis_without_password_is_a_fault)
+{
+	(void)setenv("REDIS_HOST", "127.0.0.1", 1);
+	(void)unsetenv("REDIS_PASSWORD_FILE");
+	ct_redis_configure();
+	cr_assert(has_fault("REDIS_PASSWORD_FILE: is required"), "%s", faults);
+
+	faults[0] = '\0';
+	(void)setenv("REDIS_PASSWORD_FILE", secret, 1);
+	ct_redis_configure();
+	cr_assert_str_eq(faults, "");
+
+	cr_assert_eq(chmod(secret, 0644), 0);
+	ct_redis_configure();
+	cr_assert(has_fault("REDIS_PASSWORD_FILE: "), "%s", faults);
+}
+
+/* --- PostgreSQL --- */
+
+static const char *
+check_postgres(const char *conninfo)
+{
+	PQconninfoOption	*options = PQconninfoParse(conninfo, NULL);
+
+	cr_assert_not_null(options, "%s", conninfo);
+	faults[0] = '\0';
+	pg_check_production(options);
+	PQconninfoFree(options);
+	return (faults);
+}
+
+Test(production, remote_postgres_without_verified_tls_is_a_fault)
+{
+	static const char *const	remote[] = {
+		"host=db.example.com", "host=10.0.0.1", "hostaddr=10.0.0.1 host=localhost", "host=127.evil.example",
+		"host=localhost.evil.example", "host=localhost,db.example.com", "host=localhost,", "host=::2", "dbname=concert",
+		"service=concert", "host=128.0.0.1", "host=127.1",
+	};
+	static const char *const	modes[] = { "", "sslmode=verify-ca", "sslmode=require", "sslmode=disable" };
+	char				text[256];
+	size_t				i, k;
+
+	(void)setenv("PGSSLMODE", "verify-full", 1);
+	(void)setenv("PGHOST", "127.0.0.1", 1);
+	for (i = 0; i < sizeof(remote) / sizeof(remote[0]); i++) {
+		for (k = 0; k < sizeof(modes) / sizeof(modes[0]); k++) {
+			(void)snprintf(text, sizeof(text), "%s %s", remote[i], modes[k]);
+			(void)check_postgres(text);
+			cr_assert(has_fault("PG_CONNINFO: sslmode=verify-full is required"), "%s: %s", text, faults);
+			cr_assert(has_fault("PG_CONNINFO: sslrootcert= is required"), "%s: %s", text, faults);
+		}
+	}
+	(void)snprintf(text, sizeof(text), "host=db.example.com sslmode=verify-full sslrootcert=%s", secret);
+	cr_assert_str_eq(check_postgres(text), "", "%s", faults);
+	(void)check_postgres("host=db.example.com sslmode=verify-full sslrootcert=/nonexistent/ca.pem");
+	cr_assert(has_fault("PG_CONNINFO: sslrootcert /nonexistent/ca.pem: No such file"), "%s", faults);
+}
+
+Test(production, local_postgres_needs_no_tls)
+{
+	static const char *const	local[] = {
+		"host=/run/postgresql", "host=@concert", "host=localhost", "host=127.0.0.1", "host=127.8.9.10", "host=::1",
+		"hostaddr=127.0.0.1 host=db.example.com", "host=localhost,127.0.0.1,/run/postgresql",
+	};
+	size_t				i;
+
+	for (i = 0; i < sizeof(local) / sizeof(local[0]); i++)
+		cr_assert_str_eq(check_postgres(local[i]), "", "%s: %s", local[i], faults);
+}
+
+Test(production, postgres_password_that_others_can_read_is_a_fault)
+{
+	char	text[256];
+
+	(void)check_postgres("host=localhost password=hidden");
+	cr_assert(has_fault("PG_CONNINFO: password="), "%s", faults);
+	cr_assert_null(strstr(faults, "hidden"), "%s", faults);
+
+	(void)snprintf(text, sizeof(text), "host=localhost passfile=%s", secret);
+	cr_assert_str_eq(check_postgres(text), "", "%s", faults);
+	cr_assert_eq(chmod(secret, 0640), 0);
+	(void)check_postgres(text);
+	cr_assert(has_fault("PG_CONNINFO: passfile "), "%s", faults);
+	(void)check_postgres("host=localhost passfile=/nonexistent/pgpass");
+	cr_assert(has_fault("PG_CONNINFO: passfile /nonexistent/pgpass: No such file"), "%s", faults);
+}
