@@ -6,7 +6,7 @@ LOCAL = deploy/local
 
 .DEFAULT_GOAL = help
 .PHONY: help build up down status logs queue journey token invariants ledger-verify story migrate gateway-reload clean \
-	test test-unit test-sql test-http test-money test-fault test-mutants test-asan lint bench bench-pay bench-queue bench-hold
+	test test-unit test-sql test-http test-money test-abuse test-fault test-mutants test-asan lint bench bench-pay bench-queue bench-hold
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -92,6 +92,9 @@ test-http: ## HTTP tests through the gateway (T=name: one)
 
 test-money: ## 2,000 purchases and refunds by card and points while everything breaks (SEED=n: again; PURCHASES=n)
 	@SEED='$(SEED)' PURCHASES='$(PURCHASES)' tests/money/run long
+
+test-abuse: ## attacks, each judged by what it costs and gains (T=name: one)
+	@T='$(T)' tests/abuse/run long
 
 test-fault: build ## five minutes of load while things are killed, stalled and emptied, then the checker (FOR=seconds, SEED=n)
 	@tests/fault/run long
