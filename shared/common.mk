@@ -28,7 +28,7 @@ CFLAGS += -I$(TOP)/shared/include -I/usr/include/postgresql -DKORE_USE_CURL -std
 	$(SANITIZE)
 LDFLAGS += $(SANITIZE)
 # Everything the library needs at run time.
-LIBCT_LIBS := -lpq -lhiredis -lcjson -ljwt -lcrypto -lm
+LIBCT_LIBS := -lpq -lhiredis -lcjson -lcrypto -lm
 
 $(BUILD):
 	@mkdir -p $@

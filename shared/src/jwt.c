@@ -1,23 +1,15 @@
 /*
- * User tokens. The header is read first, strictly, only to see that it names
- * the algorithm of the configuration and a key we have; the signature is
- * verified with that key, HS256 here and the others by libjwt; the claims are
- * read from the verified payload.
+ * User tokens. The header is read first, strictly, to see that it names the
+ * algorithm of the configuration and a key that we have. Then the signature is
+ * verified with that key, then the claims are read from the verified payload.
  *
- * HS256 is done here because millions may wait, each with a token of its own:
- * no cache holds them all, and libjwt parses and allocates a tree for each.
+ * Of each part only the canonical text is accepted (base64url without padding,
+ * left-over bits zero), so a token has one spelling. HS256 needs no cache: one
+ * HMAC takes less time than a look into it.
  */
-#include <dirent.h>
-#include <errno.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <jwt.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 
 #include "ct/config.h"
 #include "ct/jwt.h"
@@ -26,128 +18,21 @@
 #include "jwt_internal.h"
 
 #define SECRET_MIN	32	/* RFC 7518, section 3.2 */
-#define KEYS_MAX	64
-#define KEY_FILE_MAX	16384
-#define KID_MAX		64
-#define RSA_BITS_MIN	2048
 #define HEADER_MAX	256
 
-struct key {
-	char		 kid[KID_MAX + 1];	/* "" for the shared secret */
-	const char	*data;
-	int		 length;
-};
-
 static const char	*algorithm_name;
-static jwt_alg_t	 algorithm;
-static struct key	 keys[KEYS_MAX];
-static unsigned		 key_count;
+static enum ct_jwt_algorithm	 algorithm;
 static const char	*issuer;	/* "": any */
 static const char	*audience;	/* "": any */
 static struct ct_hmac	 hmac;		/* of the shared secret */
 
-/* The header of the last token verified, as it stood: an issuer's are all the same. */
+/* The header of the last verified token, as text: all tokens of one key usually have the same. */
 static char			 last_header[HEADER_MAX];
 static size_t			 last_header_length;
-static const struct key		*last_key;
+static const struct ct_jwt_key	*last_key;
 
-/* [A-Za-z0-9_-]{1,64}: no dots or slashes, so a kid is never a path. */
-static bool
-kid_valid(const char *kid, size_t length)
-{
-	size_t	i;
-
-	for (i = 0; i < length; i++) {
-		if (!((kid[i] >= 'A' && kid[i] <= 'Z') || (kid[i] >= 'a' && kid[i] <= 'z') ||
-		    (kid[i] >= '0' && kid[i] <= '9') || kid[i] == '-' || kid[i] == '_'))
-			return (false);
-	}
-	return (length >= 1 && length <= KID_MAX);
-}
-
-/* Whether the PEM text is a public key that fits the algorithm. */
-static bool
-key_fits(const char *pem, int length)
-{
-	EVP_PKEY	*pkey;
-	BIO		*bio;
-	char		 group[64];
-	bool		 fits = false;
-
-	if ((bio = BIO_new_mem_buf(pem, length)) == NULL)
-		abort();
-	if ((pkey = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL)) != NULL) {
-		if (algorithm == JWT_ALG_RS256)
-			fits = EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA && EVP_PKEY_get_bits(pkey) >= RSA_BITS_MIN;
-		else
-			fits = EVP_PKEY_get_base_id(pkey) == EVP_PKEY_EC &&
-			    EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) == 1 &&
-			    strcmp(group, "prime256v1") == 0;
-	}
-	EVP_PKEY_free(pkey);
-	BIO_free(bio);
-	return (fits);
-}
-
-static void
-load_key(const char *dir, const char *name, size_t kid_length)
-{
-	struct key	*key = &keys[key_count];
-	char		 path[1024], why[1200], *pem;
-	FILE		*file;
-
-	if (key_count == KEYS_MAX) {
-		ct_config_fail("JWT_KEYS_DIR", "holds more than 64 keys");
-		return;
-	}
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-	if ((file = fopen(path, "re")) == NULL) {
-		(void)snprintf(why, sizeof(why), "cannot read %s: %s", path, strerror(errno));
-		ct_config_fail("JWT_KEYS_DIR", why);
-		return;
-	}
-	if ((pem = calloc(1, KEY_FILE_MAX)) == NULL)
-		abort();
-	key->length = (int)fread(pem, 1, KEY_FILE_MAX - 1, file);
-	(void)fclose(file);
-	if (!key_fits(pem, key->length)) {
-		(void)snprintf(why, sizeof(why), "%s is not a public key for %s in PEM form", path, algorithm_name);
-		ct_config_fail("JWT_KEYS_DIR", why);
-		free(pem);
-		return;
-	}
-	key->data = pem;
-	memcpy(key->kid, name, kid_length);
-	key->kid[kid_length] = '\0';
-	key_count++;
-}
-
-static void
-load_keys(void)
-{
-	const char	*path = ct_config_text("JWT_KEYS_DIR", NULL);
-	struct dirent	*entry;
-	size_t		 length;
-	char		 why[1200];
-	DIR		*dir;
-
-	if (path == NULL)
-		return;
-	if ((dir = opendir(path)) == NULL) {
-		(void)snprintf(why, sizeof(why), "cannot read %s: %s", path, strerror(errno));
-		ct_config_fail("JWT_KEYS_DIR", why);
-		return;
-	}
-	while ((entry = readdir(dir)) != NULL) {
-		length = strlen(entry->d_name);
-		if (length > 4 && strcmp(entry->d_name + length - 4, ".pem") == 0 &&
-		    kid_valid(entry->d_name, length - 4))
-			load_key(path, entry->d_name, length - 4);
-	}
-	(void)closedir(dir);
-	if (key_count == 0)
-		ct_config_fail("JWT_KEYS_DIR", "holds no <kid>.pem");
-}
+/* Stands for the shared secret where a key is asked for. */
+static const struct ct_jwt_key	 shared_secret;
 
 /* With HS256 each service could make tokens, and without `iss` and `aud` those made for other systems would be taken. */
 static void
@@ -155,7 +40,7 @@ check_production(void)
 {
 	if (!ct_production())
 		return;
-	if (algorithm == JWT_ALG_HS256)
+	if (algorithm == CT_JWT_HS256)
 		ct_config_fail("JWT_ALG", "HS256 is for development: use RS256 or ES256, with the public keys in JWT_KEYS_DIR");
 	if (*issuer == '\0')
 		ct_config_fail("JWT_ISSUER", "is required in production: the `iss` of the tokens to accept");
@@ -167,25 +52,23 @@ void
 ct_jwt_configure(void)
 {
 	static const char *const	algorithms[] = { "HS256", "RS256", "ES256", NULL };
-	size_t				length;
+	const char			*secret;
+	size_t				 length;
 
-	key_count = 0;
+	last_header_length = 0;
 	last_key = NULL;
 	algorithm_name = ct_config_choice("JWT_ALG", algorithms, "HS256");
-	algorithm = jwt_str_alg(algorithm_name);
+	algorithm = algorithm_name[0] == 'R' ? CT_JWT_RS256 : algorithm_name[0] == 'E' ? CT_JWT_ES256 : CT_JWT_HS256;
 	issuer = ct_config_text("JWT_ISSUER", "");
 	audience = ct_config_text("JWT_AUDIENCE", "");
 	check_production();
 
-	if (algorithm != JWT_ALG_HS256) {
-		load_keys();
+	if (algorithm != CT_JWT_HS256) {
+		ct_jwt_keys_load(algorithm);
 		return;
 	}
-	keys[0].kid[0] = '\0';
-	keys[0].data = ct_config_secret_file("JWT_SECRET_FILE", SECRET_MIN, &length);
-	keys[0].length = (int)length;
-	ct_hmac_init(&hmac, keys[0].data, length);
-	key_count = 1;
+	secret = ct_config_secret_file("JWT_SECRET_FILE", SECRET_MIN, &length);
+	ct_hmac_init(&hmac, secret, length);
 }
 
 /* Decodes one of a token's first two parts and parses it. The caller deletes what comes back. */
@@ -208,49 +91,37 @@ text_member(const cJSON *object, const char *name)
 }
 
 /* The key that the header asks for, if it is for the configured algorithm. */
-static const struct key *
+static const struct ct_jwt_key *
 key_for(const cJSON *header)
 {
 	const char	*name = text_member(header, "alg"), *kid;
-	unsigned	 i;
 
 	if (name == NULL || strcmp(name, algorithm_name) != 0)
 		return (NULL);
 	/* Extensions that must be understood, and are not (RFC 7515, section 4.1.11). */
 	if (cJSON_GetObjectItemCaseSensitive(header, "crit") != NULL)
 		return (NULL);
-	if (algorithm == JWT_ALG_HS256)
-		return (key_count == 1 ? &keys[0] : NULL);
-	if ((kid = text_member(header, "kid")) == NULL)
-		return (NULL);
-	for (i = 0; i < key_count; i++) {
-		if (strcmp(keys[i].kid, kid) == 0)
-			return (&keys[i]);
-	}
-	return (NULL);
+	if (algorithm == CT_JWT_HS256)
+		return (&shared_secret);
+	return ((kid = text_member(header, "kid")) == NULL ? NULL : ct_jwt_key_find(kid));
 }
 
-/* `signature` is where it begins in `token`, after the second dot. */
+/* `length` bytes of `token` are signed; the signature follows them after a dot. */
 static bool
-signature_valid(const char *token, const char *signature, const struct key *key)
+signature_valid(const char *token, size_t length, const struct ct_jwt_key *key)
 {
+	const char	*signature = token + length + 1;
 	unsigned char	 given[SHA256_DIGEST_LENGTH], right[SHA256_DIGEST_LENGTH];
-	jwt_t		*jwt = NULL;
-	bool		 valid;
 
-	if (algorithm == JWT_ALG_HS256) {
-		if (ct_base64url_decode(signature, strlen(signature), given, sizeof(given)) != sizeof(given))
-			return (false);
-		ct_hmac(&hmac, token, (size_t)(signature - 1 - token), right);
-		return (CRYPTO_memcmp(given, right, sizeof(right)) == 0);
-	}
-	valid = jwt_decode(&jwt, token, (const unsigned char *)key->data, key->length) == 0 &&
-	    jwt_get_alg(jwt) == algorithm;
-	jwt_free(jwt);
-	return (valid);
+	if (algorithm != CT_JWT_HS256)
+		return (ct_jwt_signature_valid(key, token, length, signature, strlen(signature)));
+	if (ct_base64url_decode(signature, strlen(signature), given, sizeof(given)) != sizeof(given))
+		return (false);
+	ct_hmac(&hmac, token, length, right);
+	return (CRYPTO_memcmp(given, right, sizeof(right)) == 0);
 }
 
-/* A NumericDate. False if the member is there and is none; *time_r stays if it is not there. */
+/* Returns false if the claim is present but not a valid date; *time_r stays as it is if the claim is absent. */
 static bool
 time_member(const cJSON *payload, const char *name, time_t *time_r)
 {
@@ -303,10 +174,10 @@ read_claims(const cJSON *payload, struct ct_jwt_claims *claims)
 }
 
 /* The key for a token with this header, the first part of the token; NULL if there is none. */
-static const struct key *
+static const struct ct_jwt_key *
 key_for_header(const char *text, size_t length)
 {
-	const struct key	*key = NULL;
+	const struct ct_jwt_key	*key = NULL;
 	cJSON			*header;
 
 	if (last_key != NULL && length == last_header_length && memcmp(text, last_header, length) == 0)
@@ -318,7 +189,7 @@ key_for_header(const char *text, size_t length)
 }
 
 static void
-remember_header(const char *text, size_t length, const struct key *key)
+remember_header(const char *text, size_t length, const struct ct_jwt_key *key)
 {
 	if (length > HEADER_MAX)
 		return;
@@ -331,7 +202,7 @@ static bool
 verify(const char *token, struct ct_jwt_claims *claims)
 {
 	const char		*payload_text, *signature;
-	const struct key	*key;
+	const struct ct_jwt_key	*key;
 	size_t			 header_length;
 	cJSON			*payload;
 	bool			 valid = false;
@@ -340,7 +211,8 @@ verify(const char *token, struct ct_jwt_claims *claims)
 	    strchr(signature + 1, '.') != NULL)
 		return (false);
 	header_length = (size_t)(payload_text - token);
-	if ((key = key_for_header(token, header_length)) == NULL || !signature_valid(token, signature + 1, key))
+	if ((key = key_for_header(token, header_length)) == NULL ||
+	    !signature_valid(token, (size_t)(signature - token), key))
 		return (false);
 	remember_header(token, header_length, key);
 	if ((payload = part(payload_text + 1, (size_t)(signature - payload_text - 1))) != NULL)
@@ -357,16 +229,14 @@ ct_jwt_verify(const char *token, time_t now, struct ct_jwt_claims *claims_r)
 
 	if (length > CT_JWT_TOKEN_MAX)
 		return (false);
-	/* An HS256 token is verified sooner than it is found and put away. */
-	if (algorithm == JWT_ALG_HS256) {
-		if (!verify(token, claims_r))
-			return (false);
-	} else if ((known = ct_jwt_cache_get(token, length)) != NULL) {
+	if (algorithm != CT_JWT_HS256 && (known = ct_jwt_cache_get(token, length)) != NULL) {
 		*claims_r = *known;
-	} else {
-		if (!verify(token, claims_r))
-			return (false);
-		ct_jwt_cache_put(token, length, claims_r);
+		return (now < claims_r->expires && now >= claims_r->not_before);
 	}
-	return (now < claims_r->expires && now >= claims_r->not_before);
+	if (!verify(token, claims_r) || now >= claims_r->expires || now < claims_r->not_before)
+		return (false);
+	/* Only now: a user's expired tokens must not push other users' tokens out. */
+	if (algorithm != CT_JWT_HS256)
+		ct_jwt_cache_put(token, length, claims_r);
+	return (true);
 }
