@@ -154,6 +154,8 @@ check_settings() {
 	check_choice REDIS_HOST 127.0.0.1 localhost
 	[[ $GATEWAY_WORKERS == auto ]] || check_number GATEWAY_WORKERS 1 256
 	check_number GATEWAY_CONNECTIONS 64 1000000
+	[[ $GATEWAY_WEBHOOK_ADDRESSES =~ ^[0-9A-Fa-f.:/\ ]*$ ]] ||
+		bad_setting GATEWAY_WEBHOOK_ADDRESSES "empty, or addresses and networks such as 192.0.2.0/24"
 	check_number GATEWAY_HSTS_SECONDS 0 99999999
 	[[ $GATEWAY_SERVER_NAME =~ ^[A-Za-z0-9.:_-]+$ ]] || bad_setting GATEWAY_SERVER_NAME "a host name or address"
 	[[ $GATEWAY_USER =~ ^[a-z_][a-z0-9_-]*$ ]] || bad_setting GATEWAY_USER "a user's name"

@@ -304,27 +304,27 @@ Test(queue, status_asked_too_often_is_refused_by_the_gateway)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
-	struct call	 calls[12];
-	struct reply	 replies[12];
+	struct call	 calls[20];
+	struct reply	 replies[20];
 	char		*token;
 	int64_t		 began, took;
 	int		 i, refused = 0;
 
 	token = strdup(text_at(enter(&user, &schedule).json, "token"));
-	for (i = 0; i < 12; i++)
+	for (i = 0; i < 20; i++)
 		calls[i] = (struct call){ .path = "/queues/status", .jwt = user.jwt, .queue_token = token };
 	began = now_ms();
-	http_all(calls, replies, 12);
+	http_all(calls, replies, 20);
 	took = (now_ms() - began) / 1000 + 1;
-	for (i = 0; i < 12; i++) {
+	for (i = 0; i < 20; i++) {
 		cr_assert(replies[i].status == 200 || replies[i].status == 429, "%ld", replies[i].status);
 		if (replies[i].status == 429) {
 			check_problem_body(&replies[i], "TOO_MANY_REQUESTS");
 			refused++;
 		}
 	}
-	/* All but one, a burst of three, and one for each second that it took. */
-	cr_assert(refused >= 8 - took && refused <= 9, "%d of 12 were refused in %d s", refused, (int)took);
+	/* All but one, a burst of six, and three for each second that it took. */
+	cr_assert(refused >= 13 - 3 * took && refused <= 13, "%d of 20 were refused in %d s", refused, (int)took);
 }
 
 Test(control, what_an_operator_sets_is_shown_and_works_at_once)
