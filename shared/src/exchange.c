@@ -154,6 +154,7 @@ ct_known_header(const char *name)
 		    { "if-none-match", CT_HEADER_IF_NONE_MATCH }, { "x-body-length", CT_HEADER_BODY_LENGTH } },
 		[14] = { { "content-length", CT_HEADER_CONTENT_LENGTH } },
 		[15] = { { "idempotency-key", CT_HEADER_IDEMPOTENCY_KEY } },
+		[16] = { { "content-encoding", CT_HEADER_CONTENT_ENCODING } },
 		[17] = { { "transfer-encoding", CT_HEADER_TRANSFER_ENCODING } },
 	};
 	size_t		length = strlen(name);

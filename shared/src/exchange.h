@@ -20,6 +20,7 @@ enum ct_method { CT_GET, CT_POST, CT_PUT, CT_PATCH, CT_DELETE, CT_METHODS };
 /* Headers that the library itself reads, found once when the request comes in. */
 enum ct_known_header {
 	CT_HEADER_AUTHORIZATION,
+	CT_HEADER_CONTENT_ENCODING,
 	CT_HEADER_CONTENT_TYPE,
 	CT_HEADER_IDEMPOTENCY_KEY,
 	CT_HEADER_IF_NONE_MATCH,

@@ -183,28 +183,77 @@ check_headers(struct ct_exchange *exchange)
 	return (true);
 }
 
-/* application/json, alone or with charset=utf-8. */
+/* Steps over a token or a quoted string; NULL if there is none. */
+static const char *
+skip_parameter_value(const char *at)
+{
+	static const char	token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
+	size_t			length;
+
+	if (*at != '"')
+		return ((length = strspn(at, token)) > 0 ? at + length : NULL);
+	for (at++; *at != '"'; at++) {
+		if (*at == '\\')
+			at++;
+		if (*at == '\0')
+			return (NULL);
+	}
+	return (at + 1);
+}
+
+/* The parameters of a media type (RFC 9110, section 8.3.1): well-formed, and any charset is UTF-8. */
+static bool
+parameters_fit(const char *at)
+{
+	static const char	charset[] = "charset=";
+	static const char *const utf8[] = { "utf-8", "utf8", "\"utf-8\"", "\"utf8\"" };
+	const char		*end;
+	bool			 is_utf8;
+	unsigned		 i;
+
+	for (;;) {
+		at += strspn(at, " \t");
+		if (*at == '\0')
+			return (true);
+		if (*at++ != ';')
+			return (false);
+		at += strspn(at, " \t");
+		if (*at == '\0' || *at == ';')
+			continue;
+		end = strchr(at, '=');
+		if (end == NULL || skip_parameter_value(at) != end || (end = skip_parameter_value(end + 1)) == NULL)
+			return (false);
+		if (strncasecmp(at, charset, sizeof(charset) - 1) == 0) {
+			at += sizeof(charset) - 1;
+			is_utf8 = false;
+			for (i = 0; i < sizeof(utf8) / sizeof(utf8[0]); i++)
+				is_utf8 = is_utf8 || (strlen(utf8[i]) == (size_t)(end - at) &&
+				    strncasecmp(at, utf8[i], (size_t)(end - at)) == 0);
+			if (!is_utf8)
+				return (false);
+		}
+		at = end;
+	}
+}
+
 static bool
 is_json(const char *type)
 {
-	static const char	json[] = "application/json", charset[] = "charset=";
+	static const char	json[] = "application/json";
 
-	if (strncasecmp(type, json, sizeof(json) - 1) != 0)
-		return (false);
-	type += sizeof(json) - 1;
-	type += strspn(type, " \t");
-	if (*type == '\0')
+	return (strncasecmp(type, json, sizeof(json) - 1) == 0 && parameters_fit(type + sizeof(json) - 1));
+}
+
+/* A body in any content coding but identity is refused, also where it would not be read. */
+static bool
+check_encoding(struct ct_exchange *exchange)
+{
+	const char	*encoding = exchange->headers[CT_HEADER_CONTENT_ENCODING];
+	bool		 reads = (exchange->request.route->flags & (CT_BODY | CT_RAW_BODY)) != 0;
+
+	if (encoding == NULL || strcasecmp(encoding, "identity") == 0 || (exchange->body_length == 0 && !reads))
 		return (true);
-	if (*type++ != ';')
-		return (false);
-	type += strspn(type, " \t");
-	if (*type == '\0')
-		return (true);
-	if (strncasecmp(type, charset, sizeof(charset) - 1) != 0)
-		return (false);
-	type += sizeof(charset) - 1;
-	return (strcasecmp(type, "utf-8") == 0 || strcasecmp(type, "\"utf-8\"") == 0 ||
-	    strcasecmp(type, "utf8") == 0);
+	return (refuse(exchange, CT_UNSUPPORTED_MEDIA_TYPE, "Send the body as it is: no Content-Encoding is supported."));
 }
 
 static bool
@@ -263,6 +312,7 @@ ct_serve(struct ct_exchange *exchange)
 		(void)refuse(exchange, CT_PAYLOAD_TOO_LARGE, "The body is larger than 64 KiB.");
 		return;
 	}
-	if (check_token(exchange) && check_framing(exchange) && check_headers(exchange) && check_body(exchange) && check_ids(exchange))
+	if (check_token(exchange) && check_framing(exchange) && check_headers(exchange) &&
+	    check_encoding(exchange) && check_body(exchange) && check_ids(exchange))
 		exchange->request.route->handler(&exchange->request);
 }

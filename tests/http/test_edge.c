@@ -246,6 +246,31 @@ Test(bodies, a_charset_and_unknown_fields_are_no_mistake)
 	check_status(reply, 201);
 }
 
+/* Also through the gateway, which hands on only the headers that it knows. */
+Test(bodies, content_encoding_other_than_identity_is_415)
+{
+	static const char *const	encodings[] = { "gzip", "br", "deflate, gzip", "x\xc3\xb6" };
+	static const char *const	paths[] = { "/points/charge", "/queues/enter", "/reservations/hold", "/payments",
+		"/payments/webhooks/toss" };
+	static const char		gzip[] = "\x1f\x8b\x08\0\0\0\0\0\0\x03";
+	struct user			user = user_new();
+	const char			*headers[2] = { NULL };
+	struct reply			reply;
+	size_t				i, j;
+
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		for (j = 0; j < sizeof(encodings) / sizeof(encodings[0]); j++) {
+			headers[0] = format("Content-Encoding: %s", encodings[j]);
+			reply = http((struct call){ .path = paths[i], .jwt = user.jwt, .key = key_new(), .body = gzip,
+			    .body_length = sizeof(gzip) - 1, .headers = headers });
+			check_problem(reply, 415, "UNSUPPORTED_MEDIA_TYPE");
+		}
+	}
+	headers[0] = "Content-Encoding: identity";
+	check_status(http((struct call){ .path = "/points/charge", .jwt = user.jwt, .key = key_new(), .body = "{\"amount\":1000}",
+	    .headers = headers }), 201);
+}
+
 Test(headers, forty_extra_ones_lose_nothing)
 {
 	const char	*extra[42] = { NULL };

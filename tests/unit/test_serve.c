@@ -104,7 +104,7 @@ TestSuite(serve, .init = start);
 /* What a request is made of; serves it. */
 struct given {
 	enum ct_method	 method;
-	const char	*path, *token, *key, *type, *body, *request_id;
+	const char	*path, *token, *key, *type, *body, *request_id, *encoding;
 	size_t		 body_length;
 	bool		 misframed, repeated;
 };
@@ -117,6 +117,7 @@ serve(struct given given)
 	exchange->headers[CT_HEADER_AUTHORIZATION] = given.token;
 	exchange->headers[CT_HEADER_IDEMPOTENCY_KEY] = given.key;
 	exchange->headers[CT_HEADER_CONTENT_TYPE] = given.type;
+	exchange->headers[CT_HEADER_CONTENT_ENCODING] = given.encoding;
 	exchange->headers[CT_HEADER_REQUEST_ID] = given.request_id;
 	exchange->body = given.body;
 	exchange->body_length = given.body_length != 0 ? given.body_length : given.body == NULL ? 0 : strlen(given.body);
@@ -238,9 +239,14 @@ Test(serve, a_token_is_a_bearer_token)
 Test(serve, bodies_are_json_by_type_and_content)
 {
 	static const char *const	right[] = { "application/json", "Application/JSON", "application/json; charset=utf-8",
-		"application/json;charset=UTF-8", "application/json; charset=\"utf-8\"" };
+		"application/json;charset=UTF-8", "application/json; charset=\"utf-8\"", "application/json;", "application/json \t",
+		"application/json; ; charset=utf-8;", "application/json;version=1;Charset=utf8", "application/json; a=\"b;\\\"c\"" };
 	static const char *const	wrong[] = { "text/plain", "application/jsonx", "application/json; charset=latin1",
-		"application/x-www-form-urlencoded", "application/json, text/plain", "json" };
+		"application/x-www-form-urlencoded", "application/json, text/plain", "json", "", "application/json charset=utf-8",
+		"application/json; charset=", "application/json; charset=utf-16", "application/json; charset=\"utf-8",
+		"application/json; charset=utf-8, text/plain", "application/json; charset=utf-8; charset=latin1",
+		"application/json; charset", "application/json; =x", "application/json; a=\"\\", "application/problem+json",
+		"application/json\v", "*/*", "application/*" };
 	size_t				i;
 
 	for (i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
@@ -259,6 +265,35 @@ Test(serve, bodies_are_json_by_type_and_content)
 	cr_assert(edge_problem(400, "INVALID_REQUEST"));
 	serve((struct given){ .method = CT_POST, "/leave", user_token, NULL, "text/plain", "whatever" });
 	cr_assert_eq(sent.status, 200, "a body that is not read is not checked");
+}
+
+Test(serve, content_encoding_other_than_identity_is_415)
+{
+	static const char *const	wrong[] = { "gzip", "GZIP", "deflate", "br", "zstd", "x-gzip", "identity, gzip", "gzip, identity",
+		"gzip,gzip", "chunked", "invalid", ",", "identity;q=1", "" };
+	size_t				i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		serve((struct given){ .method = CT_POST, "/hold", user_token, NULL, JSON, "{}", .encoding = wrong[i] });
+		cr_assert(edge_problem(415, "UNSUPPORTED_MEDIA_TYPE"), "%s", wrong[i]);
+	}
+	serve((struct given){ .method = CT_POST, "/hold", user_token, NULL, JSON, "\x1f\x8b\x08", .encoding = "gzip" });
+	cr_assert(edge_problem(415, "UNSUPPORTED_MEDIA_TYPE"), "before the JSON");
+	serve((struct given){ .method = CT_POST, "/hold", NULL, NULL, JSON, "{}", .encoding = "gzip" });
+	cr_assert(edge_problem(401, "UNAUTHENTICATED"));
+	serve((struct given){ .method = CT_POST, "/points/charge", user_token, NULL, JSON, "{}", .encoding = "gzip" });
+	cr_assert(edge_problem(400, "IDEMPOTENCY_KEY_REQUIRED"));
+	serve((struct given){ .method = CT_POST, "/webhook", NULL, NULL, JSON, "{}", .encoding = "gzip" });
+	cr_assert(edge_problem(415, "UNSUPPORTED_MEDIA_TYPE"), "a body that is read raw");
+	serve((struct given){ .method = CT_POST, "/leave", user_token, NULL, NULL, "{}", .encoding = "gzip" });
+	cr_assert(edge_problem(415, "UNSUPPORTED_MEDIA_TYPE"), "a body that is not read");
+	cr_assert_eq(handled, 0);
+	serve((struct given){ .method = CT_POST, "/leave", user_token, .encoding = "gzip" });
+	cr_assert_eq(sent.status, 200, "no body");
+	serve((struct given){ .method = CT_GET, "/points", user_token, .encoding = "gzip" });
+	cr_assert_eq(sent.status, 200, "no body");
+	serve((struct given){ .method = CT_POST, "/hold", user_token, NULL, JSON, "{}", .encoding = "Identity" });
+	cr_assert_eq(sent.status, 200);
 }
 
 Test(serve, a_raw_body_is_given_as_it_is)
@@ -341,6 +376,7 @@ Test(serve, known_headers_are_known_in_any_case)
 	cr_assert_eq(ct_known_header("Authorization"), CT_HEADER_AUTHORIZATION);
 	cr_assert_eq(ct_known_header("X-QUEUE-TOKEN"), CT_HEADER_QUEUE_TOKEN);
 	cr_assert_eq(ct_known_header("idempotency-key"), CT_HEADER_IDEMPOTENCY_KEY);
+	cr_assert_eq(ct_known_header("Content-encoding"), CT_HEADER_CONTENT_ENCODING);
 	cr_assert_eq(ct_known_header("Transfer-Encoding"), CT_HEADER_TRANSFER_ENCODING);
 	cr_assert_eq(ct_known_header("x-queue-tokeX"), CT_HEADER_OTHER);
 	cr_assert_eq(ct_known_header(""), CT_HEADER_OTHER);
