@@ -64,17 +64,22 @@ begin(struct ct_queue_command *command, const char *name, const struct ct_uuid *
 	ct_queue_command_text(command, name);
 }
 
-void
-ct_queue_command_init(struct ct_queue_command *command, const char *function,
-    const struct ct_uuid *schedule)
+static void
+begin_function(struct ct_queue_command *command, const char *call, const char *function, const struct ct_uuid *schedule)
 {
 	char	text[CT_UUID_TEXT];
 
-	begin(command, "FCALL", schedule, text);
+	begin(command, call, schedule, text);
 	ct_queue_command_text(command, function);
 	ct_queue_command_number(command, CT_QUEUE_KEYS);
 	for (int i = 0; i < CT_QUEUE_KEYS; i++)
 		append_key(command, text, key_names[i]);
+}
+
+void
+ct_queue_command_init(struct ct_queue_command *command, const char *function, const struct ct_uuid *schedule)
+{
+	begin_function(command, "FCALL", function, schedule);
 }
 
 void
@@ -131,7 +136,8 @@ ct_queue_command_end(struct ct_queue_command *command, size_t *length_r)
 void
 ct_queue_store_check(const struct ct_queue_token *token, struct ct_queue_command *command_r)
 {
-	ct_queue_command_init(command_r, "queue2_check", &token->schedule);
+	/* FCALL would need the right to write to the keys. */
+	begin_function(command_r, "FCALL_RO", "queue2_check", &token->schedule);
 	ct_queue_command_place(command_r, token);
 }
 

@@ -43,7 +43,8 @@ library_text(void)
 
 /*
  * The library's text with its clock replaced: the key `clock`, where it is set.
- * Time is all that is replaced; the rest is what production runs.
+ * Time is all that is replaced; the rest is what production runs. `settle` does
+ * what each call of the queue service begins with.
  */
 static char *
 library_with_clock(void)
@@ -51,12 +52,13 @@ library_with_clock(void)
 	static const char	head[] = "local function clock()\n";
 	static const char	own[] = "\tlocal set = redis.call('GET', 'clock')\n"
 				    "\tif set then return tonumber(set) end\n";
+	static const char	settle[] = "redis.register_function('settle', function(keys) take_used_out(keys, clock()) end)\n";
 	char			*source = library_text(), *at, *text;
 
 	at = strstr(source, head);
 	cr_assert_not_null(at, "queue.lua has no clock() to replace");
 	at += strlen(head);
-	cr_assert_neq(asprintf(&text, "%.*s%s%s", (int)(at - source), source, own, at), -1);
+	cr_assert_neq(asprintf(&text, "%.*s%s%s%s", (int)(at - source), source, own, at, settle), -1);
 	free(source);
 	return (text);
 }
@@ -429,13 +431,24 @@ check(int user, struct place place)
 }
 
 enum ct_queue_state
-use(int user, struct place place)
+note_use(int user, struct place place)
 {
 	struct ct_queue_command	command;
 	struct ct_queue_token	token = token_of(user, place);
 
 	ct_queue_store_use(&token, &command);
 	return (send_for_state(&command));
+}
+
+enum ct_queue_state
+use(int user, struct place place)
+{
+	struct ct_queue_command	command;
+	enum ct_queue_state	state = note_use(user, place);
+
+	ct_queue_command_init(&command, "settle", &schedule);
+	freeReplyObject(send_command(&command));
+	return (state);
 }
 
 void

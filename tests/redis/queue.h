@@ -91,6 +91,9 @@ struct place	 status(int user, struct place place);
 struct place	 status_with(int user, struct place place, int64_t opens, bool unused, bool draw);
 bool		 leave(int user, struct place place);
 enum ct_queue_state	 check(int user, struct place place);
+/* As the reservation service does it; the next call of the queue service takes the place out of the line. */
+enum ct_queue_state	 note_use(int user, struct place place);
+/* Both. */
 enum ct_queue_state	 use(int user, struct place place);
 struct round	 tick(void);
 struct control	 control_get(void);

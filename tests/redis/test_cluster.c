@@ -132,7 +132,7 @@ Test(cluster, the_order_holds_on_every_node, .timeout = 60)
 				cr_assert_eq(check(front + 3, place[number][front + 3]), CT_QUEUE_WAITING);
 			}
 			choose(number);
-			cr_assert_eq(use(front, place[number][front]), CT_QUEUE_USED);
+			cr_assert_eq(note_use(front, place[number][front]), CT_QUEUE_USED);
 			check_state(status(front, place[number][front]), "USED");
 		}
 	}

@@ -186,20 +186,6 @@ do_status(int user, struct place token)
 	live = live || strcmp(place.state, "WAITING") == 0 || strcmp(place.state, "ACTIVE") == 0;
 }
 
-/* A hold: only an ACTIVE place may, and the database lets each place make one only. */
-static void
-do_hold(int user, struct place token)
-{
-	enum ct_queue_state	state = check(user, token);
-
-	same(state, model_check(&model, user, token), "check");
-	if (state != CT_QUEUE_ACTIVE || next(3) == 0)
-		return;
-	use(user, token);
-	model_use(&model, user, token);
-	promises_given_up(user);
-}
-
 static void
 do_leave(int user, struct place token)
 {
@@ -235,6 +221,48 @@ do_tick(void)
 		live = false;
 		same(number_of("ZCARD %s", KEY("active")), 0, "still ACTIVE");
 	}
+}
+
+/* Whatever the queue service does next, it takes the place out of the line before. */
+static void
+do_use_and_more(int user, struct place token)
+{
+	int		other = (int)next(MODEL_USERS);
+	struct place	others = tokens[other][0];
+
+	note_use(user, token);
+	same(check(user, token), CT_QUEUE_USED, "check");
+	switch (others.seq == 0 ? next(2) : next(4)) {
+	case 0:
+		do_enter(other);
+		break;
+	case 1:
+		do_tick();
+		break;
+	case 2:
+		do_status(other, others);
+		break;
+	default:
+		do_leave(other, others);
+		break;
+	}
+}
+
+/* A hold: only an ACTIVE place may, and the database lets each place make one only. */
+static void
+do_hold(int user, struct place token)
+{
+	enum ct_queue_state	state = check(user, token);
+
+	same(state, model_check(&model, user, token), "check");
+	if (state != CT_QUEUE_ACTIVE || next(3) == 0)
+		return;
+	model_use(&model, user, token);
+	promises_given_up(user);
+	if (next(2) == 0)
+		use(user, token);
+	else
+		do_use_and_more(user, token);
 }
 
 /* What was given since the last tick is not in the database yet: then the clock has to be ahead of it. */

@@ -116,6 +116,46 @@ Test(places, a_used_place_stays_used)
 	check_state(status(1, later), "ACTIVE");
 }
 
+/* The reservation service may do no more than note it; whoever asks sees no difference. */
+Test(places, noted_use_is_used_before_the_next_tick)
+{
+	struct place	active = enter(1), expired = enter(2), waiting;
+
+	tick();
+	waiting = enter(3);
+	cr_assert_eq(note_use(1, active), CT_QUEUE_USED);
+	cr_assert_eq(note_use(1, active), CT_QUEUE_USED);
+	cr_assert_eq(note_use(3, waiting), CT_QUEUE_USED);
+	cr_assert_eq(check(1, active), CT_QUEUE_USED);
+	cr_assert_eq(check(3, waiting), CT_QUEUE_USED);
+	cr_assert_eq(control_get().used, 2);
+	cr_assert_eq(control_get().active, 1);
+
+	clock_pass(3 * MINUTE);
+	cr_assert_eq(note_use(2, expired), CT_QUEUE_USED);
+	cr_assert_eq(control_get().used, 3);
+	cr_assert_eq(control_get().active, 0);
+	cr_assert_eq(control_get().expired, 0);
+
+	check_state(status(3, waiting), "USED");
+	cr_assert_eq(number_of("ZCARD q:{01935b7a-2e40-7c11-9a02-030405060708}:active"), 0);
+	cr_assert_eq(number_of("ZCARD q:{01935b7a-2e40-7c11-9a02-030405060708}:waiting"), 0);
+	cr_assert_eq(tick().admitted, 0);
+	cr_assert_eq(control_get().used, 3);
+}
+
+/* Whoever steals the reservation service's password may write anything there. */
+Test(places, used_entry_that_names_no_place_is_dropped)
+{
+	struct place	place = enter(1);
+
+	freeReplyObject(redisCommand(store, "ZADD q:{01935b7a-2e40-7c11-9a02-030405060708}:used -1 short"));
+	tick();
+	check_state(status(1, place), "ACTIVE");
+	cr_assert_eq(number_of("ZCARD q:{01935b7a-2e40-7c11-9a02-030405060708}:used"), 0);
+	cr_assert_eq(control_get().used, 0);
+}
+
 Test(places, used_places_are_forgotten_after_a_week)
 {
 	struct place	place = enter(1);

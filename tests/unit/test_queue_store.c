@@ -79,7 +79,7 @@ Test(queue_store, a_place_is_named_by_user_seq_and_epoch)
 	ct_queue_store_check(&one, &command);
 	read = sent(&command);
 	cr_assert_eq(read->elements, 3 + CT_QUEUE_KEYS + 3);
-	argument_is(read, 0, "FCALL", 5);
+	argument_is(read, 0, "FCALL_RO", 8);
 	argument_is(read, 1, "queue2_check", 12);
 	argument_is(read, 2, "9", 1);
 	argument_is(read, 3, "q:{" SCHEDULE "}:state", 46);
@@ -90,6 +90,7 @@ Test(queue_store, a_place_is_named_by_user_seq_and_epoch)
 	freeReplyObject(read);
 	ct_queue_store_use(&one, &command);
 	read = sent(&command);
+	argument_is(read, 0, "FCALL", 5);
 	argument_is(read, 1, "queue2_use", 10);
 	argument_is(read, 3 + CT_QUEUE_KEYS, one.user.bytes, 16);
 	freeReplyObject(read);

@@ -15,7 +15,7 @@
 --   3 heard    sorted set: waiting user by when it last asked
 --   4 active   sorted set: user by deadline
 --   5 places   hash: active user -> seq
---   6 used     sorted set: user and seq (24 bytes) by when
+--   6 used     sorted set: user and seq (24 bytes) by when; below zero until it is out of the line (take_used_out)
 --   7 gone     sorted set: ended places that this store might not know (is_past), by when
 --   8 guesses  hash: one waiter in eight -> when it entered and what wait it was told
 --   9 changes  list: seqs of who last left the line before their turn, for workers' copies (line)
@@ -34,6 +34,9 @@
 -- The draw: where a schedule asks for it, whoever enters before the sale opens
 -- has a drawn seq, below `opens`, that the service works out from the user and
 -- the schedule's seed. All else is as in every queue: first by seq.
+--
+-- Rights: Redis checks each command of a function against the rights of its caller (deploy/redis/users.acl). The
+-- reservation service may write to `used` and to no other key, so with its password nobody is admitted.
 --
 -- Names carry a version. Whoever changes KEYS, ARGV or an answer makes the next
 -- one, so that instances of before and after can run side by side.
@@ -188,6 +191,30 @@ end
 -- it (see places.h); the waiter is given both on top.
 local function patience_of(patience)
 	return patience * 5 / 4
+end
+
+-- What `use` has noted and is not out of the line yet, at most EXPIRE_MAX.
+local function noted(keys)
+	return redis.call('ZRANGEBYSCORE', keys[USED], '-inf', '(0', 'LIMIT', 0, EXPIRE_MAX)
+end
+
+-- Takes the used places out of the line; before anything else that the queue service does with it. The note is
+-- settled last: a caller without the rights for the rest changes nothing.
+local function take_used_out(keys, now)
+	for _, place in ipairs(noted(keys)) do
+		if #place ~= 24 then
+			redis.call('ZREM', keys[USED], place)	-- no place: not written by `use`
+		else
+			local user, seq = place:sub(1, 16), struct.unpack('>I8', place, 17)
+			if tonumber(redis.call('HGET', keys[PLACES], user)) == seq then
+				drop_active(keys, user)
+			elseif tonumber(redis.call('ZSCORE', keys[WAITING], user)) == seq then
+				drop_waiting(keys, user, seq)
+			end
+			count(keys, 'used', 1)
+			redis.call('ZADD', keys[USED], 'XX', text(now), place)
+		end
+	end
 end
 
 -- True if nothing was heard of the waiter for too long, while it could have been heard.
@@ -377,6 +404,7 @@ local function enter(keys, args)
 		end
 		return answers
 	end
+	take_used_out(keys, now)
 
 	local users = {}
 	for i = first, #args, 2 do
@@ -509,6 +537,9 @@ local function status_of(keys, user, seq, epoch, opens, draw, patience, settle, 
 		return waiting_answer(keys, user, seq, epoch, s[1], opening(opens ~= '' and opens or s[2], s[4], now), s[3], now)
 	end
 
+	if redis.call('ZSCORE', keys[USED], place_of(user, seq)) then
+		return answer('USED', seq, epoch, 0, 0, 0)
+	end
 	local placed = tonumber(redis.call('ZSCORE', keys[WAITING], user))
 	if placed == seq then
 		if hear(keys, user, patience, now) then
@@ -516,9 +547,6 @@ local function status_of(keys, user, seq, epoch, opens, draw, patience, settle, 
 		end
 		abandon(keys, user, seq, nil, now)
 		return answer('EXPIRED', seq, epoch, 0, 0, -1)
-	end
-	if redis.call('ZSCORE', keys[USED], place_of(user, seq)) then
-		return answer('USED', seq, epoch, 0, 0, 0)
 	end
 	local place = tonumber(redis.call('HGET', keys[PLACES], user))
 	if place then
@@ -555,6 +583,7 @@ local function status(keys, args)
 	for i = 6, #args, 3 do
 		users[#users + 1] = args[i]
 	end
+	take_used_out(keys, now)
 	local s = redis.call('HMGET', keys[STATE], 'epoch', 'speed', 'opens', 'draw', 'opened')
 	if s[1] and opens ~= '' and opens ~= s[3] then
 		redis.call('HSET', keys[STATE], 'opens', opens)
@@ -589,6 +618,7 @@ local function leave(keys, args)
 	local now = clock()
 	local before = past_of(keys)
 
+	take_used_out(keys, now)
 	if tonumber(redis.call('ZSCORE', keys[WAITING], user)) == seq then
 		drop_waiting(keys, user, seq)
 	elseif tonumber(redis.call('HGET', keys[PLACES], user)) == seq then
@@ -610,15 +640,15 @@ local function check(keys, args)
 	local user, seq, epoch = args[1], tonumber(args[2]), tonumber(args[3])
 	local now = clock()
 
+	if redis.call('ZSCORE', keys[USED], place_of(user, seq)) then
+		return 'USED'
+	end
 	if tonumber(redis.call('HGET', keys[PLACES], user)) == seq then
 		local deadline = tonumber(redis.call('ZSCORE', keys[ACTIVE], user))
 		return deadline > served_of(keys, now) and 'ACTIVE' or 'EXPIRED'
 	end
 	if tonumber(redis.call('ZSCORE', keys[WAITING], user)) == seq then
 		return 'WAITING'
-	end
-	if redis.call('ZSCORE', keys[USED], place_of(user, seq)) then
-		return 'USED'
 	end
 	local s = redis.call('HMGET', keys[STATE], 'lost_admitted', 'lost_ended')
 	if is_lost(past_of(keys), seq, epoch) and now - seq <= TOKEN_LIFE and may_return(s[1], s[2], seq) ~= 'NO'
@@ -629,24 +659,17 @@ local function check(keys, args)
 end
 
 -- use: user, seq, epoch. The hold is committed: whatever is known of the place
--- here, it is used up now.
+-- here, it is used up now. This only notes it, for the reservation service may do no more; the next call of the
+-- queue service takes the place out of the line.
 local function use(keys, args)
-	local user, seq = args[1], tonumber(args[2])
-
-	if tonumber(redis.call('HGET', keys[PLACES], user)) == seq then
-		drop_active(keys, user)
-	elseif tonumber(redis.call('ZSCORE', keys[WAITING], user)) == seq then
-		drop_waiting(keys, user, seq)
-	end
-	if remember(keys[USED], user, seq, clock()) then
-		count(keys, 'used', 1)
-	end
+	redis.call('ZADD', keys[USED], 'NX', text(-clock()), place_of(args[1], tonumber(args[2])))
+	redis.call('EXPIRE', keys[USED], TOKEN_LIFE / SECOND)
 	return 'USED'
 end
 
 local function prune(keys, now)
 	for _, key in ipairs({ keys[USED], keys[GONE] }) do
-		local old = redis.call('ZRANGEBYSCORE', key, '-inf', text(now - TOKEN_LIFE), 'LIMIT', 0, PRUNE_MAX)
+		local old = redis.call('ZRANGEBYSCORE', key, '0', text(now - TOKEN_LIFE), 'LIMIT', 0, PRUNE_MAX)
 		local _ = #old > 0 and redis.call('ZREM', key, unpack(old))
 	end
 end
@@ -725,6 +748,7 @@ local function tick(keys, args)
 	if not epoch or s[25] ~= run() then
 		return { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'NEW', {} }
 	end
+	take_used_out(keys, now)
 	local set = settings(s, 12, args, 1)
 	local busy, at = s[5] == '1', tonumber(s[6]) or 0
 	local ticked, since = tonumber(s[9]), tonumber(s[10])
@@ -845,12 +869,22 @@ local function control_get(keys, args)
 	local set = settings(s, 1, args, 1)
 	local time = served(now, s[12], s[13])
 	local n = function(i) return tonumber(s[i]) or 0 end
+	local active = redis.call('ZCOUNT', keys[ACTIVE], '(' .. text(time), '+inf')
+	local passed = redis.call('ZCOUNT', keys[ACTIVE], '-inf', text(time))
+	local used = noted(keys)
+	for _, place in ipairs(used) do
+		local user = place:sub(1, 16)
+		if #place == 24 and tonumber(redis.call('HGET', keys[PLACES], user)) == struct.unpack('>I8', place, 17) then
+			local lives = tonumber(redis.call('ZSCORE', keys[ACTIVE], user)) > time
+			active, passed = active - (lives and 1 or 0), passed - (lives and 0 or 1)
+		end
+	end
 	return {
 		s[15] == run() and set.mode or 'NEW', set.max_active, set.admit, set.max_waiting, set.ttl,
 		redis.call('ZCARD', keys[WAITING]),
-		redis.call('ZCOUNT', keys[ACTIVE], '(' .. text(time), '+inf'),
-		n(6), n(7),
-		n(8) + n(9) + redis.call('ZCOUNT', keys[ACTIVE], '-inf', text(time)),
+		active,
+		n(6), n(7) + #used,
+		n(8) + n(9) + passed,
 		s[10] or '', n(11),
 		n(14), s[1] or '', s[2] or '', s[3] or '', s[4] or '', s[5] or '',
 	}
