@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libpq-fe.h>
 
@@ -333,6 +334,31 @@ Test(pg_server, text_that_is_not_utf8_fails_alone)
 	wait_answers(2, 5000);
 	cr_assert_eq(answers[0].error, CT_OK);
 	cr_assert_eq(answers[1].error, CT_INTERNAL_ERROR);
+	stop();
+}
+
+/* PostgreSQL's message quotes the value that it could not read; a log may not. */
+Test(pg_server, failed_statement_is_logged_without_its_values)
+{
+	char	line[4096];
+	FILE	*log = tmpfile();
+	int	 standard_error = dup(STDERR_FILENO);
+	size_t	 length;
+
+	cr_assert(log != NULL && standard_error != -1);
+	start("1", "5000", "100");
+	ct_log_init("test", CT_LOG_WARNING);
+	cr_assert(dup2(fileno(log), STDERR_FILENO) != -1);
+	call(0, &echo, (const char *const[]){ "secret-value", "{}", "", NULL, NULL });
+	wait_answers(1, 10000);
+	(void)dup2(standard_error, STDERR_FILENO);
+
+	rewind(log);
+	length = fread(line, 1, sizeof(line) - 1, log);
+	line[length] = '\0';
+	(void)fclose(log);
+	cr_assert(strstr(line, "clients.echo") != NULL && strstr(line, "22P02") != NULL, "%s", line);
+	cr_assert(strstr(line, "secret-value") == NULL, "%s", line);
 	stop();
 }
 

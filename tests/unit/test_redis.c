@@ -109,6 +109,13 @@ received_has(void *text)
 }
 
 static bool
+connected_again(void *arg)
+{
+	(void)arg;
+	return (accepted == 2);
+}
+
+static bool
 received_all(void *length)
 {
 	return (received.length == *(size_t *)length);
@@ -314,6 +321,22 @@ Test(redis, a_server_that_is_loading_counts_as_down)
 	cr_assert_eq(answers[0].type, REDIS_REPLY_ERROR);
 	cr_assert_eq(answers[1].type, 0);
 	cr_assert(!ct_redis_ready(redis));
+	ct_redis_deinit(&redis);
+}
+
+Test(redis, replica_ends_the_connection_at_its_first_refusal)
+{
+	struct ct_redis	*redis;
+
+	server_start("");
+	redis = ct_redis_init(NULL, NULL);
+	cr_assert(loop_poll_until(is_ready, redis, 2000));
+	call(redis, 0, "SET", "a");
+	loop_poll_for(20);
+	server_say("-READONLY You can't write against a read only replica.\r\n");
+	wait_answers(1);
+	cr_assert_eq(answers[0].type, REDIS_REPLY_ERROR);
+	cr_assert(loop_poll_until(connected_again, NULL, 5000));
 	ct_redis_deinit(&redis);
 }
 
