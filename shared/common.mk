@@ -39,7 +39,7 @@ CFLAGS += -I$(TOP)/shared/include -I/usr/include/postgresql -DKORE_USE_CURL -std
 	$(HARDEN) $(FORTIFY) $(SANITIZE)
 LDFLAGS += $(HARDEN_LINK) $(SANITIZE)
 # Everything the library needs at run time.
-LIBCT_LIBS := -lpq -lhiredis -lcjson -lcrypto -lm
+LIBCT_LIBS := -lpq -lhiredis -lcjson -lcrypto -lunistring -lm
 
 $(BUILD):
 	@mkdir -p $@

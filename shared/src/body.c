@@ -5,20 +5,100 @@
 
 #include "dates.h"
 #include "exchange.h"
+#include "json_strict.h"
+#include "names.h"
 
 /* Whole numbers below this are exact in a double, which is what cJSON keeps. */
 #define EXACT_MAX	9007199254740992.0
 
-/* The member, or NULL if it is not there: noted if it is required. *valid_r says whether to go on. */
+/* Of a field's path in an error. */
+#define PATH_MAX_BYTES	1024
+
+/* From an object of the body down to `wanted`: steps[0] to steps[n - 1], each inside the one before. 0: it is not there. */
+static int
+steps_to(const cJSON *from, const cJSON *wanted, const cJSON **steps, int depth)
+{
+	const cJSON	*child;
+	int		 found;
+
+	if (from == wanted)
+		return (depth);
+	if (depth == CT_JSON_DEPTH_MAX)
+		return (0);
+	cJSON_ArrayForEach(child, from) {
+		if (child->child == NULL && child != wanted)
+			continue;
+		steps[depth] = child;
+		if ((found = steps_to(child, wanted, steps, depth + 1)) > 0)
+			return (found);
+	}
+	return (0);
+}
+
+/* Writes "sections[1]." for what is in the second of the sections, and nothing for what is in the body itself. */
+static void
+write_path(struct ct_buf *path, const cJSON *body, const cJSON *at)
+{
+	const cJSON	*steps[CT_JSON_DEPTH_MAX], *in = body, *child;
+	int		 count, i, index;
+
+	count = body == NULL || at == body ? 0 : steps_to(body, at, steps, 0);
+	for (i = 0; i < count; in = steps[i++]) {
+		index = 0;
+		for (child = in->child; child != steps[i]; child = child->next)
+			index++;
+		if (cJSON_IsArray(in))
+			ct_buf_printf(path, "[%d]", index);
+		else
+			ct_buf_printf(path, "%s%s", i > 0 ? "." : "", steps[i]->string);
+	}
+	if (count > 0)
+		ct_buf_puts(path, ".");
+}
+
+void
+ct_body_note(struct ct_request *request, const cJSON *at, const char *name, const char *reason)
+{
+	struct ct_buf	path;
+
+	ct_buf_init(&path, PATH_MAX_BYTES);
+	write_path(&path, request->body, at);
+	ct_buf_puts(&path, name);
+	ct_note_invalid(request, path.failed ? name : path.data, reason);
+	ct_buf_deinit(&path);
+}
+
+/* The member, or NULL if it is not there or null: noted if it is required. *valid_r says whether to go on. */
 static const cJSON *
 member(struct ct_request *request, const cJSON *at, const char *name, bool required, bool *valid_r)
 {
 	const cJSON	*item = cJSON_GetObjectItemCaseSensitive(at, name);
+	bool		 there = item != NULL && !cJSON_IsNull(item);
 
-	*valid_r = item != NULL || !required;
+	*valid_r = there || !required;
 	if (!*valid_r)
-		ct_note_invalid(request, name, "is required");
-	return (item);
+		ct_body_note(request, at, name, item == NULL ? "is required" : "must not be null");
+	return (there ? item : NULL);
+}
+
+const cJSON *
+ct_body_member(const cJSON *at, const char *name)
+{
+	const cJSON	*item = cJSON_GetObjectItemCaseSensitive(at, name);
+
+	return (cJSON_IsNull(item) ? NULL : item);
+}
+
+/* "must be one of OPEN, PAUSED". */
+static const char *
+choice_reason(struct ct_request *request, const char *const *choices)
+{
+	const char	*reason = "must be one of";
+	unsigned	 i;
+
+	for (i = 0; choices[i] != NULL; i++)
+		reason = ct_printf(request, "%s%s %s", reason, i == 0 ? "" : ",", choices[i]);
+	return (reason);
 }
 
 bool
@@ -45,8 +125,27 @@ ct_body_text(struct ct_request *request, const cJSON *at, const char *name, size
 			return (true);
 		}
 	}
-	ct_note_invalid(request, name, ct_printf(request,
+	ct_body_note(request, at, name, ct_printf(request,
 	    "must be a text of 1 to %zu characters without control characters", max_chars));
+	return (false);
+}
+
+bool
+ct_body_name(struct ct_request *request, const cJSON *at, const char *name, size_t max_chars, bool required,
+    const char **value_r)
+{
+	const cJSON	*item;
+	const char	*why;
+	bool		 valid;
+
+	*value_r = NULL;
+	if ((item = member(request, at, name, required, &valid)) == NULL)
+		return (valid);
+	if (!cJSON_IsString(item))
+		why = ct_printf(request, "must be a text of 1 to %zu characters, one of them visible", max_chars);
+	else if ((*value_r = ct_name_form(request, item->valuestring, max_chars, &why)) != NULL)
+		return (true);
+	ct_body_note(request, at, name, why);
 	return (false);
 }
 
@@ -65,7 +164,7 @@ ct_body_number(struct ct_request *request, const cJSON *at, const char *name, in
 		*value_r = (int64_t)value;
 		return (true);
 	}
-	ct_note_invalid(request, name, ct_printf(request, "must be a whole number from %" PRId64 " to %" PRId64,
+	ct_body_note(request, at, name, ct_printf(request, "must be a whole number from %" PRId64 " to %" PRId64,
 	    min, max));
 	return (false);
 }
@@ -82,7 +181,7 @@ ct_body_uuid(struct ct_request *request, const cJSON *at, const char *name, bool
 	if ((item = member(request, at, name, required, &valid)) == NULL)
 		return (valid);
 	if (!cJSON_IsString(item) || !ct_uuid_parse(item->valuestring, &uuid)) {
-		ct_note_invalid(request, name, "must be a UUID");
+		ct_body_note(request, at, name, "must be a UUID");
 		return (false);
 	}
 	copy = ct_alloc(request, CT_UUID_TEXT);
@@ -108,7 +207,7 @@ ct_body_choice(struct ct_request *request, const cJSON *at, const char *name, co
 			return (true);
 		}
 	}
-	ct_note_choice(request, name, choices);
+	ct_body_note(request, at, name, choice_reason(request, choices));
 	return (false);
 }
 
@@ -116,34 +215,26 @@ bool
 ct_body_time(struct ct_request *request, const cJSON *at, const char *name, bool required, const char **value_r)
 {
 	const cJSON	*item;
+	const char	*why;
+	char		*utc;
 	bool		 valid;
 
 	*value_r = NULL;
-	item = cJSON_GetObjectItemCaseSensitive(at, name);
-	if (cJSON_IsNull(item) && !required)
-		return (true);
 	if ((item = member(request, at, name, required, &valid)) == NULL)
 		return (valid);
-	if (!cJSON_IsString(item) || !ct_time_valid(item->valuestring)) {
-		ct_note_invalid(request, name, "must be a time with its zone, as in 2026-05-01T19:00:00.000Z");
+	utc = ct_alloc(request, CT_TIME_TEXT);
+	if ((why = ct_time_utc(cJSON_IsString(item) ? item->valuestring : "", utc)) != NULL) {
+		ct_body_note(request, at, name, why);
 		return (false);
 	}
-	*value_r = item->valuestring;
+	*value_r = utc;
 	return (true);
 }
 
 void
 ct_note_choice(struct ct_request *request, const char *field, const char *const *choices)
 {
-	struct ct_buf	reason;
-	unsigned	i;
-
-	ct_buf_init(&reason, 512);
-	ct_buf_puts(&reason, "must be one of");
-	for (i = 0; choices[i] != NULL; i++)
-		ct_buf_printf(&reason, "%s %s", i == 0 ? "" : ",", choices[i]);
-	ct_note_invalid(request, field, reason.data);
-	ct_buf_deinit(&reason);
+	ct_note_invalid(request, field, choice_reason(request, choices));
 }
 
 void

@@ -112,7 +112,7 @@ ct_card_timeout_ms(void)
 const char *
 ct_card_read_key(struct ct_request *request, bool required)
 {
-	const cJSON	*card = cJSON_GetObjectItemCaseSensitive(request->body, "card");
+	const cJSON	*card = ct_body_member(request->body, "card");
 	const char	*payment_key;
 
 	if (card == NULL && !required)
@@ -125,7 +125,7 @@ ct_card_read_key(struct ct_request *request, bool required)
 		return (NULL);
 	if (ct_card_key_valid(payment_key))
 		return (payment_key);
-	ct_note_invalid(request, "paymentKey", "must be what the card provider gave: letters, digits, _ and -");
+	ct_body_note(request, card, "paymentKey", "must be what the card provider gave: letters, digits, _ and -");
 	return (NULL);
 }
 

@@ -1,4 +1,6 @@
 /* Days and times as text, checked digit by digit: strptime takes too much. */
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "dates.h"
@@ -27,7 +29,7 @@ take(const char **at, const char *any_of)
 }
 
 static bool
-take_date(const char **at)
+take_date(const char **at, int *year_r, int *month_r, int *day_r)
 {
 	static const int	lengths[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
 	int			year, month, day;
@@ -36,6 +38,9 @@ take_date(const char **at)
 	if ((year = digits(at, 4)) < 1 || !take(at, "-") || (month = digits(at, 2)) < 1 || month > 12 ||
 	    !take(at, "-") || (day = digits(at, 2)) < 1)
 		return (false);
+	*year_r = year;
+	*month_r = month;
+	*day_r = day;
 	leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 	return (day <= lengths[month - 1] + (month == 2 && leap ? 1 : 0));
 }
@@ -43,29 +48,102 @@ take_date(const char **at)
 bool
 ct_date_valid(const char *text)
 {
-	return (take_date(&text) && *text == '\0');
+	int	year, month, day;
+
+	return (take_date(&text, &year, &month, &day) && *text == '\0');
 }
 
-bool
-ct_time_valid(const char *text)
+/* hh:mm:ss and up to nine digits of fraction, as milliseconds of the day; -1 if it is none. */
+static int64_t
+take_clock(const char **at)
 {
-	int	hour, minute, second, fraction;
+	int	hour, minute, second, count, milliseconds = 0;
 
-	if (!take_date(&text) || !take(&text, "Tt") || (hour = digits(&text, 2)) < 0 || hour > 23 ||
-	    !take(&text, ":") || (minute = digits(&text, 2)) < 0 || minute > 59 ||
-	    !take(&text, ":") || (second = digits(&text, 2)) < 0 || second > 59)
-		return (false);
-	if (take(&text, ".")) {
-		for (fraction = 0; *text >= '0' && *text <= '9'; text++)
-			fraction++;
-		if (fraction < 1 || fraction > 9)
-			return (false);
+	if ((hour = digits(at, 2)) < 0 || hour > 23 || !take(at, ":") || (minute = digits(at, 2)) < 0 || minute > 59 ||
+	    !take(at, ":") || (second = digits(at, 2)) < 0 || second > 59)
+		return (-1);
+	if (take(at, ".")) {
+		for (count = 0; **at >= '0' && **at <= '9'; (*at)++, count++) {
+			if (count < 3)
+				milliseconds = milliseconds * 10 + (**at - '0');
+		}
+		if (count < 1 || count > 9)
+			return (-1);
+		for (; count < 3; count++)
+			milliseconds *= 10;
 	}
-	if (take(&text, "Zz"))
-		return (*text == '\0');
-	/* Zones lie within 14 hours of UTC. */
-	if (!take(&text, "+-") || (hour = digits(&text, 2)) < 0 || hour > 14 || !take(&text, ":") ||
-	    (minute = digits(&text, 2)) < 0 || minute > 59)
+	return (((hour * 60 + minute) * 60 + second) * INT64_C(1000) + milliseconds);
+}
+
+/* Z, or an offset from UTC, in minutes. */
+static bool
+take_zone(const char **at, int *minutes_r)
+{
+	int	hour, minute, sign;
+
+	*minutes_r = 0;
+	if (take(at, "Zz"))
+		return (true);
+	sign = **at == '-' ? -1 : 1;
+	if (!take(at, "+-") || (hour = digits(at, 2)) < 0 || hour > 23 || !take(at, ":") ||
+	    (minute = digits(at, 2)) < 0 || minute > 59)
 		return (false);
-	return (*text == '\0');
+	*minutes_r = sign * (hour * 60 + minute);
+	return (true);
+}
+
+/*
+ * Days since 1 January 2000 and back, by the Gregorian calendar. Years are counted from 1 March, so that the leap day
+ * is a year's last. Not timegm and gmtime_r: they read the zone's file, which a worker's sandbox keeps from them.
+ */
+#define DAYS_OF_400_YEARS	146097
+#define DAYS_TO_2000		730425	/* from 1 March of the year 0 */
+
+static int
+days_of(int year, int month, int day)
+{
+	if (month < 3)
+		year--;
+	return (year * 365 + year / 4 - year / 100 + year / 400 + ((month + 9) % 12 * 153 + 2) / 5 + day - 1 - DAYS_TO_2000);
+}
+
+static void
+day_of(int days, int *year_r, int *month_r, int *day_r)
+{
+	int	of_era, year_of_era, of_year, month;
+
+	days += DAYS_TO_2000;
+	of_era = days % DAYS_OF_400_YEARS;
+	year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	of_year = of_era - (year_of_era * 365 + year_of_era / 4 - year_of_era / 100);
+	month = (of_year * 5 + 2) / 153;
+	*day_r = of_year - (month * 153 + 2) / 5 + 1;
+	*month_r = month < 10 ? month + 3 : month - 9;
+	*year_r = days / DAYS_OF_400_YEARS * 400 + year_of_era + (*month_r < 3 ? 1 : 0);
+}
+
+#define DAY_MS	(INT64_C(24) * 3600 * 1000)
+
+const char *
+ct_time_utc(const char *text, char utc_r[CT_TIME_TEXT])
+{
+	static const char	*no_time = "must be a time with its zone, as in 2026-05-01T19:00:00.000Z";
+	int			 year, month, day, zone;
+	int64_t			 clock, moment;
+	char			 utc[40];	/* as long as gcc thinks it might be */
+
+	if (!take_date(&text, &year, &month, &day) || !take(&text, "Tt") || (clock = take_clock(&text)) < 0 ||
+	    !take_zone(&text, &zone) || *text != '\0')
+		return (no_time);
+
+	/* The bounds are those of the moment itself: the offset comes first. */
+	moment = days_of(year, month, day) * DAY_MS + clock - zone * INT64_C(60000);
+	if (moment < 0 || moment >= days_of(2200, 1, 1) * DAY_MS)
+		return ("must be in the years 2000 to 2199, in UTC");
+	day_of((int)(moment / DAY_MS), &year, &month, &day);
+	clock = moment % DAY_MS;
+	(void)snprintf(utc, sizeof(utc), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day,
+	    (int)(clock / 3600000), (int)(clock / 60000 % 60), (int)(clock / 1000 % 60), (int)(clock % 1000));
+	memcpy(utc_r, utc, CT_TIME_TEXT);
+	return (NULL);
 }

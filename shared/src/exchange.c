@@ -12,7 +12,8 @@
 #include "exchange.h"
 
 #define BLOCK_BYTES	4096
-#define INVALID_MAX	(16 * 1024)
+/* Five mistakes in each of a hundred sections. */
+#define INVALID_MAX	(64 * 1024)
 
 struct ct_chunk {
 	struct ct_chunk	*next;

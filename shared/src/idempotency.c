@@ -122,7 +122,8 @@ ct_request_hash(const char *operation, const cJSON *body, const char *const *fie
 	ct_buf_init(&buf, CANONICAL_MAX);
 	ct_buf_json_string(&buf, operation);
 	for (i = 0; fields[i] != NULL; i++) {
-		if ((member = member_at(body, fields[i])) == NULL)
+		/* A null is as good as absent. */
+		if ((member = member_at(body, fields[i])) == NULL || cJSON_IsNull(member))
 			continue;
 		ct_buf_puts(&buf, ",");
 		ct_buf_json_string(&buf, fields[i]);

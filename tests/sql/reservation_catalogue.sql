@@ -1,6 +1,6 @@
 -- Concerts, schedules and their seats: made by operators, listed for everybody.
 BEGIN;
-SELECT plan(69);
+SELECT plan(101);
 \ir include/reservation.psql
 
 -- Concerts.
@@ -36,11 +36,11 @@ SELECT reservation.create_schedule(:'c1', '2031-05-10 19:00:00+09', '2031-05-10 
 SELECT (:'s1_reply'::platform.reply).body::json ->> 'scheduleId' AS s1 \gset
 SELECT is((:'s1_reply'::platform.reply).outcome, 'CREATED', 'a schedule is CREATED');
 SELECT is((:'s1_reply'::platform.reply).body::jsonb, format('{"scheduleId":"%s","concertId":"%s","startAt":"2031-05-10T10:00:00.000Z",
-    "endAt":"2031-05-10T12:30:00.000Z","status":"ON_SALE","saleOpensAt":"2031-04-01T11:00:00.000Z","totalSeats":92,
+    "endAt":"2031-05-10T12:30:00.000Z","status":"ON_SALE","saleOpensAt":"2031-04-01T11:00:00.000Z","saleClosesAt":"2031-05-10T10:00:00.000Z","maxPerUser":4,"totalSeats":92,
     "remaining":[{"grade":"VIP","price":150000,"total":8,"available":8},{"grade":"S","price":50000,"total":84,"available":84}]}',
     :'s1', :'c1')::jsonb, 'its remaining seats by grade: VIP before S, the lowest price of a grade, none of R');
 SELECT is((SELECT array_agg(k ORDER BY n) FROM json_object_keys((:'s1_reply'::platform.reply).body::json) WITH ORDINALITY o (k, n)),
-    ARRAY['scheduleId', 'concertId', 'startAt', 'endAt', 'status', 'saleOpensAt', 'totalSeats', 'remaining'], 'members in their order');
+    ARRAY['scheduleId', 'concertId', 'startAt', 'endAt', 'status', 'saleOpensAt', 'saleClosesAt', 'maxPerUser', 'totalSeats', 'remaining'], 'members in their order');
 SELECT is((reservation.get_schedule(:'s1')).body, (:'s1_reply'::platform.reply).body, 'and it is shown so');
 SELECT is((reservation.get_schedule(:'nobody')).outcome, 'SCHEDULE_NOT_FOUND', 'another id is SCHEDULE_NOT_FOUND');
 SELECT is(count(*), 92::bigint, 'all its seats are there') FROM reservation.seats WHERE schedule_id = :'s1';
@@ -124,7 +124,90 @@ SELECT is(pg_temp.listed(:'c1', '2031-05-12', NULL, 'ALL'), 'none', 'from a day 
 SELECT is((reservation.list_schedules(:'nobody', NULL, NULL, 'ALL')).outcome, 'CONCERT_NOT_FOUND', 'of an unknown concert');
 SELECT is((reservation.list_schedules(:'c2', NULL, NULL, 'ALL')).body, format('{"concertId":"%s","schedules":[]}', :'c2'), 'of one without schedules');
 
--- Closing, and what the queue asks.
+-- The end of the sale.
+\set sections '[{"section":"A","grade":"S","price":50000,"rows":1,"seatsPerRow":1}]'
+CREATE FUNCTION pg_temp.sale(p_concert uuid, p_opens text, p_closes text, p_start text DEFAULT '2031-01-01Z', p_end text DEFAULT '2031-01-02Z',
+    p_max int DEFAULT 4) RETURNS text
+LANGUAGE sql AS $$
+	SELECT CASE (r).outcome WHEN 'CREATED' THEN (r).body::json ->> 'status' ELSE (SELECT string_agg((e ->> 'field') || ': ' || (e ->> 'reason'), '; ')
+	    FROM json_array_elements((r).body::json -> 'errors') e) END
+	FROM reservation.create_schedule(p_concert, p_start::timestamptz, p_end::timestamptz, p_opens::timestamptz, p_closes::timestamptz,
+	    'ON_SALE', p_max, '[{"section":"A","grade":"S","price":50000,"rows":1,"seatsPerRow":1}]', NULL) r
+$$;
+SELECT (reservation.create_concert('T4', 'A', 'V', 'Seoul')).body::json ->> 'concertId' AS c4 \gset
+SELECT is(pg_temp.sale(:'c4', NULL, NULL, '2020-01-01Z', '2020-01-02Z'), 'CLOSED', 'a concert that has begun is not sold');
+SELECT is(pg_temp.sale(:'c4', NULL, NULL, '2020-01-01Z', '2131-01-02Z'), 'CLOSED', 'nor is one that has not ended yet');
+SELECT is(pg_temp.sale(:'c4', NULL, '2030-12-31Z', '2020-01-01Z', '2031-01-02Z'), 'ON_SALE', 'unless its sale goes on');
+SELECT is(pg_temp.sale(:'c4', NULL, now()::text), 'CLOSED', 'a sale that ends now is over');
+SELECT is(pg_temp.sale(:'c4', NULL, '2031-01-02Z'), 'ON_SALE', 'it may end with the concert');
+SELECT is(pg_temp.sale(:'c4', NULL, '2031-01-02 00:00:00.001Z'), 'saleClosesAt: must not be after endAt', 'and not later');
+SELECT is(pg_temp.sale(:'c4', '2030-01-01Z', '2030-01-01Z'), 'saleClosesAt: must be after saleOpensAt', 'it ends after its opening');
+SELECT is(pg_temp.sale(:'c4', '2031-01-02Z', NULL), 'saleOpensAt: must be before startAt, where the sale ends without saleClosesAt', 'also without saying when');
+SELECT is(pg_temp.sale(:'c4', '2031-01-01Z', NULL), 'saleOpensAt: must be before startAt, where the sale ends without saleClosesAt', 'an opening at the start is none');
+SELECT is(pg_temp.sale(:'c4', '2031-01-01Z', '2031-01-01 00:00:01Z'), 'ON_SALE', 'a sale during the concert');
+SELECT is(pg_temp.sale(:'c4', '2031-01-03Z', '2031-01-04Z', '2031-01-02Z', '2031-01-01Z'),
+    'endAt: must be after startAt; saleClosesAt: must not be after endAt', 'all that is wrong is said');
+SELECT is(json_agg(s ->> 'status' ORDER BY s ->> 'startAt')::text, '["CLOSED", "CLOSED", "CLOSED"]', 'the list of what is closed goes by what is shown')
+FROM json_array_elements((reservation.list_schedules(:'c4', NULL, NULL, 'CLOSED')).body::json -> 'schedules') s;
+SELECT is(json_agg(DISTINCT s ->> 'status')::text, '["ON_SALE"]', 'and that of what is on sale')
+FROM json_array_elements((reservation.list_schedules(:'c4', NULL, NULL, NULL)).body::json -> 'schedules') s;
+SELECT is(json_array_length((reservation.list_schedules(:'c4', NULL, NULL, 'ALL')).body::json -> 'schedules'), 6, 'all are all');
+
+-- What can be changed of a schedule.
+SELECT (reservation.create_schedule(:'c4', '2031-06-01Z', '2031-06-02Z', '2031-05-01Z', NULL, 'ON_SALE', 7, :'sections', NULL)).body::json ->> 'scheduleId' AS s4 \gset
+CREATE FUNCTION pg_temp.changed(p_schedule uuid, p_changes jsonb) RETURNS text
+LANGUAGE sql AS $$
+	SELECT CASE (r).outcome WHEN 'OK' THEN concat_ws(' ', (r).body::json ->> 'status', (r).body::json ->> 'saleClosesAt', (r).body::json ->> 'maxPerUser')
+	    ELSE concat_ws(' ', (r).outcome, (r).body) END
+	FROM reservation.change_schedule(p_schedule, p_changes) r
+$$;
+SELECT is(pg_temp.changed(:'s4', '{}'), 'ON_SALE 2031-06-01T00:00:00.000Z 7', 'no change is none');
+SELECT is(pg_temp.changed(:'s4', '{"status":"CLOSED"}'), 'CLOSED 2031-06-01T00:00:00.000Z 7', 'the status');
+SELECT is(pg_temp.changed(:'s4', '{"status":"ON_SALE","maxPerUser":100}'), 'ON_SALE 2031-06-01T00:00:00.000Z 100', 'two at once');
+SELECT is(pg_temp.changed(:'s4', '{"saleClosesAt":"2031-06-02T00:00:00.000Z"}'), 'ON_SALE 2031-06-02T00:00:00.000Z 100', 'the end of the sale');
+SELECT is(pg_temp.changed(:'s4', '{"saleClosesAt":"2031-06-02T00:00:00.001Z","maxPerUser":1}'),
+    'INVALID_REQUEST {"errors" : [{"field" : "saleClosesAt", "reason" : "must not be after endAt"}]}', 'not after the concert');
+SELECT is(pg_temp.changed(:'s4', '{"saleClosesAt":"2031-05-01T00:00:00.000Z","status":"CLOSED"}'),
+    'INVALID_REQUEST {"errors" : [{"field" : "saleClosesAt", "reason" : "must be after saleOpensAt"}]}', 'nor at the opening');
+SELECT is(pg_temp.changed(:'s4', '{}'), 'ON_SALE 2031-06-02T00:00:00.000Z 100', 'what is refused changes nothing');
+SELECT is(pg_temp.changed(:'s4', '{"saleClosesAt":null}'), 'ON_SALE 2031-06-01T00:00:00.000Z 100', 'without an end of its own it ends at the start again');
+UPDATE reservation.schedules SET start_at = '2031-06-01 12:00Z' WHERE schedule_id = :'s4';
+SELECT is(pg_temp.changed(:'s4', '{}'), 'ON_SALE 2031-06-01T12:00:00.000Z 100', 'and follows it');
+UPDATE reservation.schedules SET sale_opens_at = '2031-06-01 12:00Z' WHERE schedule_id = :'s4';
+SELECT is(pg_temp.changed(:'s4', '{"saleClosesAt":null}'),
+    'INVALID_REQUEST {"errors" : [{"field" : "saleClosesAt", "reason" : "is needed: saleOpensAt is not before startAt"}]}', 'unless it opens no earlier');
+SELECT is(pg_temp.changed(:'s4', '{"status":"CLOSED"}'), 'CLOSED 2031-06-01T12:00:00.000Z 100', 'times of old that are out of order keep nothing else from being changed');
+SELECT is(pg_temp.changed(:'nobody', '{"status":"CLOSED"}'), 'SCHEDULE_NOT_FOUND', 'an unknown schedule');
+UPDATE reservation.schedules SET sale_opens_at = NULL, sale_closes_at = clock_timestamp() WHERE schedule_id = :'s4';
+SELECT is((reservation.change_schedule(:'s4', '{"status":"ON_SALE"}')).body::json ->> 'status', 'CLOSED', 'a sale that is over is not opened by its status');
+
+-- The lowest price that can be had.
+SELECT reservation.create_schedule(:'c4', '2031-07-01Z', '2031-07-02Z', NULL, NULL, 'ON_SALE', 4,
+    '[{"section":"A","grade":"R","price":100,"rows":1,"seatsPerRow":1},{"section":"B","grade":"R","price":300,"rows":1,"seatsPerRow":1},
+      {"section":"C","grade":"R","price":200,"rows":1,"seatsPerRow":1},{"section":"D","grade":"S","price":50,"rows":1,"seatsPerRow":2}]', NULL) AS r \gset s5_
+SELECT (:'s5_r'::platform.reply).body::json ->> 'scheduleId' AS s5 \gset
+CREATE FUNCTION pg_temp.lowest(p_schedule uuid) RETURNS text
+LANGUAGE sql AS $$
+	SELECT string_agg(format('%s %s %s/%s', g ->> 'grade', g ->> 'price', g ->> 'available', g ->> 'total'), ', ')
+	FROM json_array_elements((reservation.get_schedule(p_schedule)).body::json -> 'remaining') g
+$$;
+CREATE FUNCTION pg_temp.take(p_schedule uuid, p_section text, p_expires timestamptz) RETURNS void
+LANGUAGE sql AS $$
+	UPDATE reservation.seats SET status = CASE WHEN p_expires IS NULL THEN 'SOLD_OUT' ELSE 'HOLD' END, reservation_id = platform.uuid_v7(),
+	    hold_expires_at = p_expires
+	WHERE schedule_id = p_schedule AND section = p_section
+$$;
+SELECT is(pg_temp.lowest(:'s5'), 'R 100 3/3, S 50 2/2', 'at first it is the lowest of all');
+SELECT pg_temp.take(:'s5', 'A', NULL);
+SELECT is(pg_temp.lowest(:'s5'), 'R 200 2/3, S 50 2/2', 'then that of the next section, in whatever order they stand');
+SELECT pg_temp.take(:'s5', 'C', now() + interval '1 hour');
+SELECT is(pg_temp.lowest(:'s5'), 'R 300 1/3, S 50 2/2', 'a seat that is held cannot be had');
+SELECT pg_temp.take(:'s5', 'C', now() - interval '1 second');
+SELECT is(pg_temp.lowest(:'s5'), 'R 200 2/3, S 50 2/2', 'one whose hold has run out can, at once');
+SELECT pg_temp.take(:'s5', s, NULL) FROM unnest(ARRAY['B', 'C', 'D']) s;
+SELECT is(pg_temp.lowest(:'s5'), 'R 100 0/3, S 50 0/2', 'where nothing is left it is the lowest of all again');
+
+-- Closing as instances of before do it, and what the queue asks.
 SELECT is((reservation.set_schedule_status(:'s2', 'CLOSED')).body::json ->> 'status', 'CLOSED', 'a schedule is closed');
 SELECT is((reservation.get_schedule(:'s2')).body::json ->> 'status', 'CLOSED', 'and stays so');
 SELECT is((reservation.set_schedule_status(:'nobody', 'CLOSED')).outcome, 'SCHEDULE_NOT_FOUND', 'an unknown one is not');

@@ -8,7 +8,7 @@ struct sent {
 	unsigned	 count;		/* replies so far */
 	int		 status;
 	char		 head[4096];
-	char		 body[65536];
+	char		 body[80 * 1024];
 	size_t		 body_length;
 };
 extern struct sent	sent;

@@ -1,14 +1,15 @@
--- reservation.create_schedule(concert, start, end, sale opens, status, sections, pre-queue):
--- pre-queue is ARRIVAL (also if NULL) or DRAW.
--- CREATED with the Schedule, and all its seats are there. `sections` is
--- [{section, grade, price, rows, seatsPerRow}]. CONCERT_NOT_FOUND, or
--- INVALID_REQUEST with {errors}.
+-- reservation.create_schedule(concert, start, end, sale opens, sale closes, status, max per user, sections, pre-queue):
+-- CREATED with the Schedule, and all its seats are there. CONCERT_NOT_FOUND, or INVALID_REQUEST with {errors}.
+-- `sale opens` NULL: sold from now on; `sale closes` NULL: until the start. `sections` is
+-- [{section, grade, price, rows, seatsPerRow}]; pre-queue is ARRIVAL (also if NULL) or DRAW.
 CREATE OR REPLACE FUNCTION reservation.create_schedule(
 	p_concert	uuid,
 	p_start_at	timestamptz,
 	p_end_at	timestamptz,
 	p_sale_opens_at	timestamptz,
+	p_sale_closes_at timestamptz,
 	p_status	text,
+	p_max_per_user	int,
 	p_sections	json,
 	p_pre_queue	text)
 RETURNS platform.reply
@@ -18,8 +19,9 @@ DECLARE
 	v_errors	json;
 	v_schedule	reservation.schedules;
 BEGIN
-	IF p_end_at <= p_start_at THEN
-		v_errors := '[{"field":"endAt","reason":"must be after startAt"}]';
+	v_errors := reservation.sale_errors(p_start_at, p_end_at, p_sale_opens_at, p_sale_closes_at);
+	IF v_errors IS NOT NULL THEN
+		NULL;
 	ELSIF p_pre_queue = 'DRAW' AND p_sale_opens_at IS NULL THEN
 		v_errors := '[{"field":"preQueue","reason":"DRAW needs saleOpensAt"}]';
 	ELSE
@@ -35,9 +37,9 @@ BEGIN
 	END IF;
 
 	INSERT INTO reservation.schedules (schedule_id, concert_id, start_at, end_at, status, sale_opens_at,
-	    pre_queue, draw_seed)
+	    sale_closes_at, max_per_user, pre_queue, draw_seed)
 	VALUES (platform.uuid_v7(), p_concert, p_start_at, p_end_at, p_status, p_sale_opens_at,
-	    coalesce(p_pre_queue, 'ARRIVAL'),
+	    p_sale_closes_at, p_max_per_user, coalesce(p_pre_queue, 'ARRIVAL'),
 	    CASE p_pre_queue WHEN 'DRAW' THEN sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) END)
 	RETURNING * INTO v_schedule;
 
@@ -56,6 +58,26 @@ BEGIN
 	ORDER BY s.section_no, r.row_no, n.number;
 
 	RETURN platform.created(reservation.schedule_json(v_schedule, clock_timestamp())::text);
+END
+$$;
+GRANT EXECUTE ON FUNCTION reservation.create_schedule(uuid, timestamptz, timestamptz, timestamptz, timestamptz, text, int,
+	json, text) TO reservation_service;
+
+-- As instances of before the end of sale and the limit per user call it.
+CREATE OR REPLACE FUNCTION reservation.create_schedule(
+	p_concert	uuid,
+	p_start_at	timestamptz,
+	p_end_at	timestamptz,
+	p_sale_opens_at	timestamptz,
+	p_status	text,
+	p_sections	json,
+	p_pre_queue	text)
+RETURNS platform.reply
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
+AS $$
+BEGIN
+	RETURN reservation.create_schedule(p_concert, p_start_at, p_end_at, p_sale_opens_at, NULL, p_status, 4, p_sections,
+	    p_pre_queue);
 END
 $$;
 GRANT EXECUTE ON FUNCTION reservation.create_schedule(uuid, timestamptz, timestamptz, timestamptz, text, json, text)

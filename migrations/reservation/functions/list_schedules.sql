@@ -1,6 +1,7 @@
 -- reservation.list_schedules(concert, from, to, status): OK with {concertId,
 -- schedules} by start. The days are Seoul's, both included; NULL: open on that
--- side. `status` is ON_SALE (also if NULL), CLOSED or ALL. CONCERT_NOT_FOUND.
+-- side. `status` is ON_SALE (also if NULL), CLOSED or ALL,
+-- and goes by what is shown: after the end of its sale a schedule is CLOSED. CONCERT_NOT_FOUND.
 CREATE OR REPLACE FUNCTION reservation.list_schedules(p_concert uuid, p_date_from date, p_date_to date, p_status text)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
@@ -19,7 +20,7 @@ BEGIN
 	WHERE s.concert_id = p_concert
 	  AND (p_date_from IS NULL OR s.start_at >= p_date_from::timestamp AT TIME ZONE 'Asia/Seoul')
 	  AND (p_date_to IS NULL OR s.start_at < (p_date_to + 1)::timestamp AT TIME ZONE 'Asia/Seoul')
-	  AND (p_status = 'ALL' OR s.status = coalesce(p_status, 'ON_SALE'));
+	  AND (p_status = 'ALL' OR reservation.schedule_status(s, v_now) = coalesce(p_status, 'ON_SALE'));
 
 	RETURN platform.ok((SELECT row_to_json(l)::text FROM (
 	    SELECT p_concert AS "concertId", v_schedules AS "schedules") l));

@@ -1,5 +1,5 @@
--- reservation.schedule_json(schedule, now): the contract's Schedule. One whose early
--- comers are drawn says so, with the hash of the seed, and from the opening on the seed.
+-- reservation.schedule_json(schedule, now): the contract's Schedule. Its status is CLOSED from the end
+-- of the sale on. One whose early comers are drawn says so, with the hash of the seed, and from the opening on the seed.
 CREATE OR REPLACE FUNCTION reservation.schedule_json(p_schedule reservation.schedules, p_now timestamptz)
 RETURNS json
 LANGUAGE plpgsql STABLE
@@ -13,8 +13,10 @@ BEGIN
 			       (p_schedule).concert_id AS "concertId",
 			       platform.rfc3339((p_schedule).start_at) AS "startAt",
 			       platform.rfc3339((p_schedule).end_at) AS "endAt",
-			       (p_schedule).status AS "status",
+			       reservation.schedule_status(p_schedule, p_now) AS "status",
 			       platform.rfc3339((p_schedule).sale_opens_at) AS "saleOpensAt",
+			       platform.rfc3339(coalesce((p_schedule).sale_closes_at, (p_schedule).start_at)) AS "saleClosesAt",
+			       (p_schedule).max_per_user AS "maxPerUser",
 			       (SELECT coalesce(sum(c.rows::bigint * c.seats_per_row), 0)::bigint FROM reservation.sections c
 				WHERE c.schedule_id = (p_schedule).schedule_id) AS "totalSeats",
 			       reservation.remaining((p_schedule).schedule_id, p_now) AS "remaining") s);

@@ -1,4 +1,4 @@
--- reservation.set_schedule_status(schedule, status): ON_SALE or CLOSED from now
+-- reservation.set_schedule_status(schedule, status): as instances of before change_schedule call it. ON_SALE or CLOSED from now
 -- on; OK with the Schedule, or SCHEDULE_NOT_FOUND. Holds that are there stay.
 CREATE OR REPLACE FUNCTION reservation.set_schedule_status(p_schedule uuid, p_status text)
 RETURNS platform.reply

@@ -1,14 +1,21 @@
 /*
  * Catalogue administration, for operators: concerts, schedules with all their
- * seats, and closing or opening a schedule.
+ * seats, and what can be changed of a schedule: whether and until when it is
+ * sold, and how many seats a user may have.
  */
-#include <stdlib.h>
+#include <inttypes.h>
 #include <string.h>
 
+#include "ct/buf.h"
 #include "handlers.h"
 
-#define TEXT_MAX	200
+#define NAME_MAX	200
+#define SECTION_MAX	50
+#define PER_USER_MAX	100
+#define PER_USER_DEFAULT 4
+#define FIELD_MAX	100	/* of a field's name that an error repeats */
 #define SECTIONS_MAX	100
+#define SECTIONS_BYTES	(128 * 1024)
 #define SEATS_MAX	100000
 #define PRICE_MAX	10000000
 
@@ -22,15 +29,15 @@ static const struct ct_pg_statement create_concert = {
 
 static const struct ct_pg_statement create_schedule = {
 	.function = "reservation.create_schedule",
-	.args = "uuid, timestamptz, timestamptz, timestamptz, text, json, text",
+	.args = "uuid, timestamptz, timestamptz, timestamptz, timestamptz, text, int, json, text",
 	.batch_max = 1,
 	.order_by = -1,
 	.write = true,
 };
 
-static const struct ct_pg_statement set_schedule_status = {
-	.function = "reservation.set_schedule_status",
-	.args = "uuid, text",
+static const struct ct_pg_statement change_schedule = {
+	.function = "reservation.change_schedule",
+	.args = "uuid, jsonb",
 	.batch_max = 1,
 	.order_by = -1,
 	.write = true,
@@ -44,10 +51,10 @@ admin_create_concert(struct ct_request *request)
 {
 	const char	*title, *artist, *venue, *address;
 
-	(void)ct_body_text(request, request->body, "title", TEXT_MAX, true, &title);
-	(void)ct_body_text(request, request->body, "artist", TEXT_MAX, true, &artist);
-	(void)ct_body_text(request, request->body, "venue", TEXT_MAX, true, &venue);
-	(void)ct_body_text(request, request->body, "address", TEXT_MAX, true, &address);
+	(void)ct_body_name(request, request->body, "title", NAME_MAX, true, &title);
+	(void)ct_body_name(request, request->body, "artist", NAME_MAX, true, &artist);
+	(void)ct_body_name(request, request->body, "venue", NAME_MAX, true, &venue);
+	(void)ct_body_name(request, request->body, "address", NAME_MAX, true, &address);
 	if (ct_invalid(request))
 		return;
 
@@ -55,76 +62,155 @@ admin_create_concert(struct ct_request *request)
 	    (const char *const[]){ title, artist, venue, address });
 }
 
-/* Checks every section and how many seats they make together. */
-static void
-check_sections(struct ct_request *request, const cJSON *sections)
+struct section {
+	const char	*name;
+	const char	*grade;
+	int64_t		 price;
+	int64_t		 rows;
+	int64_t		 per_row;
+};
+
+/* Reads one section. Whatever is wrong with it is noted, each field by itself. */
+static bool
+read_section(struct ct_request *request, const cJSON *at, struct section *section)
 {
 	static const char *const	grades[] = { "VIP", "R", "S", NULL };
-	const cJSON			*section;
-	const char			*text;
-	int64_t				 number, rows, per_row, seats = 0;
+	bool				valid;
+
+	valid = ct_body_name(request, at, "section", SECTION_MAX, true, &section->name);
+	valid &= ct_body_choice(request, at, "grade", grades, true, &section->grade);
+	valid &= ct_body_number(request, at, "price", 1, PRICE_MAX, true, &section->price);
+	valid &= ct_body_number(request, at, "rows", 1, SEATS_MAX, true, &section->rows);
+	valid &= ct_body_number(request, at, "seatsPerRow", 1, SEATS_MAX, true, &section->per_row);
+	return (valid);
+}
+
+/* Two sections of one name would make two seats of one label. */
+static void
+check_section_name(struct ct_request *request, const cJSON *at, const char *name, const char **labels, int count)
+{
+	int	i;
+
+	labels[count] = ct_name_label(request, name);
+	for (i = 0; i < count; i++) {
+		if (labels[i] != NULL && strcmp(labels[i], labels[count]) == 0) {
+			ct_body_note(request, at, "section", "is there twice");
+			return;
+		}
+	}
+}
+
+/* Reads all sections and how many seats they make together; NULL if anything is wrong with them. As JSON for SQL. */
+static const char *
+read_sections(struct ct_request *request)
+{
+	const cJSON	*sections = ct_body_member(request->body, "sections"), *at;
+	const char	*labels[SECTIONS_MAX] = { NULL };
+	struct section	 section = { NULL };
+	struct ct_buf	 buf;
+	const char	*json;
+	int64_t		 seats = 0;
+	int		 n = 0;
+	bool		 valid = true;
 
 	if (!cJSON_IsArray(sections) || cJSON_GetArraySize(sections) < 1 ||
 	    cJSON_GetArraySize(sections) > SECTIONS_MAX) {
 		ct_note_invalid(request, "sections", "must be an array of 1 to 100 sections");
-		return;
+		return (NULL);
 	}
 
-	cJSON_ArrayForEach(section, sections) {
-		if (!cJSON_IsObject(section)) {
-			ct_note_invalid(request, "sections", "each must be an object");
-			return;
+	ct_buf_init(&buf, SECTIONS_BYTES);
+	cJSON_ArrayForEach(at, sections) {
+		if (!cJSON_IsObject(at)) {
+			ct_note_invalid(request, ct_printf(request, "sections[%d]", n), "must be an object");
+			valid = false;
+		} else {
+			valid &= read_section(request, at, &section);
+			if (section.name != NULL)
+				check_section_name(request, at, section.name, labels, n);
 		}
-		rows = per_row = 0;
-		if (!ct_body_text(request, section, "section", 50, true, &text) ||
-		    !ct_body_choice(request, section, "grade", grades, true, &text) ||
-		    !ct_body_number(request, section, "price", 1, PRICE_MAX, true, &number) ||
-		    !ct_body_number(request, section, "rows", 1, SEATS_MAX, true, &rows) ||
-		    !ct_body_number(request, section, "seatsPerRow", 1, SEATS_MAX, true, &per_row))
-			return;
-		seats += rows * per_row;
+		n++;
+		if (!valid)
+			continue;
+		seats += section.rows * section.per_row;
+		ct_buf_puts(&buf, buf.length == 0 ? "[{\"section\":" : ",{\"section\":");
+		ct_buf_json_string(&buf, section.name);
+		ct_buf_printf(&buf, ",\"grade\":\"%s\",\"price\":%" PRId64 ",\"rows\":%" PRId64 ",\"seatsPerRow\":%" PRId64 "}",
+		    section.grade, section.price, section.rows, section.per_row);
 	}
-	if (seats > SEATS_MAX)
+	ct_buf_puts(&buf, "]");
+	if (valid && seats > SEATS_MAX)
 		ct_note_invalid(request, "sections", "make more than 100,000 seats");
+	json = buf.failed ? NULL : ct_printf(request, "%s", buf.data);
+	ct_buf_deinit(&buf);
+	return (json);
 }
 
 void
 admin_create_schedule(struct ct_request *request)
 {
-	const cJSON	*sections;
-	const char	*start_at, *end_at, *sale_opens_at, *status, *pre_queue;
-	char		*sections_json, *sections_copy;
+	const char	*start_at, *end_at, *sale_opens_at, *sale_closes_at, *status, *pre_queue, *sections;
+	int64_t		 max_per_user = PER_USER_DEFAULT;
 
-	sections = cJSON_GetObjectItemCaseSensitive(request->body, "sections");
 	(void)ct_body_time(request, request->body, "startAt", true, &start_at);
 	(void)ct_body_time(request, request->body, "endAt", true, &end_at);
 	(void)ct_body_time(request, request->body, "saleOpensAt", false, &sale_opens_at);
+	(void)ct_body_time(request, request->body, "saleClosesAt", false, &sale_closes_at);
 	(void)ct_body_choice(request, request->body, "status", statuses, true, &status);
+	(void)ct_body_number(request, request->body, "maxPerUser", 1, PER_USER_MAX, false, &max_per_user);
 	(void)ct_body_choice(request, request->body, "preQueue", pre_queues, false, &pre_queue);
-	check_sections(request, sections);
+	sections = read_sections(request);
 	if (ct_invalid(request))
 		return;
 
-	if ((sections_json = cJSON_PrintUnformatted(sections)) == NULL) {
-		ct_reply_error(request, CT_SERVICE_UNAVAILABLE, NULL, NULL);
-		return;
-	}
-	sections_copy = ct_printf(request, "%s", sections_json);
-	cJSON_free(sections_json);
+	ct_call_and_reply(request, &create_schedule, (const char *const[]){ request->path_id[0], start_at, end_at,
+	    sale_opens_at, sale_closes_at, status, ct_printf(request, "%d", (int)max_per_user), sections, pre_queue });
+}
 
-	ct_call_and_reply(request, &create_schedule, (const char *const[]){ request->path_id[0],
-	    start_at, end_at, sale_opens_at, status, sections_copy, pre_queue });
+/* Refuses what a PATCH of a schedule cannot change: half a change would be worse than none. */
+static void
+check_changeable(struct ct_request *request)
+{
+	static const char *const	changeable[] = { "status", "saleClosesAt", "maxPerUser" };
+	const cJSON			*item;
+	size_t				 i;
+
+	cJSON_ArrayForEach(item, request->body) {
+		for (i = 0; i < 3 && strcmp(item->string, changeable[i]) != 0; i++)
+			continue;
+		if (i == 3)
+			ct_note_invalid(request, strlen(item->string) <= FIELD_MAX ? item->string : "body",
+			    "cannot be changed; only status, saleClosesAt and maxPerUser can");
+	}
+	if (request->body->child == NULL)
+		ct_note_invalid(request, "body", "give at least one of status, saleClosesAt and maxPerUser");
 }
 
 void
 admin_patch_schedule(struct ct_request *request)
 {
-	const char	*status;
+	const cJSON	*body = request->body, *closes = cJSON_GetObjectItemCaseSensitive(body, "saleClosesAt");
+	const char	*status = NULL, *sale_closes_at = NULL, *changes = "";
+	int64_t		 max_per_user = 0;
 
-	(void)ct_body_choice(request, request->body, "status", statuses, true, &status);
+	check_changeable(request);
+	/* A null is "none", and only the end of the sale may be that. */
+	if (cJSON_GetObjectItemCaseSensitive(body, "status") != NULL)
+		(void)ct_body_choice(request, body, "status", statuses, true, &status);
+	if (cJSON_GetObjectItemCaseSensitive(body, "maxPerUser") != NULL)
+		(void)ct_body_number(request, body, "maxPerUser", 1, PER_USER_MAX, true, &max_per_user);
+	(void)ct_body_time(request, body, "saleClosesAt", false, &sale_closes_at);
 	if (ct_invalid(request))
 		return;
 
-	ct_call_and_reply(request, &set_schedule_status,
-	    (const char *const[]){ request->path_id[0], status });
+	if (status != NULL)
+		changes = ct_printf(request, ",\"status\":\"%s\"", status);
+	if (max_per_user > 0)
+		changes = ct_printf(request, "%s,\"maxPerUser\":%d", changes, (int)max_per_user);
+	if (sale_closes_at != NULL)
+		changes = ct_printf(request, "%s,\"saleClosesAt\":\"%s\"", changes, sale_closes_at);
+	else if (closes != NULL)
+		changes = ct_printf(request, "%s,\"saleClosesAt\":null", changes);
+	ct_call_and_reply(request, &change_schedule, (const char *const[]){ request->path_id[0],
+	    ct_printf(request, "{%s}", changes + 1) });
 }

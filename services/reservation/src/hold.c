@@ -72,6 +72,7 @@ read_seat_ids(struct ct_request *request, const cJSON *ids)
 	struct ct_uuid	uuid;
 	const cJSON	*id;
 	int		i, n = 0;
+	bool		valid = true;
 
 	if (!cJSON_IsArray(ids) || cJSON_GetArraySize(ids) < 1 || cJSON_GetArraySize(ids) > SEATS_MAX) {
 		ct_note_invalid(request, "seatIds", "must be an array of 1 to 4 seat ids");
@@ -79,18 +80,21 @@ read_seat_ids(struct ct_request *request, const cJSON *ids)
 	}
 	cJSON_ArrayForEach(id, ids) {
 		if (!cJSON_IsString(id) || !ct_uuid_parse(id->valuestring, &uuid)) {
-			ct_note_invalid(request, "seatIds", "each must be a UUID");
-			return (NULL);
+			ct_note_invalid(request, ct_printf(request, "seatIds[%d]", n), "must be a UUID");
+			uuid = (struct ct_uuid){ .bytes = { 0 } };
+			valid = false;
 		}
 		ct_uuid_format(&uuid, text[n]);
-		for (i = 0; i < n; i++) {
+		for (i = 0; i < n && valid; i++) {
 			if (strcmp(text[i], text[n]) == 0) {
-				ct_note_invalid(request, "seatIds", "names a seat twice");
-				return (NULL);
+				ct_note_invalid(request, ct_printf(request, "seatIds[%d]", n), "names a seat twice");
+				valid = false;
 			}
 		}
 		n++;
 	}
+	if (!valid)
+		return (NULL);
 	return (ct_printf(request, "{%s%s%s%s%s%s%s}", text[0], n > 1 ? "," : "", n > 1 ? text[1] : "",
 	    n > 2 ? "," : "", n > 2 ? text[2] : "", n > 3 ? "," : "", n > 3 ? text[3] : ""));
 }
@@ -139,8 +143,8 @@ hold(struct ct_request *request)
 		return;
 	}
 
-	seat_ids = cJSON_GetObjectItemCaseSensitive(request->body, "seatIds");
-	best = cJSON_GetObjectItemCaseSensitive(request->body, "bestAvailable");
+	seat_ids = ct_body_member(request->body, "seatIds");
+	best = ct_body_member(request->body, "bestAvailable");
 	(void)ct_body_uuid(request, request->body, "scheduleId", true, &hold->schedule);
 	if ((seat_ids == NULL) == (best == NULL))
 		ct_note_invalid(request, "seatIds", "give either seatIds or bestAvailable");

@@ -16,7 +16,7 @@ bool	 ct_idempotency_key_valid(const char *key);
  * (NULL-terminated; "card.paymentKey" is a member's member), each in the order
  * given and in canonical form (JCS, RFC 8785, for the types the contract uses:
  * strings, whole numbers, booleans, arrays, objects with sorted keys). Unknown
- * fields don't count: they are ignored elsewhere too. So name leaves, not the
+ * fields and members that are null don't count: they are ignored elsewhere too. So name leaves, not the
  * objects they are in. UUIDs are compared in lower case.
  */
 void	 ct_request_hash(const char *operation, const cJSON *body, const char *const *fields,

@@ -81,9 +81,10 @@ bool	 ct_query_choice(struct ct_request *, const char *name, const char *const *
 bool	 ct_query_page(struct ct_request *, const char **limit_r, const char **cursor_r);
 
 /*
- * `at` is the object to read from (request->body or one inside it). Texts have
- * 1 to max_chars characters, none of them a control character; numbers are
- * whole and below 2^53; UUIDs come out in lower case.
+ * `at` is the object to read from (request->body or one inside it); a mistake is noted with the field's full path
+ * (sections[1].price). A null is as good as absent, and refused where the member is required. Texts have 1 to max_chars
+ * characters, none of them a control character; numbers are whole and below 2^53; UUIDs come out in lower case; times
+ * come out in UTC with milliseconds and lie in the years 2000 to 2199.
  */
 bool	 ct_body_text(struct ct_request *, const cJSON *at, const char *name, size_t max_chars,
 	     bool required, const char **value_r);
@@ -94,9 +95,29 @@ bool	 ct_body_uuid(struct ct_request *, const cJSON *at, const char *name, bool 
 bool	 ct_body_choice(struct ct_request *, const cJSON *at, const char *name,
 	     const char *const *choices, bool required, const char **value_r);
 bool	 ct_body_time(struct ct_request *, const cJSON *at, const char *name, bool required,
-	     const char **value_r);	/* RFC 3339; null is absent */
+	     const char **value_r);
 
-/* Notes one more invalid field. */
+/*
+ * A name or title, which people read: without white space at its ends, in Unicode NFC, 1 to max_chars code points
+ * then. Refused: one without a visible character, control characters and line breaks, characters that change the
+ * direction of others.
+ */
+bool	 ct_body_name(struct ct_request *, const cJSON *at, const char *name, size_t max_chars,
+	     bool required, const char **value_r);
+
+/*
+ * What people see of a name: the same for two names that differ only in invisible characters and in kinds of white
+ * space. For comparing; the name itself is what is stored and shown.
+ */
+const char	*ct_name_label(struct ct_request *, const char *name);
+
+/* The member of `at`; NULL if it is absent or null. */
+const cJSON	*ct_body_member(const cJSON *at, const char *name);
+
+/* Notes that the member `name` of `at` is invalid, with its full path. */
+void	 ct_body_note(struct ct_request *, const cJSON *at, const char *name, const char *reason);
+
+/* Notes one more invalid field by its path, of the query, or where the body has it. */
 void	 ct_note_invalid(struct ct_request *, const char *field, const char *reason);
 
 /* If anything was noted: replies 400 INVALID_REQUEST with all of it and returns true. */

@@ -1,0 +1,11 @@
+-- reservation.schedule_status(schedule, now): ON_SALE or CLOSED as everybody sees it. The sale ends at
+-- sale_closes_at (NULL: when the concert begins), whatever the stored status says.
+CREATE OR REPLACE FUNCTION reservation.schedule_status(p_schedule reservation.schedules, p_now timestamptz)
+RETURNS text
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+	RETURN CASE WHEN coalesce((p_schedule).sale_closes_at, (p_schedule).start_at) <= p_now THEN 'CLOSED'
+	    ELSE (p_schedule).status END;
+END
+$$;

@@ -1,0 +1,123 @@
+/*
+ * Names and titles. What a character is comes from libunistring, so that nothing here is a table of Unicode; the few
+ * code points below are those that no property of Unicode tells.
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <unictype.h>
+#include <uninorm.h>
+#include <unistr.h>
+
+#include "names.h"
+
+#define CONTROLS	(UC_CATEGORY_MASK_Cc | UC_CATEGORY_MASK_Zl | UC_CATEGORY_MASK_Zp | UC_CATEGORY_MASK_Cs)
+#define INK		(UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_N | UC_CATEGORY_MASK_P | UC_CATEGORY_MASK_S | \
+			    UC_CATEGORY_MASK_Co | UC_CATEGORY_MASK_Cn)
+
+/* White space, and the spaces of no width, which editors leave at the ends of what is copied. */
+static bool
+is_space(ucs4_t c)
+{
+	return (uc_is_property_white_space(c) || c == 0x180e || c == 0x200b || c == 0x2060 || c == 0xfeff);
+}
+
+/* Embeddings, overrides and isolates (202A-202E, 2066-2069), and the deprecated controls after them. */
+static bool
+is_direction(ucs4_t c)
+{
+	return ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x206f));
+}
+
+/* Symbols that Unicode counts as such and that show nothing: an empty Braille cell, a note without a head. */
+static bool
+is_blank(ucs4_t c)
+{
+	return (c == 0x2800 || c == 0x1d159);
+}
+
+static bool
+is_visible(ucs4_t c)
+{
+	return (uc_is_general_category_withtable(c, INK) && !uc_is_property_default_ignorable_code_point(c) && !is_blank(c));
+}
+
+static const char *
+refusal(const uint8_t *text, size_t length, size_t max_chars, struct ct_request *request)
+{
+	size_t	at, chars = 0;
+	ucs4_t	c;
+	bool	visible = false;
+
+	for (at = 0; at < length; chars++) {
+		at += (size_t)u8_mbtouc(&c, text + at, length - at);
+		if (uc_is_general_category_withtable(c, CONTROLS) || uc_is_property_not_a_character(c))
+			return ("must not have control characters or line breaks");
+		if (is_direction(c))
+			return ("must not have characters that change the direction of others");
+		visible = visible || is_visible(c);
+	}
+	if (!visible || chars > max_chars)
+		return (ct_printf(request, "must be a text of 1 to %zu characters, one of them visible", max_chars));
+	return (NULL);
+}
+
+/* A copy in NFC that lives as long as the request; *length_r bytes and a NUL. */
+static uint8_t *
+composed(struct ct_request *request, const uint8_t *text, size_t length, size_t *length_r)
+{
+	uint8_t	*form, *copy;
+
+	if ((form = u8_normalize(UNINORM_NFC, text, length, NULL, length_r)) == NULL)
+		abort();
+	copy = ct_alloc(request, *length_r + 1);
+	memcpy(copy, form, *length_r);
+	free(form);
+	return (copy);
+}
+
+const char *
+ct_name_form(struct ct_request *request, const char *text, size_t max_chars, const char **why_r)
+{
+	const uint8_t	*last;
+	uint8_t		*form;
+	size_t		 length, size;
+	ucs4_t		 c;
+
+	form = composed(request, (const uint8_t *)text, strlen(text), &length);
+	for (; length > 0; form += size, length -= size) {
+		size = (size_t)u8_mbtouc(&c, form, length);
+		if (!is_space(c))
+			break;
+	}
+	while ((last = u8_prev(&c, form + length, form)) != NULL && is_space(c))
+		length = (size_t)(last - form);
+	form[length] = '\0';
+	if ((*why_r = refusal(form, length, max_chars, request)) != NULL)
+		return (NULL);
+	return ((const char *)form);
+}
+
+const char *
+ct_name_label(struct ct_request *request, const char *name)
+{
+	const uint8_t	*text = (const uint8_t *)name;
+	size_t		 at, length = strlen(name), used = 0;
+	uint8_t		*seen = ct_alloc(request, length + 1);
+	ucs4_t		 c;
+	bool		 space;
+	int		 size;
+
+	for (at = 0; at < length; at += (size_t)size) {
+		size = u8_mbtouc(&c, text + at, length - at);
+		space = is_space(c) || is_blank(c);
+		if (space && used > 0 && seen[used - 1] != ' ') {
+			seen[used++] = ' ';
+		} else if (!space && !uc_is_property_default_ignorable_code_point(c)) {
+			memcpy(seen + used, text + at, (size_t)size);
+			used += (size_t)size;
+		}
+	}
+	return ((const char *)composed(request, seen, used, &used));
+}
