@@ -1,11 +1,7 @@
 /* Charges that are paid by card, through a point service of its own. */
-#include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,43 +9,24 @@
 
 #include "provider.h"
 
-static pid_t	by_card;
-static char	by_card_base[64];
+static struct beside	by_card;
 
 static void
 by_card_start(void)
 {
-	int	port = atoi(setting("POINT_PORT")) + 9;
-	int	turn = open(format("%s/point-beside.turn", setting("RUN_DIR")), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	pid_t	parent = getpid();
-
-	/* There is one port, so one of these tests at a time: until its process ends. */
-	cr_assert(turn >= 0 && flock(turn, LOCK_EX) == 0);
-
-	(void)snprintf(by_card_base, sizeof(by_card_base), "http://127.0.0.1:%d", port);
-	by_card = fork();
-	cr_assert_geq(by_card, 0);
-	if (by_card == 0) {
-		/* However this test ends, it ends too. */
-		if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent)
-			(void)execl("tests/http/point-beside", "point-beside", format("%d", port), "CHARGE_FUNDING=card",
-			    (char *)NULL);
-		_exit(1);
-	}
-	wait_for(http((struct call){ .base = by_card_base, .path = "/readyz" }).status == 200, 20);
+	by_card = beside_start(1, (const char *const[]){ "CHARGE_FUNDING=card", NULL });
 }
 
 static void
 by_card_stop(void)
 {
-	(void)kill(by_card, SIGTERM);
-	(void)waitpid(by_card, NULL, 0);
+	beside_stop(&by_card);
 }
 
 static struct call
 charge_call(const struct user *user, int64_t amount, const char *card, const char *key)
 {
-	return ((struct call){ .base = by_card_base, .path = "/points/charge", .jwt = user->jwt, .key = key,
+	return ((struct call){ .base = by_card.base, .path = "/points/charge", .jwt = user->jwt, .key = key,
 	    .body = format("{\"amount\":%" PRId64 ",\"card\":{\"paymentKey\":\"%s\"}}", amount, card) });
 }
 
@@ -80,11 +57,11 @@ Test(card, charges_are_paid_by_card_where_funding_says_so, .init = by_card_start
 	struct reply	 reply, again, replies[FAULTS];
 	char		*card = card_new(), *credited = card, *charges[FAULTS], *cards[FAULTS];
 	const char	*certain = "card_certainty_seconds_count{what=\"charge\"}";
-	double		 before = metric(by_card_base, certain) + metric(direct("point"), certain);
+	double		 before = metric(by_card.base, certain) + metric(direct("point"), certain);
 	pid_t		 slow;
 	int		 i, status;
 
-	reply = http((struct call){ .base = by_card_base, .path = "/points/charge", .jwt = user.jwt, .key = key_new(),
+	reply = http((struct call){ .base = by_card.base, .path = "/points/charge", .jwt = user.jwt, .key = key_new(),
 	    .body = "{\"amount\":5000}" });
 	check_problem(reply, 400, "INVALID_REQUEST");
 
@@ -131,7 +108,7 @@ Test(card, charges_are_paid_by_card_where_funding_says_so, .init = by_card_start
 		cr_assert_eq(histories(&users[i]), 1);
 	}
 
-	wait_for(metric(by_card_base, certain) + metric(direct("point"), certain) >= before + 2 + FAULTS, 10);
+	wait_for(metric(by_card.base, certain) + metric(direct("point"), certain) >= before + 2 + FAULTS, 10);
 
 	/* What has been credited is credited to nobody again; nor is what has paid for something else. */
 	for (i = 0; i < 2; i++) {
