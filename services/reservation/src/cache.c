@@ -7,7 +7,8 @@
 #include "cache.h"
 #include "ct/loop.h"
 #include "ct/metrics.h"
-#include "ct/service.h"
+#include "lane.h"
+#include "pack.h"
 
 #define REFRESH_MS	250	/* a copy older than this is refreshed by who asks next; an older call is joined by none */
 #define COPY_MAX_MS	500	/* and given out no longer than this */
@@ -22,6 +23,7 @@
 struct waiter {
 	STAILQ_ENTRY(waiter)	 list;
 	struct ct_request	*request;
+	void			(*reply)(struct ct_request *, const char *, size_t);
 };
 STAILQ_HEAD(waiters, waiter);
 
@@ -31,12 +33,15 @@ struct entry {
 	const struct ct_pg_statement *stmt;
 	char			*key;
 	const char		*args[CACHE_ARGS_MAX];	/* in key; NULL is SQL null */
-	int			 etag_arg;
+	unsigned		 args_count;
+	bool			 has_tag;
+	bool			 once;
 	uint64_t		 used_ms;
 	struct cache_budget	 budget;
 
 	/* The copy; body NULL: none. */
 	struct ct_shared	*body;
+	struct ct_shared	*packed;	/* the same, compressed; NULL: not worth it */
 	char			*etag;
 	int64_t			 version;
 	uint64_t		 asked_ms;	/* when the call began that said it is so */
@@ -46,6 +51,10 @@ struct entry {
 	uint64_t		 asking_ms;
 	struct waiters		 waiting;
 	struct waiters		 late;
+
+	/* What that call answered, while it is compressed. */
+	struct ct_shared	*new_body;
+	char			*new_etag;
 };
 
 static TAILQ_HEAD(, entry)	 by_use = TAILQ_HEAD_INITIALIZER(by_use);	/* least recently used first */
@@ -76,9 +85,13 @@ copy_drop(struct entry *entry)
 {
 	if (entry->body != NULL)
 		bytes -= entry->body->length;
+	if (entry->packed != NULL)
+		bytes -= entry->packed->length;
 	ct_shared_drop(entry->body);
+	ct_shared_drop(entry->packed);
 	free(entry->etag);
 	entry->body = NULL;
+	entry->packed = NULL;
 	entry->etag = NULL;
 	ct_metric_set(bytes_kept, (int64_t)bytes);
 }
@@ -154,34 +167,47 @@ bucket_of(const char *key, size_t length)
 }
 
 static struct entry *
-entry_get(const struct ct_pg_statement *stmt, unsigned count, const char *const *args, int etag_arg)
+entry_new(const struct cache_question *question, const char key[KEY_MAX])
+{
+	struct entry	*entry = calloc(1, sizeof(*entry));
+	size_t		 at = strlen(question->stmt->function) + 1;
+	unsigned	 i;
+
+	if (entry == NULL || (entry->key = calloc(1, KEY_MAX)) == NULL)
+		abort();
+	memcpy(entry->key, key, KEY_MAX);
+	entry->stmt = question->stmt;
+	entry->args_count = question->args_count;
+	entry->has_tag = question->has_tag;
+	entry->once = question->once;
+	for (i = 0; i < question->args_count; i++, at += strlen(entry->key + at) + 1)
+		entry->args[i] = question->args[i] == NULL ? NULL : entry->key + at;
+	STAILQ_INIT(&entry->waiting);
+	STAILQ_INIT(&entry->late);
+	return (entry);
+}
+
+/* The entry that has the answer or will have it; NULL if all are being asked. */
+static struct entry *
+entry_get(const struct cache_question *question)
 {
 	struct entry	*entry;
-	char		 key[KEY_MAX];
-	size_t		 length = write_key(key, stmt, count, args), at;
-	unsigned	 bucket, i;
+	char		 key[KEY_MAX] = "";
+	size_t		 length = write_key(key, question->stmt, question->args_count, question->args);
+	unsigned	 bucket;
 
 	if (length == 0)
 		return (NULL);
 	bucket = bucket_of(key, length);
 	LIST_FOREACH(entry, &buckets[bucket], bucket) {
-		if (entry->stmt == stmt && memcmp(entry->key, key, length) == 0)
+		if (entry->stmt == question->stmt && memcmp(entry->key, key, length) == 0)
 			break;
 	}
 	if (entry == NULL) {
 		make_room(0);
-		/* Everything may be in flight: then this one is simply asked. */
 		if (entries >= ENTRIES_MAX)
 			return (NULL);
-		if ((entry = calloc(1, sizeof(*entry))) == NULL || (entry->key = calloc(1, KEY_MAX)) == NULL)
-			abort();
-		memcpy(entry->key, key, length);
-		entry->stmt = stmt;
-		entry->etag_arg = etag_arg;
-		for (i = 0, at = strlen(stmt->function) + 1; i < count; i++, at += strlen(entry->key + at) + 1)
-			entry->args[i] = args[i] == NULL ? NULL : entry->key + at;
-		STAILQ_INIT(&entry->waiting);
-		STAILQ_INIT(&entry->late);
+		entry = entry_new(question, key);
 		LIST_INSERT_HEAD(&buckets[bucket], entry, bucket);
 		entries++;
 	} else
@@ -199,49 +225,36 @@ names(const char *if_none_match, const char *etag)
 	    strstr(if_none_match, strncmp(etag, "W/", 2) == 0 ? etag + 2 : etag) != NULL));
 }
 
+/* Gives out the copy, or the part of it that was asked for. A tag is that of the whole map, in both forms: it is a weak one. */
 static void
-reply_copy(struct ct_request *request, const struct entry *entry)
+reply_copy(struct ct_request *request, const struct entry *entry,
+    void (*reply)(struct ct_request *, const char *, size_t))
 {
+	if (reply != NULL) {
+		reply(request, entry->body->data, entry->body->length);
+		return;
+	}
 	if (entry->etag != NULL)
 		ct_reply_header(request, "etag", entry->etag);
-	if (names(ct_header(request, "if-none-match"), entry->etag))
+	if (entry->packed != NULL)
+		ct_reply_header(request, "vary", "Accept-Encoding");
+	if (names(ct_header(request, "if-none-match"), entry->etag)) {
 		ct_reply_empty(request, 304);
-	else
+	} else if (entry->packed != NULL && pack_accepted(ct_header(request, "accept-encoding"))) {
+		ct_reply_header(request, "content-encoding", "gzip");
+		ct_reply_shared(request, 200, entry->packed);
+	} else
 		ct_reply_shared(request, 200, entry->body);
 }
 
+/* The call is over: answers who waits, from the copy where it is good, and asks again for who came late. */
 static void
-copy_keep(struct entry *entry, const struct ct_outcome *outcome)
+entry_settle(struct entry *entry, bool good, const struct ct_outcome *outcome)
 {
-	copy_drop(entry);
-	if (outcome->body == NULL || outcome->body_length > BODY_MAX)
-		return;
-	make_room(outcome->body_length);
-	if (outcome->etag != NULL && (entry->etag = strdup(outcome->etag)) == NULL)
-		abort();
-	entry->body = ct_shared_new(outcome->body, outcome->body_length);
-	bytes += outcome->body_length;
-	ct_metric_set(bytes_kept, (int64_t)bytes);
-}
-
-static void
-entry_answered(const struct ct_outcome *outcome, void *arg)
-{
-	struct entry	*entry = arg;
 	struct waiters	 waiting = STAILQ_HEAD_INITIALIZER(waiting);
 	struct waiter	*waiter;
-	bool		 good;
 
 	STAILQ_CONCAT(&waiting, &entry->waiting);
-	good = outcome->error == CT_OK && strcmp(outcome->outcome, "OK") == 0;
-	if (good) {
-		copy_keep(entry, outcome);
-		entry->version = version_of != NULL && entry->body != NULL ?
-		    version_of(entry->stmt, entry->args, entry->body->data) : 0;
-	} else if (outcome->error == CT_OK && strcmp(outcome->outcome, "NOT_MODIFIED") == 0)
-		good = entry->body != NULL;
-	else if (outcome->error == CT_OK)
-		copy_drop(entry);
 	if (good)
 		entry->asked_ms = entry->asking_ms;
 
@@ -249,8 +262,8 @@ entry_answered(const struct ct_outcome *outcome, void *arg)
 	while ((waiter = STAILQ_FIRST(&waiting)) != NULL) {
 		STAILQ_REMOVE_HEAD(&waiting, list);
 		ct_metric_add(from_database, 1);
-		if (good && entry->body != NULL)
-			reply_copy(waiter->request, entry);
+		if (good)
+			reply_copy(waiter->request, entry, waiter->reply);
 		else
 			ct_reply_outcome(waiter->request, outcome);
 	}
@@ -258,6 +271,58 @@ entry_answered(const struct ct_outcome *outcome, void *arg)
 	STAILQ_CONCAT(&entry->waiting, &entry->late);
 	if (!STAILQ_EMPTY(&entry->waiting))
 		entry_ask(entry);
+	else if (entry->body == NULL || entry->once)
+		entry_free(entry);
+}
+
+/* The new copy is complete. */
+static void
+entry_packed(struct ct_shared *packed, void *arg)
+{
+	struct entry	*entry = arg;
+
+	copy_drop(entry);
+	make_room(entry->new_body->length + (packed == NULL ? 0 : packed->length));
+	entry->body = entry->new_body;
+	entry->etag = entry->new_etag;
+	entry->packed = packed;
+	entry->new_body = NULL;
+	entry->new_etag = NULL;
+	bytes += entry->body->length + (packed == NULL ? 0 : packed->length);
+	ct_metric_set(bytes_kept, (int64_t)bytes);
+	entry->version = version_of != NULL ? version_of(entry->stmt, entry->args, entry->body->data) : 0;
+	entry_settle(entry, true, NULL);
+}
+
+/* An answer that is the copy's, to the byte, needs no compression. */
+static bool
+same_as_copy(const struct entry *entry, const struct ct_outcome *outcome)
+{
+	return (entry->body != NULL && entry->etag == NULL && outcome->etag == NULL &&
+	    entry->body->length == outcome->body_length &&
+	    memcmp(entry->body->data, outcome->body, outcome->body_length) == 0);
+}
+
+static void
+entry_answered(const struct ct_outcome *outcome, void *arg)
+{
+	struct entry	*entry = arg;
+	bool		 good = outcome->error == CT_OK && strcmp(outcome->outcome, "OK") == 0;
+
+	if (good && outcome->body != NULL && outcome->body_length <= BODY_MAX && !same_as_copy(entry, outcome)) {
+		entry->new_body = ct_shared_new(outcome->body, outcome->body_length);
+		if (outcome->etag != NULL && (entry->new_etag = strdup(outcome->etag)) == NULL)
+			abort();
+		pack(entry->new_body, entry_packed, entry);
+		return;
+	}
+	if (good)
+		good = outcome->body != NULL && outcome->body_length <= BODY_MAX;
+	else if (outcome->error == CT_OK && strcmp(outcome->outcome, "NOT_MODIFIED") == 0)
+		good = entry->body != NULL;
+	if (!good && outcome->error == CT_OK)
+		copy_drop(entry);
+	entry_settle(entry, good, outcome);
 }
 
 static void
@@ -266,32 +331,31 @@ entry_ask(struct entry *entry)
 	const char	*args[CACHE_ARGS_MAX];
 
 	memcpy(args, entry->args, sizeof(args));
-	if (entry->etag_arg >= 0)
-		args[entry->etag_arg] = entry->etag;
+	if (entry->has_tag)
+		args[entry->args_count - 1] = entry->etag;
 	entry->asking = true;
 	entry->asking_ms = ct_loop_now_ms();
 	ct_metric_add(calls, 1);
-	ct_pg_call(ct_service_pg, entry->stmt, args, entry_answered, entry);
+	lane_call(entry->stmt, entry->args_count, args, entry->body != NULL, entry_answered, entry);
 }
 
 void
-cache_reply(struct ct_request *request, const struct ct_pg_statement *stmt, unsigned args_count,
-    const char *const *args, int etag_arg, int64_t seen)
+cache_reply(struct ct_request *request, const struct cache_question *question)
 {
-	struct entry	*entry = entry_get(stmt, args_count, args, etag_arg);
+	struct entry	*entry = entry_get(question);
 	struct waiter	*waiter;
 	uint64_t	 now = ct_loop_now_ms(), age;
 	bool		 fresh;
 
 	if (entry == NULL) {
-		ct_call_and_reply(request, stmt, args);
+		ct_reply_error(request, CT_SERVICE_UNAVAILABLE, "Too many different questions are being answered.", NULL);
 		return;
 	}
 	age = entry->body == NULL ? UINT64_MAX : now - entry->asked_ms;
-	fresh = cache_budget_take(&entry->budget) || (entry->body != NULL && entry->version < seen);
+	fresh = cache_budget_take(&entry->budget) || (entry->body != NULL && entry->version < question->seen);
 	if (!fresh && (age <= REFRESH_MS || (age <= COPY_MAX_MS && entry->asking))) {
 		ct_metric_add(from_copy, 1);
-		reply_copy(request, entry);
+		reply_copy(request, entry, question->reply);
 		return;
 	}
 
@@ -301,7 +365,8 @@ cache_reply(struct ct_request *request, const struct ct_pg_statement *stmt, unsi
 	 */
 	waiter = ct_alloc(request, sizeof(*waiter));
 	waiter->request = request;
-	if (entry->asking && (fresh || now - entry->asking_ms > REFRESH_MS || (seen > 0 && entry->body == NULL)))
+	waiter->reply = question->reply;
+	if (entry->asking && (fresh || now - entry->asking_ms > REFRESH_MS || (question->seen > 0 && entry->body == NULL)))
 		STAILQ_INSERT_TAIL(&entry->late, waiter, list);
 	else
 		STAILQ_INSERT_TAIL(&entry->waiting, waiter, list);
@@ -318,6 +383,8 @@ cache_watch(int64_t (*version)(const struct ct_pg_statement *, const char *const
 void
 cache_configure(void)
 {
+	lane_configure();
+	pack_configure();
 	from_copy = ct_metric_counter("cache_replies_total", "from=\"copy\"",
 	    "Replies of the reading calls that are kept for a moment");
 	from_database = ct_metric_counter("cache_replies_total", "from=\"database\"",
@@ -329,5 +396,6 @@ cache_configure(void)
 void
 cache_start(void)
 {
+	lane_start();
 	ct_loop_every(1000, forget_idle, NULL);
 }

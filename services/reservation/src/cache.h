@@ -17,7 +17,12 @@
  *   that nobody can vouch for is worse than none.
  * Only OK is kept; that something does not exist is asked anew.
  *
- * Copies are bounded in number and bytes; the one not asked for longest goes first.
+ * What answers cost is bounded, whatever is asked:
+ * - Calls go through the lane (lane.h), so readers never take more than their
+ *   share of PostgreSQL.
+ * - A copy of 1 KiB or more is compressed once, before it is given out (pack.h).
+ * - Copies are bounded in number and bytes, both forms counted; the one not asked
+ *   for longest goes first.
  */
 #ifndef RESERVATION_CACHE_H
 #define RESERVATION_CACHE_H
@@ -42,16 +47,25 @@ bool	 cache_budget_take(struct cache_budget *budget);
 void	 cache_configure(void);
 void	 cache_start(void);
 
+/* What a reader asks. */
+struct cache_question {
+	const struct ct_pg_statement	*stmt;
+	unsigned			 args_count;	/* up to CACHE_ARGS_MAX */
+	const char			*args[CACHE_ARGS_MAX];
+	bool				 has_tag;	/* the last argument takes the ETag of the copy at hand, for NOT_MODIFIED */
+	int64_t				 seen;		/* the version that the reader has seen; 0: none */
+	bool				 once;		/* the answer is of no use to other readers: it is not kept */
+
+	/* Replies with a part of the answer; NULL: with all of it. */
+	void				(*reply)(struct ct_request *request, const char *body, size_t length);
+};
+
 /*
- * Calls `stmt` with `args` or takes a copy, and replies with the outcome. If
- * it has an ETag that If-None-Match names, the reply is 304.
- *
- * `stmt` takes up to CACHE_ARGS_MAX arguments. `etag_arg`: the index of the one
- * that takes the ETag of the copy at hand, to be answered NOT_MODIFIED; -1: none.
- * `seen`: the version that the caller has seen; 0: none.
+ * Calls the statement or takes a copy, and replies with the outcome. If it has
+ * an ETag that If-None-Match names, the reply is 304. If the request accepts
+ * gzip, and the whole answer is compressed, the reply is.
  */
-void	 cache_reply(struct ct_request *request, const struct ct_pg_statement *stmt, unsigned args_count,
-	     const char *const *args, int etag_arg, int64_t seen);
+void	 cache_reply(struct ct_request *request, const struct cache_question *question);
 
 /*
  * Given every answer that came from the database for `stmt`, says which version

@@ -1,4 +1,5 @@
-/* GET /concerts and GET /concerts/{concertId}: the catalogue's first page. */
+/* GET /concerts and GET /concerts/{concertId}: the catalogue's first page. Both may come from a copy (cache.h). */
+#include "cache.h"
 #include "handlers.h"
 
 static const struct ct_pg_statement list_concerts = {
@@ -24,11 +25,11 @@ concerts_list(struct ct_request *request)
 	if (ct_invalid(request))
 		return;
 
-	ct_call_and_reply(request, &list_concerts, (const char *const[]){ limit, cursor });
+	cache_reply(request, &(struct cache_question){ .stmt = &list_concerts, .args_count = 2, .args = { limit, cursor } });
 }
 
 void
 concerts_get(struct ct_request *request)
 {
-	ct_call_and_reply(request, &get_concert, (const char *const[]){ request->path_id[0] });
+	cache_reply(request, &(struct cache_question){ .stmt = &get_concert, .args_count = 1, .args = { request->path_id[0] } });
 }

@@ -1,10 +1,18 @@
 /*
  * GET /schedules (by concert, days and status) and GET /schedules/{scheduleId}.
  * With how many seats are left; both may come from a copy (cache.h).
+ *
+ * Any dates may be asked for. One copy of a concert's schedules has the answer to
+ * all of them: the days are cut out of it here, so other dates cost PostgreSQL
+ * nothing.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cache.h"
+#include "ct/buf.h"
 #include "handlers.h"
 
 static const struct ct_pg_statement list_schedules = {
@@ -20,6 +28,85 @@ static const struct ct_pg_statement get_schedule = {
 	.batch_max = 1,
 	.order_by = -1,
 };
+
+#define SEOUL_MIDNIGHT	"T15:00:00.000Z"	/* of the next day, in UTC */
+#define INSTANT_TEXT	sizeof("2000-01-01" SEOUL_MIDNIGHT)
+
+/* Instants as the answer has them: they sort as text. Empty: open on that side. */
+struct range {
+	char	from[INSTANT_TEXT];
+	char	to[INSTANT_TEXT];	/* the first that is not in it */
+};
+
+/* The Seoul days from `from` to `to`, both included; NULL: open. */
+static struct range *
+range_new(struct ct_request *request, const char *from, const char *to)
+{
+	struct range	*range = ct_alloc(request, sizeof(*range));
+	struct tm	 day = { 0 };
+
+	if (from != NULL) {
+		day.tm_year = (int)strtol(from, NULL, 10) - 1900;
+		day.tm_mon = (int)strtol(from + strlen("2000-"), NULL, 10) - 1;
+		day.tm_mday = (int)strtol(from + strlen("2000-01-"), NULL, 10) - 1;
+		(void)timegm(&day);
+		(void)snprintf(range->from, sizeof(range->from), "%04u-%02u-%02u" SEOUL_MIDNIGHT,
+		    (unsigned)(day.tm_year + 1900) % 10000, (unsigned)day.tm_mon % 12 + 1, (unsigned)day.tm_mday % 32);
+	}
+	if (to != NULL)
+		(void)snprintf(range->to, sizeof(range->to), "%s" SEOUL_MIDNIGHT, to);
+	return (range);
+}
+
+static bool
+in_range(const struct range *range, const char *start)
+{
+	return ((*range->from == '\0' || strncmp(start, range->from, strlen(range->from)) >= 0) &&
+	    (*range->to == '\0' || strncmp(start, range->to, strlen(range->to)) < 0));
+}
+
+/*
+ * Replies with the schedules of the range. They are in the order of their starts,
+ * so they are one piece of the text. The text that begins a schedule, and that
+ * before its start, are nowhere else in it: in a JSON string their quotes would be
+ * escaped.
+ */
+static void
+reply_range(struct ct_request *request, const char *body, size_t length)
+{
+	static const char	 opening[] = "{\"scheduleId\":\"", start[] = "\"startAt\":\"";
+	const struct range	*range = request->state;
+	const char		*list = strstr(body, opening), *at, *start_at, *begin = NULL, *end = NULL;
+	struct ct_buf		 part;
+
+	/* The list ends with the two brackets that end the answer. */
+	for (at = list; at != NULL; at = strstr(at + 1, opening)) {
+		if ((start_at = strstr(at, start)) == NULL)
+			break;
+		if (in_range(range, start_at + strlen(start)))
+			begin = begin == NULL ? at : begin;
+		else if (begin != NULL) {
+			end = at - 1;
+			break;
+		}
+	}
+	if (list == NULL) {
+		ct_reply_json(request, 200, body, length);
+		return;
+	}
+	if (end == NULL)
+		end = body + length - 2;
+	ct_buf_init(&part, length + 1);
+	ct_buf_append(&part, body, (size_t)(list - body));
+	if (begin != NULL)
+		ct_buf_append(&part, begin, (size_t)(end - begin));
+	ct_buf_append(&part, "]}", 2);
+	if (part.failed)
+		ct_reply_error(request, CT_SERVICE_UNAVAILABLE, NULL, NULL);
+	else
+		ct_reply_json(request, 200, part.data, part.length);
+	ct_buf_deinit(&part);
+}
 
 void
 schedules_list(struct ct_request *request)
@@ -39,11 +126,13 @@ schedules_list(struct ct_request *request)
 	if (ct_invalid(request))
 		return;
 
-	cache_reply(request, &list_schedules, 4, (const char *const[]){ concert, from, to, status }, -1, 0);
+	request->state = range_new(request, from, to);
+	cache_reply(request, &(struct cache_question){ .stmt = &list_schedules, .args_count = 4,
+	    .args = { concert, NULL, NULL, status }, .reply = from == NULL && to == NULL ? NULL : reply_range });
 }
 
 void
 schedules_get(struct ct_request *request)
 {
-	cache_reply(request, &get_schedule, 1, (const char *const[]){ request->path_id[0] }, -1, 0);
+	cache_reply(request, &(struct cache_question){ .stmt = &get_schedule, .args_count = 1, .args = { request->path_id[0] } });
 }

@@ -18,6 +18,7 @@
 #include "cache.h"
 #include "ct/loop.h"
 #include "handlers.h"
+#include "lane.h"
 
 #define HISTORIES	128	/* schedules whose versions are remembered */
 #define STEPS		10	/* versions of about 1/4, 1/2, 1, 2, ... 128 seconds ago */
@@ -120,6 +121,7 @@ seats_get(struct ct_request *request)
 {
 	struct history	*history;
 	int64_t		 since;
+	bool		 exact;
 
 	(void)ct_query_number(request, "since", 0, INT64_MAX, -1, &since);
 	if (ct_invalid(request))
@@ -131,16 +133,14 @@ seats_get(struct ct_request *request)
 	history = history_of(request->path_id[0], true);
 	history->used_ms = ct_loop_now_ms();
 	if (since < 0) {
-		cache_reply(request, &seat_map, 2, (const char *const[]){ request->path_id[0], NULL }, 1, 0);
+		cache_reply(request, &(struct cache_question){ .stmt = &seat_map, .args_count = 2,
+		    .args = { request->path_id[0], NULL }, .has_tag = true });
 		return;
 	}
-	if (cache_budget_take(&history->budget)) {
-		ct_call_and_reply(request, &seat_changes, (const char *const[]){
-		    request->path_id[0], ct_printf(request, "%lld", (long long)since) });
-		return;
-	}
-	cache_reply(request, &seat_changes, 2, (const char *const[]){ request->path_id[0],
-	    ct_printf(request, "%lld", (long long)not_later(history, since)) }, -1, since);
+	exact = !lane_busy() && cache_budget_take(&history->budget);
+	cache_reply(request, &(struct cache_question){ .stmt = &seat_changes, .args_count = 2,
+	    .args = { request->path_id[0], ct_printf(request, "%lld", (long long)(exact ? since : not_later(history, since))) },
+	    .seen = since, .once = exact });
 }
 
 void

@@ -1,0 +1,34 @@
+/*
+ * Calls of SQL functions for readers without an account. Anybody can cause
+ * them, so they must not keep buyers waiting:
+ * - At most half of the worker's connections to PostgreSQL work for them at once.
+ * - In the long run they use at most half of one connection's time. A call that
+ *   took 300 ms is followed by a pause of 300 ms. Two seconds may be saved up,
+ *   so that few readers never notice.
+ * Other calls wait here. Refreshes of copies go first, because many readers wait
+ * for each of them. A call fails with CT_SERVICE_UNAVAILABLE if the lane is full
+ * or the call has waited for PG_TIMEOUT_MS.
+ */
+#ifndef RESERVATION_LANE_H
+#define RESERVATION_LANE_H
+
+#include <stdbool.h>
+
+#include "ct/pg.h"
+
+/* Parent: settings and metrics. Worker: starts the tick. */
+void	 lane_configure(void);
+void	 lane_start(void);
+
+/*
+ * Calls `stmt` with `args_count` arguments when its turn comes. The texts of
+ * `args` must live until the callback; the array itself is copied. The callback
+ * runs from the loop, as ct_pg_call's does.
+ */
+void	 lane_call(const struct ct_pg_statement *stmt, unsigned args_count, const char *const *args, bool refresh,
+	     ct_pg_cb cb, void *arg);
+
+/* Returns true if the readers' share of time is used up: prefer answers that cost less. */
+bool	 lane_busy(void);
+
+#endif
