@@ -40,6 +40,11 @@ function readers({ readers: many, rate = Infinity, path, headers = {}, from = '1
 const kinds = {
 	/** Many readers of one path. */
 	same: (o) => readers({ readers: 16, ...o, path: () => o.path }),
+	/** /schedules of one concert, each time between other dates. */
+	dates: (o) => readers({ readers: 16, ...o, path: (n) => {
+		const day = (i) => new Date(Date.UTC(2030, 0, 1 + i)).toISOString().slice(0, 10);
+		return `/schedules?concertId=${o.concert}&dateFrom=${day(n % 1000)}&dateTo=${day(2000 + Math.floor(n / 1000))}`;
+	} }),
 };
 
 kinds[kind](options);

@@ -134,9 +134,10 @@ export const operator = tokenOf(randomUUID(), { roles: ['operator'] });
 
 /** A new concert with one schedule on sale; returns {concert, schedule, seats: [ids]}. */
 export async function hall(rows, seatsPerRow, schedule = {}, concert) {
-	concert ??= (await must(201, 'POST', '/admin/concerts', { token: operator,
+	const at = Number(settings.RESERVATION_PORT);
+	concert ??= (await must(201, 'POST', '/admin/concerts', { token: operator, at,
 		body: { title: 'T', artist: 'A', venue: 'V', address: 'S' } })).json.concertId;
-	const made = (await must(201, 'POST', `/admin/concerts/${concert}/schedules`, { token: operator, body: {
+	const made = (await must(201, 'POST', `/admin/concerts/${concert}/schedules`, { token: operator, at, body: {
 		startAt: '2035-05-01T10:00:00Z', endAt: '2035-05-01T12:00:00Z', status: 'ON_SALE',
 		sections: [{ section: 'A', grade: 'R', price: 50000, rows, seatsPerRow }], ...schedule } })).json.scheduleId;
 	return { concert, schedule: made, seats: sql(`SELECT seat_id FROM reservation.seats WHERE schedule_id = '${made}'
@@ -243,11 +244,14 @@ export async function attacker(kind, options = {}) {
 
 /**
  * Milliseconds that each of `count` holds takes, one after the other, from an address of its own. A hold that is
- * refused is an error: it would be fast.
+ * refused is an error: it would be fast. Stops after `seconds`, with at least five.
  */
-export async function holdTimes(where, count, from = '127.0.0.99') {
+export async function holdTimes(where, people, seconds = 10, from = '127.0.0.99') {
 	const times = [];
-	for (const who of await buyers(where, count, from)) {
+	const began = Date.now();
+	for (const who of people) {
+		if (times.length >= 5 && Date.now() - began > seconds * 1000)
+			break;
 		const answer = await hold(who, where, [where.seats[where.next = (where.next ?? -1) + 1]], from);
 		if (answer.status !== 201)
 			throw new Error(`hold: ${answer.status} ${answer.body.toString().slice(0, 300)}`);
@@ -263,11 +267,13 @@ export async function holdTimes(where, count, from = '127.0.0.99') {
  */
 export async function slowdown(where, start, rounds = 3, count = 60) {
 	let least = Infinity;
-	await holdTimes(where, 10);
+	await holdTimes(where, await buyers(where, 10));
 	for (let round = 0; round < rounds && least >= 3; round++) {
-		const quiet = median(await holdTimes(where, count));
+		const people = await buyers(where, 2 * count);
+		const quiet = median(await holdTimes(where, people.slice(0, count)));
 		const attack = await start();
-		const attacked = median(await holdTimes(where, count));
+		await pause(1000);
+		const attacked = median(await holdTimes(where, people.slice(count)));
 		const counts = await attack.stop();
 		say(`median hold: quiet ${quiet.toFixed(1)} ms, attacked ${attacked.toFixed(1)} ms; the attack: ${JSON.stringify(counts)}`);
 		least = Math.min(least, attacked / quiet);

@@ -1,8 +1,8 @@
 /* No attack: the hold that the others measure works, and is measured. */
-import { check, hall, holdTimes, median, say } from '../lib.mjs';
+import { buyers, check, hall, holdTimes, median, say } from '../lib.mjs';
 
 const where = await hall(2, 50);
-const times = await holdTimes(where, 10);
+const times = await holdTimes(where, await buyers(where, 10));
 say(`median hold ${median(times).toFixed(1)} ms`);
 check('holds are made and timed', times.length === 10);
 process.exit();
