@@ -11,14 +11,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "ct/buf.h"
+#include <jwt.h>
+
 #include "ct/config.h"
 #include "ct/ids.h"
 #include "ct/log.h"
-#include "hmac.h"
 
 #define SECRET_MIN	32
-#define TOKEN_MAX	4096
 #define DAY		86400L
 
 static const char	usage_text[] =
@@ -92,42 +91,31 @@ roles_json(const char *list)
 }
 
 static void
-add_text(struct ct_buf *buf, const char *name, const char *value)
+print_token(const char *user, const struct claims *claims, const char *secret, size_t secret_length)
 {
-	if (*value == '\0')
-		return;
-	ct_buf_printf(buf, ",\"%s\":", name);
-	ct_buf_json_string(buf, value);
-}
+	time_t	 now = time(NULL);
+	jwt_t	*jwt;
+	char	*text, *grants;
 
-static void
-print_token(const char *user, const struct claims *claims, const struct ct_hmac *hmac)
-{
-	static const char	header[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
-	char			token[TOKEN_MAX * 2];
-	unsigned char		tag[SHA256_DIGEST_LENGTH];
-	long			now = (long)time(NULL);
-	struct ct_buf		payload;
-	size_t			length;
-
-	ct_buf_init(&payload, TOKEN_MAX);
-	ct_buf_printf(&payload, "{\"sub\":\"%s\",\"iat\":%ld,\"exp\":%ld", user, now, now + claims->ttl);
-	add_text(&payload, "iss", claims->issuer);
-	add_text(&payload, "aud", claims->audience);
-	if (claims->roles != NULL)
-		ct_buf_printf(&payload, ",\"roles\":%s", claims->roles);
-	ct_buf_puts(&payload, "}");
-	if (payload.failed)
-		die("the claims are more than a token holds (%s)", "--iss, --aud, --roles");
-
-	length = ct_base64url_encode(header, sizeof(header) - 1, token);
-	token[length++] = '.';
-	length += ct_base64url_encode(payload.data, payload.length, token + length);
-	ct_hmac(hmac, token, length, tag);
-	token[length++] = '.';
-	(void)ct_base64url_encode(tag, sizeof(tag), token + length);
-	puts(token);
-	ct_buf_deinit(&payload);
+	if (jwt_new(&jwt) != 0 ||
+	    jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)secret, (int)secret_length) != 0 ||
+	    jwt_add_grant(jwt, "sub", user) != 0 || jwt_add_grant_int(jwt, "iat", (long)now) != 0 ||
+	    jwt_add_grant_int(jwt, "exp", (long)now + claims->ttl) != 0)
+		die("cannot make a token: %s", strerror(errno));
+	if (*claims->issuer != '\0')
+		(void)jwt_add_grant(jwt, "iss", claims->issuer);
+	if (*claims->audience != '\0')
+		(void)jwt_add_grant(jwt, "aud", claims->audience);
+	if (claims->roles != NULL) {
+		if (asprintf(&grants, "{\"roles\":%s}", claims->roles) < 0 || jwt_add_grants_json(jwt, grants) != 0)
+			die("cannot add roles: %s", strerror(errno));
+		free(grants);
+	}
+	if ((text = jwt_encode_str(jwt)) == NULL)
+		die("cannot sign: %s", strerror(errno));
+	puts(text);
+	free(text);
+	jwt_free(jwt);
 }
 
 int
@@ -142,7 +130,6 @@ main(int argc, char **argv)
 	struct ct_uuid			uuid;
 	const char			*user = NULL, *secret;
 	char				text[CT_UUID_TEXT];
-	struct ct_hmac			hmac;
 	size_t				length;
 	long				count = 0;
 	int				option;
@@ -192,13 +179,12 @@ main(int argc, char **argv)
 		claims.audience = ct_config_text("JWT_AUDIENCE", "");
 	secret = ct_config_secret_file("JWT_SECRET_FILE", SECRET_MIN, &length);
 	ct_config_finish();
-	ct_hmac_init(&hmac, secret, length);
 
 	for (count = count == 0 ? 1 : count; count > 0; count--) {
 		if (user == NULL)
 			ct_uuid_v7(&uuid);
 		ct_uuid_format(&uuid, text);
-		print_token(text, &claims, &hmac);
+		print_token(text, &claims, secret, length);
 	}
 	return (0);
 }
