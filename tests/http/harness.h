@@ -131,6 +131,17 @@ PGconn		*keep_locked(const char *query);
 char		*waiting_for(PGconn *lock, const char *seconds);
 void		 let_go(PGconn *lock);
 
+/*
+ * beside.c: a point service with other settings ("NAME=value", at most five, NULL-terminated), which the test asks
+ * directly. One at a time of each number (0, 1): a second one waits for the first.
+ */
+struct beside {
+	pid_t	 pid;
+	char	*base;
+};
+struct beside	 beside_start(int number, const char *const *settings);
+void		 beside_stop(const struct beside *beside);
+
 /* Repeats until `condition` or the deadline; fails the test saying what it waited for. */
 #define wait_for(condition, seconds) do { \
 	int64_t deadline_ = now_ms() + (int64_t)(seconds) * 1000; \

@@ -46,6 +46,20 @@ provider_knows(const char *card, const char *order, int64_t amount)
 	    card, order, amount)), 204);
 }
 
+char *
+charge_order(const struct user *user, const char *key)
+{
+	const char	*text = format("%s:%s", user->id, key);
+	unsigned char	 digest[32];
+	char		 hex[41];
+	size_t		 i;
+
+	cr_assert_eq(EVP_Digest(text, strlen(text), digest, NULL, EVP_sha256(), NULL), 1);
+	for (i = 0; i < 20; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	return (format("charge-%s", hex));
+}
+
 const char *
 provider_authorization(void)
 {

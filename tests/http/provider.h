@@ -16,6 +16,8 @@ char		*card_new(void);
 void		 provider_does(const char *card, const char *call, const char *what, int times);
 /* The user has been through the provider's window, which the page has opened for this order and amount. */
 void		 provider_knows(const char *card, const char *order, int64_t amount);
+/* The order id of a charge, as the page computes it before it opens the provider's window. */
+char		*charge_order(const struct user *user, const char *key);
 /* As the merchant, at the provider itself: a header line. */
 const char	*provider_authorization(void);
 /* What the provider's books have of a card, NULL if it is not in them. */

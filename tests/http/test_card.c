@@ -233,6 +233,49 @@ Test(card, a_spent_payment_key_is_declined, .timeout = 120)
 	cr_assert_str_eq(books(card), format("%" PRId64 "-0", amount));
 }
 
+/* The same attack on a payment: the thief uses the owner's payment key for a hold of his own. */
+Test(card, payment_key_of_another_user_pays_nothing_else, .timeout = 120)
+{
+	enum { THIEF_FIRST, THIEF_IN_DOUBT, THIEF_LAST, ORDERS };
+	struct schedule	 schedule = schedule_new(1, 2 * ORDERS);
+	struct user	 owner, thief;
+	struct call	 owners, thiefs;
+	struct reply	 reply;
+	char		*reservation, *card;
+	int64_t		 amount;
+	int		 i;
+
+	for (i = 0; i < ORDERS; i++) {
+		owner = user_new();
+		thief = user_new();
+		card = card_new();
+		reservation = held(&owner, &schedule, 2 * i, 1, &amount);
+		provider_knows(card, reservation, amount);
+		owners = card_call(&owner, reservation, amount, card, key_new());
+		thiefs = card_call(&thief, held(&thief, &schedule, 2 * i + 1, 1, &amount), amount, card, owners.key);
+		if (i == THIEF_IN_DOUBT) {
+			provider_does(card, "confirm", "timeout_before", 1);
+			provider_does(card, "find", "500_before", 1000);
+			check_status(http(thiefs), 202);
+		}
+		if (i == THIEF_FIRST) {
+			reply = until_certain(thiefs);
+			check_problem(reply, 402, "CARD_DECLINED");
+			cr_assert_str_eq(books(card), "nothing");
+		}
+		check_status(until_certain(owners), 201);
+		provider_does(card, "find", "delay:0", 1);
+		reply = until_certain(thiefs);
+		check_problem(reply, 402, "CARD_DECLINED");
+		check_status(webhook(card), 200);
+		wait_for(is(sql(format("SELECT count(*) FROM payment.cards WHERE payment_key = '%s' AND due_at <= now()", card)), "0"),
+		    CERTAIN_SECONDS);
+		cr_assert_str_eq(seat_status(&schedule, 2 * i), "SOLD_OUT");
+		cr_assert_str_neq(seat_status(&schedule, 2 * i + 1), "SOLD_OUT");
+		cr_assert_str_eq(books(card), format("%" PRId64 "-0", amount));
+	}
+}
+
 /* Fifty duplicates while the first is asked: one payment, one answer for all who get one. */
 Test(card, duplicates_at_once_are_one_payment, .timeout = 120)
 {

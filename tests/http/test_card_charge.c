@@ -1,11 +1,7 @@
 /* Charges that are paid by card, through a point service of its own. */
-#include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,43 +9,24 @@
 
 #include "provider.h"
 
-static pid_t	by_card;
-static char	by_card_base[64];
+static struct beside	by_card;
 
 static void
 by_card_start(void)
 {
-	int	port = atoi(setting("POINT_PORT")) + 9;
-	int	turn = open(format("%s/point-beside.turn", setting("RUN_DIR")), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	pid_t	parent = getpid();
-
-	/* There is one port, so one of these tests at a time: until its process ends. */
-	cr_assert(turn >= 0 && flock(turn, LOCK_EX) == 0);
-
-	(void)snprintf(by_card_base, sizeof(by_card_base), "http://127.0.0.1:%d", port);
-	by_card = fork();
-	cr_assert_geq(by_card, 0);
-	if (by_card == 0) {
-		/* However this test ends, it ends too. */
-		if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent)
-			(void)execl("tests/http/point-beside", "point-beside", format("%d", port), "CHARGE_FUNDING=card",
-			    (char *)NULL);
-		_exit(1);
-	}
-	wait_for(http((struct call){ .base = by_card_base, .path = "/readyz" }).status == 200, 20);
+	by_card = beside_start(1, (const char *const[]){ "CHARGE_FUNDING=card", NULL });
 }
 
 static void
 by_card_stop(void)
 {
-	(void)kill(by_card, SIGTERM);
-	(void)waitpid(by_card, NULL, 0);
+	beside_stop(&by_card);
 }
 
 static struct call
 charge_call(const struct user *user, int64_t amount, const char *card, const char *key)
 {
-	return ((struct call){ .base = by_card_base, .path = "/points/charge", .jwt = user->jwt, .key = key,
+	return ((struct call){ .base = by_card.base, .path = "/points/charge", .jwt = user->jwt, .key = key,
 	    .body = format("{\"amount\":%" PRId64 ",\"card\":{\"paymentKey\":\"%s\"}}", amount, card) });
 }
 
@@ -80,11 +57,11 @@ Test(card, charges_are_paid_by_card_where_funding_says_so, .init = by_card_start
 	struct reply	 reply, again, replies[FAULTS];
 	char		*card = card_new(), *credited = card, *charges[FAULTS], *cards[FAULTS];
 	const char	*certain = "card_certainty_seconds_count{what=\"charge\"}";
-	double		 before = metric(by_card_base, certain) + metric(direct("point"), certain);
+	double		 before = metric(by_card.base, certain) + metric(direct("point"), certain);
 	pid_t		 slow;
 	int		 i, status;
 
-	reply = http((struct call){ .base = by_card_base, .path = "/points/charge", .jwt = user.jwt, .key = key_new(),
+	reply = http((struct call){ .base = by_card.base, .path = "/points/charge", .jwt = user.jwt, .key = key_new(),
 	    .body = "{\"amount\":5000}" });
 	check_problem(reply, 400, "INVALID_REQUEST");
 
@@ -95,7 +72,7 @@ Test(card, charges_are_paid_by_card_where_funding_says_so, .init = by_card_start
 	cr_assert_eq(number_at(reply.json, "balance"), 5000);
 	cr_assert_str_eq(text_at(reply.json, "history.type"), "CHARGE");
 	cr_assert_str_eq(books(card), "5000-0");
-	cr_assert_str_eq(text_at(entry_of(card), "orderId"), format("charge-%s", call.key));
+	cr_assert_str_eq(text_at(entry_of(card), "orderId"), charge_order(&user, call.key));
 	cr_assert_str_eq(text_at(entry_of(card), "idempotencyKeys.confirm"), format("confirm-%s", text_at(reply.json, "chargeId")));
 	again = http(call);
 	cr_assert_str_eq(again.body, reply.body);
@@ -131,14 +108,17 @@ Test(card, charges_are_paid_by_card_where_funding_says_so, .init = by_card_start
 		cr_assert_eq(histories(&users[i]), 1);
 	}
 
-	wait_for(metric(by_card_base, certain) + metric(direct("point"), certain) >= before + 2 + FAULTS, 10);
+	wait_for(metric(by_card.base, certain) + metric(direct("point"), certain) >= before + 2 + FAULTS, 10);
 
 	/* What has been credited is credited to nobody again; nor is what has paid for something else. */
-	call = charge_call(&users[0], 5000, credited, key_new());
-	reply = until_certain(call);
-	check_problem(reply, 402, "CARD_DECLINED");
-	cr_assert_str_eq(text_at(reply.json, "providerCode"), "ALREADY_PROCESSED_PAYMENT");
+	for (i = 0; i < 2; i++) {
+		call = charge_call(i == 0 ? &users[0] : &user, 5000, credited, key_new());
+		reply = until_certain(call);
+		check_problem(reply, 402, "CARD_DECLINED");
+		cr_assert_str_eq(text_at(reply.json, "providerCode"), "ALREADY_PROCESSED_PAYMENT");
+	}
 	cr_assert_str_eq(wallet(&users[0]), "ACTIVE 7000");
+	cr_assert_str_eq(wallet(&user), "ACTIVE 5000");
 	card = card_new();
 	provider_knows(card, key_new(), 5000);
 	reply = until_certain(charge_call(&users[0], 5000, card, key_new()));
@@ -193,9 +173,86 @@ Test(card, a_charge_that_never_arrives_is_given_up, .init = by_card_start, .fini
 
 	provider_does(card, "confirm", "delay:0", 1);
 	check_status(http((struct call){ .base = setting("CARD_PROVIDER_URL"), .path = "/v1/payments/confirm", .headers = lines,
-	    .body = format("{\"paymentKey\":\"%s\",\"orderId\":\"charge-%s\",\"amount\":4000}", card, call.key) }), 200);
+	    .body = format("{\"paymentKey\":\"%s\",\"orderId\":\"%s\",\"amount\":4000}", card, charge_order(&user, call.key)) }), 200);
 	check_status(webhook(card), 200);
 	wait_for(is(books(card), "4000-4000"), CERTAIN_SECONDS);
 	cr_assert_str_eq(wallet(&user), "ACTIVE 0");
 	cr_assert_eq(histories(&user), 0);
+}
+
+/*
+ * The attack: the thief has seen all of the redirect from the provider's window (payment key, order id, amount) and the
+ * owner's Idempotency-Key. He is declined, before and after the owner, also while his attempt is in doubt.
+ */
+Test(card, payment_key_of_another_user_charges_nobody_else, .init = by_card_start, .fini = by_card_stop, .timeout = 120)
+{
+	enum { THIEF_FIRST, THIEF_IN_DOUBT, THIEF_LAST, ORDERS };
+	struct user	 owner, thief;
+	struct call	 owners, thiefs;
+	struct reply	 reply;
+	char		*card;
+	int		 i;
+
+	for (i = 0; i < ORDERS; i++) {
+		owner = user_new();
+		thief = user_new();
+		card = card_new();
+		owners = charge_call(&owner, 9000, card, key_new());
+		thiefs = charge_call(&thief, 9000, card, owners.key);
+		provider_knows(card, charge_order(&owner, owners.key), 9000);
+		if (i == THIEF_IN_DOUBT) {
+			/* The provider says nothing to his confirm, and nothing to look-ups. */
+			provider_does(card, "confirm", "timeout_before", 1);
+			provider_does(card, "find", "500_before", 1000);
+			check_status(http(thiefs), 202);
+			cr_assert_str_eq(wallet(&thief), "CHARGING 0");
+		}
+		if (i == THIEF_FIRST) {
+			reply = until_certain(thiefs);
+			check_problem(reply, 402, "CARD_DECLINED");
+			cr_assert_str_eq(books(card), "nothing");
+		}
+		reply = until_certain(owners);
+		check_status(reply, 201);
+		cr_assert_eq(number_at(reply.json, "balance"), 9000);
+		provider_does(card, "find", "delay:0", 1);
+		reply = until_certain(thiefs);
+		check_problem(reply, 402, "CARD_DECLINED");
+		/* Nor with a key of his own. */
+		reply = until_certain(charge_call(&thief, 9000, card, key_new()));
+		check_problem(reply, 402, "CARD_DECLINED");
+		check_status(webhook(card), 200);
+		wait_for(is(sql(format("SELECT count(*) FROM point.charges WHERE payment_key = '%s' AND due_at <= now()", card)), "0"),
+		    CERTAIN_SECONDS);
+		cr_assert_str_eq(wallet(&owner), "ACTIVE 9000");
+		cr_assert_str_eq(wallet(&thief), "ACTIVE 0");
+		cr_assert_eq(histories(&thief), 0);
+		cr_assert_str_eq(books(card), "9000-0", "neither captured twice nor voided");
+		cr_assert_str_eq(text_at(entry_of(card), "orderId"), charge_order(&owner, owners.key));
+	}
+}
+
+/* A charge that the release before has begun, under an order id that names nobody, is paid by its user and nobody else. */
+Test(card, charge_begun_by_the_release_before_stays_payable, .init = by_card_start, .fini = by_card_stop, .timeout = 120)
+{
+	struct user	 owner = user_new(), thief = user_new();
+	struct call	 call;
+	struct reply	 reply;
+	char		*card = card_new(), *key = key_new();
+
+	provider_knows(card, format("charge-%s", key), 9000);
+	provider_does(card, "confirm", "500_before", 1);
+	provider_does(card, "find", "500_before", 1000);
+	call = charge_call(&owner, 9000, card, key);
+	check_status(http(call), 202);
+	(void)sql(format("UPDATE point.charges SET order_id = 'charge-%s' WHERE payment_key = '%s'", key, card));
+	check_status(http(charge_call(&thief, 9000, card, key)), 202);
+	provider_does(card, "find", "delay:0", 1);
+	reply = until_certain(charge_call(&thief, 9000, card, key));
+	check_problem(reply, 402, "CARD_DECLINED");
+	reply = until_certain(call);
+	check_status(reply, 201);
+	cr_assert_str_eq(books(card), "9000-0");
+	cr_assert_str_eq(wallet(&owner), "ACTIVE 9000");
+	cr_assert_str_eq(wallet(&thief), "ACTIVE 0");
 }

@@ -190,7 +190,7 @@ story_of(const char *reservation)
 	char	*text = calloc(1, 65536);
 
 	cr_assert(pipe != NULL && text != NULL);
-	(void)fread(text, 1, 65535, pipe);
+	text[fread(text, 1, 65535, pipe)] = '\0';
 	cr_assert_eq(pclose(pipe), 0, "%s", text);
 	return (text);
 }

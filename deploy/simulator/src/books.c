@@ -186,6 +186,8 @@ apply(const cJSON *record)
 	}
 	payment = payment_seen(json_text(record, "paymentKey"), json_text(record, "orderId"),
 	    json_number(record, "amount"));
+	if (strcmp(event, "OPENED") == 0)
+		return;
 	(void)snprintf(payment->transaction, sizeof(payment->transaction), "%s", json_text(record, "transaction"));
 	if (strcmp(event, "DONE") == 0) {
 		payment->status = DONE;
@@ -279,6 +281,25 @@ refuse(const struct order *order, struct answer *answer, const char *code)
 }
 
 /* --- what is asked for --- */
+
+bool
+books_open(const char *key, const char *order, int64_t amount)
+{
+	struct payment	*payment = payment_by_key(key);
+	cJSON		*record;
+
+	if (payment != NULL)
+		return (strcmp(payment->order, order) == 0 && payment->total == amount);
+	record = cJSON_CreateObject();
+	(void)cJSON_AddStringToObject(record, "event", "OPENED");
+	(void)cJSON_AddStringToObject(record, "paymentKey", key);
+	(void)cJSON_AddStringToObject(record, "orderId", order);
+	(void)cJSON_AddNumberToObject(record, "amount", (double)amount);
+	apply(record);
+	write_record(record);
+	cJSON_Delete(record);
+	return (true);
+}
 
 void
 books_confirm(const struct order *order, struct answer *answer, uint64_t *event_r)

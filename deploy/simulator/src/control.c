@@ -44,7 +44,10 @@ control_payments(struct ct_request *request)
 	(void)ct_body_number(request, request->body, "amount", 1, INT64_C(1000000000000), true, &amount);
 	if (ct_invalid(request))
 		return;
-	(void)payment_seen(key, order, amount);
+	if (!books_open(key, order, amount))
+		ct_note_invalid(request, "paymentKey", "stands for another order or amount already");
+	if (ct_invalid(request))
+		return;
 	ct_reply_empty(request, 204);
 }
 

@@ -94,6 +94,12 @@ struct payment	*payments_first(void);
 /* Makes it known, IN_PROGRESS, if it is not. */
 struct payment	*payment_seen(const char *key, const char *order, int64_t amount);
 
+/*
+ * The user has been through the payment window: the key is of this order and amount from now on, on disk before it
+ * returns. False if the key is already another order's or amount's.
+ */
+bool		 books_open(const char *key, const char *order, int64_t amount);
+
 /* The first answer to that key on that path, if there was one. */
 bool		 books_replay(const char *path, const char *idempotency_key, struct answer *answer);
 

@@ -9,13 +9,14 @@
 --   INVALID_REQUEST          the amount is not within 1,000 to 1,000,000
 --   POINT_LIMIT_EXCEEDED     the wallet, with all it is being charged, would hold
 --                            more than 10,000,000
---   CARD_DECLINED            {providerCode}: another charge has this payment key already:
---                            nothing is on record
+--   CARD_DECLINED            {providerCode}: this user has used this payment key with this
+--                            idempotency key before; nothing more is on record
 -- and what platform.idempotency_begin says.
 --
--- orderId: `charge-` and the idempotency key, which a page knows before the provider's
--- payment window opens; the charge's id if that is no order id in the provider's
--- eyes (6 to 64 characters A-Z a-z 0-9 - _ =).
+-- orderId is point.order_id(user, idempotency_key). The provider binds a payment key to
+-- one order, so it refuses the key to every other user and every other idempotency key.
+-- A charge keeps the order id that it began with; those of earlier releases name no user
+-- (docs/adr/0022-a-charge-belongs-to-its-user.md).
 --
 -- Locks the user, the wallet.
 CREATE OR REPLACE FUNCTION point.begin_charge(
@@ -34,7 +35,7 @@ DECLARE
 	v_open		point.charges;
 	v_wallet	point.wallets;
 	v_charge	uuid := platform.uuid_v7();
-	v_order		text := 'charge-' || p_idempotency_key;
+	v_order		text := point.order_id(p_user, p_idempotency_key);
 	v_now		timestamptz;
 	v_lease		timestamptz;
 BEGIN
@@ -63,14 +64,11 @@ BEGIN
 
 	v_now := clock_timestamp();
 	v_lease := v_now + make_interval(secs => p_timeout_ms / 1000.0 + 5);
-	IF v_order !~ '^[A-Za-z0-9_=-]{6,64}$' THEN
-		v_order := v_charge::text;
-	END IF;
 	INSERT INTO point.charges (charge_id, user_id, amount, status, payment_key, order_id, idempotency_key, request_hash,
 	    request_id, asked_at, due_at, leased_until, created_at)
 	VALUES (v_charge, p_user, p_amount, 'CHARGING', p_payment_key, v_order, p_idempotency_key, p_request_hash,
 	    p_request_id, v_now, v_lease, v_lease, v_now)
-	ON CONFLICT (payment_key) DO NOTHING;
+	ON CONFLICT (payment_key, order_id) DO NOTHING;
 	IF NOT FOUND THEN
 		RETURN platform.idempotency_end(p_user, 'points.charge', p_idempotency_key, p_request_hash,
 		    platform.refuse('CARD_DECLINED', '{"providerCode":"ALREADY_PROCESSED_PAYMENT"}', p_request_id));

@@ -42,6 +42,9 @@ CREATE OR REPLACE VIEW point.invariants AS
 	LEFT JOIN point.entries e ON e.operation_id = c.charge_id AND e.type = 'CHARGE' AND e.user_id = c.user_id
 	WHERE e.amount IS DISTINCT FROM CASE c.status WHEN 'CHARGED' THEN c.amount END
 	UNION ALL
+	SELECT 'a_card_charges_once', format('one card payment at the provider is credited for %s charges', count(*))
+	FROM point.charges c WHERE c.status = 'CHARGED' GROUP BY c.payment_key HAVING count(*) > 1
+	UNION ALL
 	-- A day is far more than any doubt lasts by itself: somebody has to decide (docs/operations.md).
 	SELECT 'charge_uncertain_for_too_long', format('charge %s is %s and in doubt since %s', c.charge_id, c.status, c.asked_at)
 	FROM point.charges c WHERE (c.due_at IS NOT NULL) IS TRUE AND c.asked_at < now() - interval '1 day'
