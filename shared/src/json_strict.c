@@ -2,6 +2,7 @@
  * The strict reading of JSON: one recursive descent over the text that checks
  * and keeps nothing, then cJSON for the tree, then a look for repeated members.
  */
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +12,9 @@
 
 /* cJSON reads numbers through a buffer of 64. */
 #define NUMBER_MAX	60
+
+/* Above it the number is infinite, below -EXPONENT_MAX it is zero, whatever its digits. */
+#define EXPONENT_MAX	1000
 
 struct scan {
 	const char	*at;
@@ -183,14 +187,48 @@ scan_string(struct scan *scan)
 	return (refuse(scan, "is not JSON"));
 }
 
+/*
+ * Whether a double makes another number of this one, and a whole one: 1000.0000000000000001, 1e-400. Who reads a whole
+ * number would take it for that.
+ */
+static bool
+becomes_whole(const char *from, const char *end)
+{
+	char		 text[NUMBER_MAX + 1];
+	const char	*at;
+	double		 value;
+	long		 whole, exponent = 0, digit = 0;
+
+	memcpy(text, from, (size_t)(end - from));
+	text[end - from] = '\0';
+	value = strtod(text, NULL);
+	if (floor(value) != value)
+		return (false);
+	/* How many of its digits stand before the point, once the exponent has moved it. */
+	from = text[0] == '-' ? text + 1 : text;
+	whole = (long)strspn(from, "0123456789");
+	if ((at = strpbrk(from, "eE")) != NULL)
+		exponent = strtol(at + 1, NULL, 10);
+	whole += exponent > EXPONENT_MAX ? EXPONENT_MAX : exponent < -EXPONENT_MAX ? -EXPONENT_MAX : exponent;
+	for (at = from; (*at >= '0' && *at <= '9') || *at == '.'; at++) {
+		if (*at == '.')
+			continue;
+		if (*at != '0' && digit >= whole)
+			return (true);
+		digit++;
+	}
+	return (false);
+}
+
 static bool
 scan_number(struct scan *scan)
 {
-	const char	*from = scan->at;
+	const char	*from = scan->at, *point;
 
 	(void)take(scan, '-');
 	if (!take(scan, '0') && !take_digits(scan))
 		return (refuse(scan, "is not JSON"));
+	point = scan->at;
 	if (take(scan, '.') && !take_digits(scan))
 		return (refuse(scan, "is not JSON"));
 	if (take(scan, 'e') || take(scan, 'E')) {
@@ -201,6 +239,8 @@ scan_number(struct scan *scan)
 	}
 	if (scan->at - from > NUMBER_MAX)
 		return (refuse(scan, "has a number of too many digits"));
+	if (scan->at > point && becomes_whole(from, scan->at))
+		return (refuse(scan, "has a number that cannot be kept as it is"));
 	return (true);
 }
 

@@ -271,7 +271,8 @@ check_body(struct ct_exchange *exchange)
 		request->raw_body_length = exchange->body_length;
 		return (true);
 	}
-	if ((request->route->flags & CT_BODY) == 0)
+	if ((request->route->flags & (CT_BODY | CT_BODY_OPTIONAL)) == 0 ||
+	    ((request->route->flags & CT_BODY) == 0 && exchange->body_length == 0))
 		return (true);
 
 	if ((exchange->body_length > 0 || type != NULL) && (type == NULL || !is_json(type)))

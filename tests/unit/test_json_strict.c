@@ -51,6 +51,26 @@ Test(json_strict, anything_but_one_object_is_refused)
 		cr_assert_not(taken(wrong[i]), "%s", wrong[i]);
 }
 
+/* Read as a double they would be 1000, 4 and 0. */
+Test(json_strict, number_that_only_rounds_to_a_whole_one_is_refused)
+{
+	static const char *const	wrong[] = { "1000.0000000000000001", "4.0000000000000001", "-4.0000000000000001", "1e-400",
+		"0.1e-500", "1e-99999999999999999999", "1000000000000000000001e-2", "0.99999999999999999999", "9007199254740991.01" };
+	static const char *const	right[] = { "1000.0", "1e3", "1.5e1", "10e-1", "0.0", "-0.0", "0e-400", "0.1", "1.5", "0.30000000000000004",
+		"123.456e2", "1e400", "-1e400", "1e99999999999999999999", "9007199254740991.0", "5e-324", "1.0000000000000002" };
+	char				text[200];
+	size_t				i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		(void)snprintf(text, sizeof(text), "{\"a\":%s}", wrong[i]);
+		cr_expect_not(taken(text), "%s", text);
+	}
+	for (i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+		(void)snprintf(text, sizeof(text), "{\"a\":%s}", right[i]);
+		cr_expect(taken(text), "%s", text);
+	}
+}
+
 Test(json_strict, numbers_have_json_form)
 {
 	static const char *const	wrong[] = { "01", "-", "+1", ".5", "1.", "1e", "1e+", "0x10", "1_000", "--1", "-01",

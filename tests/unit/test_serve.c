@@ -50,6 +50,7 @@ static const struct ct_route	routes[] = {
 	{ "POST", "/points/charge", CT_USER, CT_BODY | CT_KEY_REQUIRED, CT_OK, handler },
 	{ "POST", "/hold", CT_USER, CT_BODY | CT_KEY_OPTIONAL, CT_OK, handler },
 	{ "POST", "/leave", CT_USER, 0, CT_OK, handler },
+	{ "POST", "/cancel", CT_USER, CT_BODY_OPTIONAL, CT_OK, handler },
 	{ "GET", "/admin/{id}", CT_OPERATOR, 0, CT_SCHEDULE_NOT_FOUND, handler },
 	{ "PUT", "/admin/{id}", CT_OPERATOR, CT_BODY, CT_SCHEDULE_NOT_FOUND, handler },
 	{ "PUT", "/admin/{id}/of/{id}", CT_OPERATOR, CT_BODY, CT_SCHEDULE_NOT_FOUND, handler },
@@ -265,6 +266,24 @@ Test(serve, bodies_are_json_by_type_and_content)
 	cr_assert(edge_problem(400, "INVALID_REQUEST"));
 	serve((struct given){ .method = CT_POST, "/leave", user_token, NULL, "text/plain", "whatever" });
 	cr_assert_eq(sent.status, 200, "a body that is not read is not checked");
+}
+
+Test(serve, optional_body_that_is_there_is_checked)
+{
+	serve((struct given){ .method = CT_POST, "/cancel", user_token, NULL, NULL, NULL });
+	cr_assert_eq(sent.status, 200);
+	cr_assert_not(seen.has_body);
+	serve((struct given){ .method = CT_POST, "/cancel", user_token, NULL, "text/plain", NULL });
+	cr_assert_eq(sent.status, 200, "a type without a body says nothing");
+	serve((struct given){ .method = CT_POST, "/cancel", user_token, NULL, JSON, "{}" });
+	cr_assert_eq(sent.status, 200);
+	cr_assert(seen.has_body);
+	serve((struct given){ .method = CT_POST, "/cancel", user_token, NULL, JSON, "{" });
+	cr_assert(edge_problem(400, "INVALID_REQUEST"));
+	serve((struct given){ .method = CT_POST, "/cancel", user_token, NULL, JSON, "null" });
+	cr_assert(edge_problem(400, "INVALID_REQUEST"));
+	serve((struct given){ .method = CT_POST, "/cancel", user_token, NULL, "text/plain", "{}" });
+	cr_assert(edge_problem(415, "UNSUPPORTED_MEDIA_TYPE"));
 }
 
 Test(serve, content_encoding_other_than_identity_is_415)

@@ -1,7 +1,7 @@
 /*
  * POST /reservations/{reservationId}/cancel: gives a hold back, or a ticket
  * with its refund, in one transaction. The same answer again and again, so it
- * needs no idempotency key.
+ * needs no idempotency key. A body is optional, and no field of it is known.
  */
 #include <string.h>
 

@@ -80,13 +80,14 @@ read_seat_ids(struct ct_request *request, const cJSON *ids)
 	}
 	cJSON_ArrayForEach(id, ids) {
 		if (!cJSON_IsString(id) || !ct_uuid_parse(id->valuestring, &uuid)) {
+			text[n][0] = '\0';
 			ct_note_invalid(request, ct_printf(request, "seatIds[%d]", n), "must be a UUID");
-			uuid = (struct ct_uuid){ .bytes = { 0 } };
 			valid = false;
-		}
-		ct_uuid_format(&uuid, text[n]);
-		for (i = 0; i < n && valid; i++) {
-			if (strcmp(text[i], text[n]) == 0) {
+		} else {
+			ct_uuid_format(&uuid, text[n]);
+			for (i = 0; i < n && strcmp(text[i], text[n]) != 0; i++)
+				continue;
+			if (i < n) {
 				ct_note_invalid(request, ct_printf(request, "seatIds[%d]", n), "names a seat twice");
 				valid = false;
 			}

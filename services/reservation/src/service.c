@@ -18,7 +18,7 @@ static const struct ct_route routes[] = {
 	{ "POST", "/reservations/hold", CT_USER, CT_BODY | CT_KEY_OPTIONAL, CT_OK, hold },
 	{ "GET", "/reservations", CT_USER, 0, CT_OK, reservations_list },
 	{ "GET", "/reservations/{id}", CT_USER, 0, CT_RESERVATION_NOT_FOUND, reservations_get },
-	{ "POST", "/reservations/{id}/cancel", CT_USER, 0, CT_RESERVATION_NOT_FOUND, cancel },
+	{ "POST", "/reservations/{id}/cancel", CT_USER, CT_BODY_OPTIONAL, CT_RESERVATION_NOT_FOUND, cancel },
 
 	/* Catalogue administration: operators. */
 	{ "POST", "/admin/concerts", CT_OPERATOR, CT_BODY, CT_OK, admin_create_concert },

@@ -27,6 +27,7 @@ enum ct_access { CT_PUBLIC, CT_USER, CT_OPERATOR };
 #define CT_KEY_OPTIONAL		0x04
 #define CT_INTERNAL		0x08	/* not counted as load, never shed: livez, readyz, metrics */
 #define CT_RAW_BODY		0x10	/* a body of any kind is taken unparsed (webhooks) */
+#define CT_BODY_OPTIONAL	0x20	/* a body that is there must be a JSON object */
 
 /* `path` may hold up to two "{id}" segments, each a UUID; anything else there is `bad_id`. */
 struct ct_route {
@@ -47,7 +48,7 @@ struct ct_request {
 	bool			 operator_role;
 	char			 path_id[2][CT_UUID_TEXT];
 	const char		*idempotency_key;	/* NULL: none */
-	const cJSON		*body;			/* an object where CT_BODY, else NULL */
+	const cJSON		*body;			/* an object where CT_BODY, or given where CT_BODY_OPTIONAL; else NULL */
 	const char		*raw_body;		/* where CT_RAW_BODY */
 	size_t			 raw_body_length;
 	void			*state;			/* the handler's own */
