@@ -1,0 +1,133 @@
+# Answers: the services' own, the gateway's own, and their headers. Sourced by run.
+# shellcheck shell=bash disable=SC2154
+
+test_every_answer_has_one_request_id_of_ours() {
+	local path id
+	for path in /concerts /nowhere /points /concerts/conflict; do
+		write -X POST -H 'X-Request-Id: 11111111-1111-4111-8111-111111111111' "$path"
+		id=$(header x-request-id)
+		[[ $id =~ ^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$ ]] || fail "$path: '$id'"
+		lacks id "$id" 11111111
+	done
+	call /concerts
+	has request "$body" "X-Request-Id: $(header x-request-id)"
+}
+
+test_the_services_own_errors_are_not_touched() {
+	write -X POST /queues/conflict
+	is status "$status" 409
+	is body "$body" '{"by":"service"}'
+	is content-type "$(header content-type)" application/problem+json
+	write /queues/missing
+	is status "$status" 404
+	is body "$body" '{"by":"service"}'
+}
+
+test_a_service_that_is_down_is_503_and_nothing_was_done() {
+	call /points
+	problem 503 SERVICE_UNAVAILABLE
+	write -X POST -d '{}' /points/charge
+	problem 503 SERVICE_UNAVAILABLE
+}
+
+test_a_write_without_an_answer_is_outcome_unknown_and_sent_once() {
+	local what
+	for what in break junk half hang; do
+		write -d '{}' "/queues/$what-post"
+		problem 503 OUTCOME_UNKNOWN
+		is "POSTs with $what" "$(reached "$what-post")" 1
+	done
+	# Nor to the other instance, where there is one.
+	for what in POST PATCH; do
+		write -X "$what" -d '{}' "/reservations/break-$what"
+		problem 503 OUTCOME_UNKNOWN
+		is "$what sent" "$(reached "reservations/break-$what")" 1
+	done
+}
+
+test_a_read_without_an_answer_is_tried_elsewhere() {
+	call /reservations/break-get
+	problem 503 SERVICE_UNAVAILABLE
+	is 'instances tried' "$(grep break-get "$upstream_log" | cut -d' ' -f1 | sort -u | wc -l)" 2
+}
+
+test_a_dead_instance_is_passed_over() {
+	local k
+	for ((k = 0; k < 20; k++)); do
+		write -d '{}' "/payments/over-post"
+		is 'POST' "$status" 200
+		call /payments/over-get
+		is 'GET' "$status" 200
+	done
+	is 'POSTs' "$(reached over-post)" 20
+	is 'GETs' "$(reached over-get)" 20
+}
+
+test_instances_share_the_load() {
+	local k
+	for ((k = 0; k < 20; k++)); do
+		call /concerts/share
+	done
+	[[ $(reached "^$((base + 120)) GET /concerts/share") -gt 4 ]] || fail "the first had too few"
+	[[ $(reached "^$((base + 121)) GET /concerts/share") -gt 4 ]] || fail "the second had too few"
+}
+
+test_cors_is_for_the_one_origin() {
+	local preflight=(-X OPTIONS -H 'Access-Control-Request-Method: POST')
+	call "${preflight[@]}" -H 'Origin: https://www.example.com' /queues/enter
+	is status "$status" 204
+	is origin "$(header access-control-allow-origin)" https://www.example.com
+	has allowed "$(header access-control-allow-headers)" X-Queue-Token
+	has allowed "$(header access-control-allow-methods)" PATCH
+	is vary "$(header vary)" Origin
+	call -H 'Origin: https://www.example.com' /nowhere
+	is 'origin on an error' "$(header access-control-allow-origin)" https://www.example.com
+	is exposed "$(header access-control-expose-headers)" 'Date, ETag, Retry-After, X-Request-Id, Idempotent-Replayed'
+	call "${preflight[@]}" -H 'Origin: https://evil.example.com' /queues/readonly
+	is 'status elsewhere' "$status" 405
+	is 'origin elsewhere' "$(header access-control-allow-origin)" ''
+	call -X OPTIONS /queues/readonly
+	is 'status without an origin' "$status" 405
+}
+
+test_every_answer_has_the_security_headers_once() {
+	local path name
+	for path in /concerts /nowhere /healthz /points; do
+		call "$path"
+		for name in strict-transport-security x-content-type-options x-frame-options referrer-policy \
+			content-security-policy cache-control; do
+			is "$name on $path" "$(grep -c "^$name: " <<<"$headers")" 1
+		done
+		is server "$(header server)" nginx
+	done
+}
+
+test_a_seat_map_is_compressed_and_keeps_a_usable_etag() {
+	call -H 'Accept-Encoding: gzip' /concerts/big
+	is encoding "$(header content-encoding)" gzip
+	is etag "$(header etag)" 'W/"strong"'
+	call /concerts/big
+	is 'size uncompressed' "$(wc -c <"$work/body")" $((2 * 1024 * 1024))
+	is etag "$(header etag)" '"strong"'
+	call -H 'Accept-Encoding: gzip' /concerts
+	is 'encoding of a small one' "$(header content-encoding)" ''
+}
+
+test_the_access_log_is_json_without_secrets() {
+	local line id
+	write -H 'X-Queue-Token: secret-token' -H $'User-Agent: a"b\\c' '/queues/logged?query=secret'
+	id=$(header x-request-id)
+	# nginx writes it out within a second or so.
+	for ((i = 0; i < 100; i++)); do
+		line=$(grep "$id" "$RUN_DIR/gateway/access.log") && break
+		sleep 0.1
+	done
+	is path "$(jq -r .path <<<"$line")" /queues/logged
+	is service "$(jq -r .service <<<"$line")" queue
+	is status "$(jq -r .status <<<"$line")" 200
+	is agent "$(jq -r .userAgent <<<"$line")" 'a"b\c'
+	jq -e '.seconds >= 0 and (.upstreamSeconds | tonumber) >= 0' <<<"$line" >/dev/null || fail "times: $line"
+	lacks 'the log' "$(cat "$RUN_DIR/gateway/access.log")" secret
+	lacks 'the log' "$(cat "$RUN_DIR/gateway/access.log")" Bearer
+	jq -e . "$RUN_DIR/gateway/access.log" >/dev/null || fail "not all of the log is JSON"
+}

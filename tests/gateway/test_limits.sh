@@ -1,0 +1,76 @@
+# Rate and connection limits. Sourced by run.
+# shellcheck shell=bash disable=SC2154
+
+test_status_is_limited_a_token() {
+	local k began took answers
+	# A second brings another one: what took as long is not judged, but tried again.
+	for k in 1 2 3 4 5; do
+		began=$(now)
+		answers=$(many 20 -H "X-Queue-Token: limited-$k" /queues/status)
+		call -H "X-Queue-Token: limited-$k" /queues/status
+		took=$(($(now) - began))
+		((took >= 900000)) || break
+	done
+	((took < 900000)) || fail "21 calls never took less than 0.9 s: $took us"
+	# One, a burst of six, and at most two that the rate lets in meanwhile.
+	limited 7 10 "$answers"
+	problem 429 TOO_MANY_REQUESTS
+	is retry-after "$(header retry-after)" 1
+	is 'another token' "$(many 3 -H 'X-Queue-Token: other' /queues/status)" '200=3'
+	sleep 0.5
+	call -H "X-Queue-Token: limited-$k" /queues/status
+	is 'half a second later' "$status" 200
+}
+
+# Each of three devices asks once a second, as pollAfterSeconds says; together they may ask six times at once.
+test_devices_that_share_a_token_are_not_refused() {
+	local second
+	for second in 1 2 3 4; do
+		is "three devices, second $second" "$(many 3 -H 'X-Queue-Token: shared' /queues/status)" '200=3'
+		sleep 1
+	done
+	is 'all at once' "$(many 6 -H 'X-Queue-Token: shared-6' /queues/status)" '200=6'
+}
+
+test_other_calls_are_limited_a_user() {
+	rated 20 40 200 -H 'Authorization: Bearer h.p.greedy' /concerts
+	is 'another user' "$(many 40 -H 'Authorization: Bearer h.p.modest' /concerts)" '200=40'
+	is 'another limit' "$(many 40 -H 'Authorization: Bearer h.p.greedy' /queues/enter)" '200=40'
+	is 'nobody' "$(many 200 /concerts)" '200=200'
+}
+
+test_entering_is_limited_a_user() {
+	rated 20 40 200 -H 'Authorization: Bearer h.p.pushing' /queues/enter
+	is 'another user' "$(many 40 -H 'Authorization: Bearer h.p.calm' /queues/enter)" '200=40'
+}
+
+test_status_is_limited_a_user_whatever_token_is_sent() {
+	rated 20 40 200 -H 'Authorization: Bearer h.p.guessing' /queues/status
+	is 'another user' "$(many 40 -H 'Authorization: Bearer h.p.waiting' /queues/status)" '200=40'
+}
+
+test_limits_by_address_can_be_switched_on() {
+	local path
+	tuned 's/\(zone=[a-z]*_address burst\)=[0-9]*/\1=20/; s/\(zone=[a-z]*_address:16m rate\)=[0-9]*r/\1=10r/' \
+		GATEWAY_LIMIT_PER_ADDRESS=on
+	# Each has a count of its own: the first one's is used up when the second begins.
+	for path in /concerts /queues/status /queues/enter; do
+		rated 10 20 100 "$path"
+	done
+	right
+	is 'switched off' "$(many 100 /concerts)" '200=100'
+}
+
+# Requests in flight at once: the stand-in takes 300 ms for each of these.
+test_connections_are_limited_a_user_and_an_address() {
+	local said
+	tuned 's/^limit_conn user_connections .*/limit_conn user_connections 5;/'
+	limited 5 20 "$(many 20 -H 'Authorization: Bearer h.p.busy' /concerts/slow)"
+	said=$(curl -ks --no-progress-meter "$secure/concerts/slow?[1-20]" --parallel --parallel-immediate -H 'Authorization: Bearer h.p.busy' |
+		grep -o '"code":"[A-Z_]*"' | sort -u)
+	is 'what the others are told' "$said" '"code":"TOO_MANY_REQUESTS"'
+	is 'nobody' "$(many 20 /concerts/slow)" '200=20'
+	tuned 's/^limit_conn address_connections .*/limit_conn address_connections 5;/' GATEWAY_LIMIT_PER_ADDRESS=on
+	limited 5 20 "$(many 20 /concerts/slow)"
+	right
+}

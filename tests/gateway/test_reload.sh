@@ -1,0 +1,121 @@
+# Changed files and settings on a running gateway. Sourced by run.
+# shellcheck shell=bash disable=SC2154
+
+test_reload_applies_a_changed_file_without_dropping_a_request() {
+	local k loops=() answers path unanswered protocol=(--http1.1 --http2)
+	# curl tries again by itself when a kept connection is closed under it; -v tells.
+	for k in 1 2 3 4; do
+		curl -ksv "${protocol[k % 2]}" -w '%{http_code} %{url}\n' -o /dev/null "$secure/concerts/slow-$k?[1-10]" \
+			-o /dev/null "$secure/queues/$k?[1-1500]" >"$work/load.$k" 2>"$work/trace.$k" &
+		loops+=($!)
+	done
+	sleep 0.3
+	for k in 1 2 3; do
+		"$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
+	done
+	wait "${loops[@]}" || fail "a request was dropped"
+	answers=$(cut -d' ' -f1 "$work"/load.[24] | sort | uniq -c | awk '{ print $2 "=" $1 }' | xargs)
+	is 'answers over HTTP/1.1' "$answers" 200=3020
+	is 'connections closed under a request' "$(cat "$work"/trace.[24] | grep -ci 'connection died\|retrying\|reset by peer')" 0
+	# Over HTTP/2 a request that meets its worker's end is refused by GOAWAY, which says that nothing was done. A client
+	# may send it again; some versions of curl do, some leave it unanswered.
+	for k in 1 3; do
+		mapfile -t unanswered < <(sed -n "s|^000 $secure||p" "$work/load.$k")
+		is 'answers over HTTP/2' "$(grep -c '^200 ' "$work/load.$k")" $((1510 - ${#unanswered[@]}))
+		for path in "${unanswered[@]}"; do
+			is "$path sent on" "$(reached "GET $path$")" 0
+		done
+		is 'connections reset or refused' "$(grep -ciE 'reset by peer|connection refused' "$work/trace.$k")" 0
+		[[ $((${#unanswered[@]} + $(grep -ci 'connection died\|retrying' "$work/trace.$k"))) -le \
+			$(grep -c 'GOAWAY, error=0' "$work/trace.$k") ]] || fail 'a request failed that no GOAWAY refused'
+	done
+	has 'the trace of HTTP/1.1' "$(grep -i '^< connection: close' "$work/trace.2" | head -1)" close
+	has output "$(cat "$work/out")" 'new workers'
+}
+
+test_a_write_while_workers_are_replaced_is_answered_and_the_last_on_its_connection() {
+	local file
+	file=$(sed -n 's/.*[$]draining_file { default "\(.*\)"; }.*/\1/p' "$RUN_DIR/gateway/current/nginx.conf")
+	touch "$file"
+	write --http1.1 -d '{"a":1}' /queues/enter
+	is status "$status" 200
+	has request "$body" '{"a":1}'
+	is connection "$(header connection)" close
+	write --http1.1 -H 'Transfer-Encoding: chunked' -d '{"a":1}' /queues/enter
+	has request "$body" '{"a":1}'
+	rm "$file"
+	write --http1.1 -d '{}' /queues/enter
+	is 'connection afterwards' "$(header connection)" keep-alive
+}
+
+test_reload_of_a_deny_list_and_of_settings() {
+	local path
+	cp "$work/nginx/deny.conf" "$work/deny.right"
+	# Appended, as the file says.
+	printf 'deny 127.0.0.2;\ndeny 127.0.1.0/24; # a network\nallow 127.0.1.9;\n' >>"$work/nginx/deny.conf"
+	CORS_ORIGIN='' "$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
+	for path in /concerts /healthz /nowhere /.problem / /payments/webhooks/toss; do
+		call --interface 127.0.0.2 "$path"
+		problem 403 FORBIDDEN
+		call --interface 127.0.1.8 --http1.1 "$path"
+		problem 403 FORBIDDEN
+	done
+	call --interface 127.0.0.2 -X OPTIONS -H 'Access-Control-Request-Method: POST' -H 'Origin: https://www.example.com' /queues
+	problem 403 FORBIDDEN
+	head -c 70000 /dev/zero >"$work/large"
+	call --interface 127.0.0.2 --data-binary "@$work/large" /queues/enter
+	problem 403 FORBIDDEN
+	raw_problem "$(curl -s -i --interface 127.0.0.2 "http://127.0.0.1:$GATEWAY_HTTP_PORT/concerts")" 403 FORBIDDEN
+	call --interface 127.0.1.9 /concerts
+	is 'the exception' "$status" 200
+	call /concerts
+	is 'another address' "$status" 200
+	call -X OPTIONS -H 'Access-Control-Request-Method: POST' -H 'Origin: https://www.example.com' /nowhere
+	is 'origin without the setting' "$(header access-control-allow-origin)" ''
+	cp "$work/deny.right" "$work/nginx/deny.conf"
+	"$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
+	call --interface 127.0.0.2 /concerts
+	is 'status again' "$status" 200
+}
+
+test_reload_of_a_wrong_file_changes_nothing_and_says_where() {
+	local before after line
+	before=$(readlink "$RUN_DIR/gateway/current")
+	cp "$work/nginx/tuning.conf" "$work/tuning.right"
+	line=$(($(wc -l <"$work/nginx/tuning.conf") + 1))
+	echo 'client_max_body_sise 64k;' >>"$work/nginx/tuning.conf"
+	if "$work/nginx/reload" >"$work/out" 2>&1; then
+		fail "reload took it"
+	fi
+	has output "$(cat "$work/out")" "nginx/tuning.conf:$line"
+	has output "$(cat "$work/out")" 'nothing was changed'
+	after=$(readlink "$RUN_DIR/gateway/current")
+	is 'files in force' "$after" "$before"
+	is 'folders left' "$(find "$RUN_DIR/gateway" -maxdepth 1 -name 'conf.*' | wc -l)" 1
+	cp "$work/tuning.right" "$work/nginx/tuning.conf"
+	if GATEWAY_LIMIT_PER_ADDRESS=perhaps "$work/nginx/reload" >"$work/out" 2>&1; then
+		fail "reload took a wrong setting"
+	fi
+	has output "$(cat "$work/out")" "setting GATEWAY_LIMIT_PER_ADDRESS: 'perhaps' is not on or off"
+	call /concerts
+	is status "$status" 200
+}
+
+# As by Ctrl-C, just when the new files are in force and the old workers still go.
+test_reload_interrupted_leaves_the_files_in_force() {
+	local current draining pid
+	draining=$(sed -n 's/.*[$]draining_file { default "\(.*\)"; }.*/\1/p' "$RUN_DIR/gateway/current/nginx.conf")
+	current=$(readlink "$RUN_DIR/gateway/current")
+	"$work/nginx/reload" >"$work/out" 2>&1 &
+	pid=$!
+	for ((i = 0; i < 200; i++)); do
+		[[ $(readlink "$RUN_DIR/gateway/current") == "$current" ]] || break
+		sleep 0.02
+	done
+	kill -TERM "$pid" 2>/dev/null || true
+	wait "$pid" || true
+	[[ -s $RUN_DIR/gateway/current/nginx.conf ]] || fail "the files in force are gone"
+	[[ -n $draining && ! -e $draining ]] || fail "the old workers are still told to close: '$draining'"
+	"$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
+	is 'folders left' "$(find "$RUN_DIR/gateway" -maxdepth 1 -name 'conf.*' | wc -l)" 1
+}
