@@ -52,13 +52,19 @@ address_of() {
 	esac
 }
 
+# redis-cli as the operators' user. The password goes through the environment: a command line is everybody's to read.
+redis() {
+	REDISCLI_AUTH=$(<"$RUN_DIR/secrets/redis_operator") timeout "${REDIS_CLI_SECONDS:-600}" \
+		redis-cli --no-auth-warning --user operator -h "$REDIS_HOST" -p "$REDIS_PORT" "$@"
+}
+
 # Does the program do its work now? Not only: is there a process.
 answers() {
 	local address
 	address=$(address_of "$1")
 	case $1 in
 	postgres) pg_isready -q -t 2 -h 127.0.0.1 -p "$PG_PORT" ;;
-	redis) [[ $(timeout 2 redis-cli -h "$REDIS_HOST" -p "$REDIS_PORT" ping 2>/dev/null) == PONG ]] ;;
+	redis) [[ $(REDIS_CLI_SECONDS=2 redis ping 2>/dev/null) == PONG ]] ;;
 	gateway) curl -fsS -m 2 -o /dev/null --cacert "$RUN_DIR/tls/cert.pem" "https://$address/healthz" 2>/dev/null ;;
 	*) curl -fsS -m 2 -o /dev/null "http://$address/readyz" 2>/dev/null ;;
 	esac

@@ -24,6 +24,14 @@ livez(struct ct_request *request)
 	ct_reply_json(request, 200, body, sizeof(body) - 1);
 }
 
+static const char *
+redis_state(bool ready)
+{
+	if (ready)
+		return ("up");
+	return (ct_redis_unauthorized(ct_service_redis) ? "unauthorized" : "down");
+}
+
 static void
 readyz(struct ct_request *request)
 {
@@ -35,7 +43,7 @@ readyz(struct ct_request *request)
 	stores = ct_printf(request, "{%s%s%s}",
 	    !ct_service.uses_pg ? "" : pg ? "\"postgres\":\"up\"" : "\"postgres\":\"down\"",
 	    ct_service.uses_pg && ct_service.uses_redis ? "," : "",
-	    !ct_service.uses_redis ? "" : redis ? "\"redis\":\"up\"" : "\"redis\":\"down\"");
+	    !ct_service.uses_redis ? "" : ct_printf(request, "\"redis\":\"%s\"", redis_state(redis)));
 	if (ready) {
 		body = ct_printf(request, "{\"status\":\"ok\",\"stores\":%s}", stores);
 		ct_reply_json(request, 200, body, strlen(body));
@@ -43,7 +51,9 @@ readyz(struct ct_request *request)
 	}
 	ct_reply_error(request, CT_SERVICE_UNAVAILABLE, draining ? "The service is stopping." :
 	    !pg && !redis ? "PostgreSQL and Redis cannot be reached." :
-	    !pg ? "PostgreSQL cannot be reached." : "Redis cannot be reached.",
+	    !pg ? "PostgreSQL cannot be reached." :
+	    ct_redis_unauthorized(ct_service_redis) ? "Redis refuses this service's user or password (REDIS_USER, REDIS_PASSWORD_FILE)." :
+	    "Redis cannot be reached.",
 	    ct_printf(request, "{\"stores\":%s}", stores));
 }
 

@@ -13,6 +13,7 @@
  */
 #include <sys/queue.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +53,7 @@ struct ct_redis {
 	uint64_t		 retry_ms;
 	unsigned		 backoff_ms;
 	bool			 outage_logged;
+	bool			 unauthorized;	/* the server refused the user or the password */
 	bool			 closing;
 	bool			 turn_set;
 	bool			 to_write;	/* commands are in hiredis' buffer: written in the next turn */
@@ -68,7 +70,7 @@ static struct {
 	const char	*host;
 	char		 address[CT_ADDRESS_TEXT];
 	int		 port;
-	const char	*password_file;
+	const char	*user;		/* "": the default user */
 	const char	*password;	/* NULL: none */
 	size_t		 password_length;
 	uint64_t	 timeout_ms;
@@ -94,13 +96,14 @@ ct_redis_configure(void)
 	settings.timeout_ms = (uint64_t)ct_config_number("REDIS_TIMEOUT_MS", 10, 60000, 1000);
 	if (!ct_resolve(settings.host, settings.address))
 		ct_config_fail("REDIS_HOST", "it has no address");
-	settings.password_file = ct_config_text("REDIS_PASSWORD_FILE", "");
+	settings.user = ct_config_text("REDIS_USER", "");
 	settings.password = NULL;
-	if (*settings.password_file != '\0')
-		settings.password = ct_config_secret_file("REDIS_PASSWORD_FILE", 1,
-		    &settings.password_length);
+	if (*ct_config_text("REDIS_PASSWORD_FILE", "") != '\0')
+		settings.password = ct_config_secret_file("REDIS_PASSWORD_FILE", 1, &settings.password_length);
 	else if (ct_production())
 		ct_config_fail("REDIS_PASSWORD_FILE", "is required in production: the file with the password of REDIS_USER");
+	else if (*settings.user != '\0')
+		ct_config_fail("REDIS_PASSWORD_FILE", "is required with REDIS_USER");
 
 	metrics.calls = ct_metric_counter("redis_calls_total", "", "Commands given to Redis");
 	metrics.unanswered = ct_metric_counter("redis_unanswered_total", "",
@@ -198,6 +201,28 @@ on_reply(redisAsyncContext *context, void *data, void *arg)
 		drop(redis, "the server cannot serve now");
 }
 
+/* Redis' words for a user that it does not take: none that are given, wrong ones, or rights that are missing. */
+static bool
+is_unauthorized(const char *error)
+{
+	return (strncmp(error, "NOAUTH ", 7) == 0 || strncmp(error, "WRONGPASS ", 10) == 0 || strncmp(error, "NOPERM ", 7) == 0);
+}
+
+/* Says what to look at. Redis' own text holds no password. */
+static void
+greeting_refused(struct ct_redis *redis, const char *error)
+{
+	char	why[512];
+
+	redis->unauthorized = is_unauthorized(error);
+	if (redis->unauthorized)
+		(void)snprintf(why, sizeof(why), "%.200s (check REDIS_USER '%.100s', the file of REDIS_PASSWORD_FILE and "
+		    "Redis' users)", error, settings.user);
+	else
+		(void)snprintf(why, sizeof(why), "%.400s", error);
+	drop(redis, why);
+}
+
 /* The answers to AUTH and PING. */
 static void
 on_greeting(redisAsyncContext *context, void *data, void *arg)
@@ -208,11 +233,12 @@ on_greeting(redisAsyncContext *context, void *data, void *arg)
 	if (reply == NULL || redis->context != context)
 		return;
 	if (reply->type == REDIS_REPLY_ERROR) {
-		drop(redis, reply->str);
+		greeting_refused(redis, reply->str);
 		return;
 	}
 	if (arg == NULL)
 		return;		/* AUTH's; PING's follows */
+	redis->unauthorized = false;
 	set_state(redis, REDIS_READY);
 	if (redis->on_connect != NULL)
 		redis->on_connect(redis, redis->on_connect_arg);
@@ -322,6 +348,7 @@ hook_cleanup(void *arg)
 
 	if (context == NULL)
 		return;
+	redis->unauthorized = false;
 	log_outage(redis, context->c.errstr[0] != '\0' ? context->c.errstr : "lost");
 	ct_loop_unwatch(&redis->watch);
 	redis->context = NULL;
@@ -346,8 +373,8 @@ static void
 connect_start(struct ct_redis *redis)
 {
 	redisAsyncContext	*context;
-	const char		*auth[2] = { "AUTH", settings.password };
-	size_t			 lens[2] = { 4, settings.password_length };
+	const char		*auth[3] = { "AUTH", settings.user, settings.password };
+	size_t			 lens[3] = { 4, strlen(settings.user), settings.password_length };
 
 	context = redisAsyncConnect(settings.address, settings.port);
 	if (context == NULL)
@@ -372,8 +399,13 @@ connect_start(struct ct_redis *redis)
 	redis->watch = ct_loop_watch(context->c.fd, redis->events, on_event, redis);
 	redis->deadline_ms = ct_loop_now_ms() + settings.timeout_ms;
 
-	if (settings.password != NULL)
+	if (settings.password != NULL && *settings.user != '\0') {
+		(void)redisAsyncCommandArgv(context, on_greeting, NULL, 3, auth, lens);
+	} else if (settings.password != NULL) {
+		auth[1] = settings.password;
+		lens[1] = settings.password_length;
 		(void)redisAsyncCommandArgv(context, on_greeting, NULL, 2, auth, lens);
+	}
 	(void)redisAsyncCommand(context, on_greeting, redis, "PING");
 }
 
@@ -393,8 +425,10 @@ tick(void *arg)
 			connect_start(redis);
 		break;
 	case REDIS_CONNECTING:
-		if (now >= redis->deadline_ms)
+		if (now >= redis->deadline_ms) {
+			redis->unauthorized = false;
 			drop(redis, "cannot connect in time");
+		}
 		break;
 	case REDIS_READY:
 		oldest = TAILQ_FIRST(&redis->sent);
@@ -446,6 +480,12 @@ bool
 ct_redis_ready(const struct ct_redis *redis)
 {
 	return (redis->state == REDIS_READY);
+}
+
+bool
+ct_redis_unauthorized(const struct ct_redis *redis)
+{
+	return (redis->unauthorized);
 }
 
 unsigned

@@ -197,7 +197,7 @@ Test(queue, that_all_turns_are_over_is_remembered)
 static int64_t
 redis_number(const char *command, const struct schedule *schedule, const char *key)
 {
-	FILE	*pipe = popen(format("redis-cli -p %s %s 'q:{%s}:%s'", setting("REDIS_PORT"), command, schedule->id, key), "r");
+	FILE	*pipe = popen(format("deploy/local/redis-cli %s 'q:{%s}:%s'", command, schedule->id, key), "r");
 	char	 line[64] = "";
 
 	cr_assert_not_null(pipe);

@@ -144,7 +144,7 @@ Test(queue, what_the_gateway_refuses_does_not_reach_redis)
 
 	set_control(&schedule, "{\"mode\":\"PAUSED\"}");
 	token = strdup(text_at(enter(&user, &schedule).json, "token"));
-	monitor = popen(format("timeout 60 redis-cli -p %s monitor", setting("REDIS_PORT")), "r");
+	monitor = popen("timeout 60 deploy/local/redis-cli monitor", "r");
 	cr_assert_not_null(monitor);
 	cr_assert_not_null(fgets(line, sizeof(line), monitor));
 	for (int i = 0; i < 30; i++)
@@ -153,7 +153,7 @@ Test(queue, what_the_gateway_refuses_does_not_reach_redis)
 	http_all(calls, replies, 30);
 	took = (now_ms() - began) / 1000 + 1;
 	/* Redis has seen all of that when it sees this. */
-	cr_assert_eq(system(format("redis-cli -p %s ECHO seen-by-%s >/dev/null", setting("REDIS_PORT"), user.id)), 0);
+	cr_assert_eq(system(format("deploy/local/redis-cli ECHO seen-by-%s >/dev/null", user.id)), 0);
 	for (int i = 0; i < 30; i++) {
 		if (replies[i].status == 429)
 			check_problem_body(&replies[i], "TOO_MANY_REQUESTS");

@@ -200,7 +200,7 @@ answers_as_before(int person, const struct reply *reply)
 static bool
 is_all_in_the_file(void)
 {
-	return (system(format("redis-cli -p %s INFO persistence | grep -q '^aof_buffer_length:0'", setting("REDIS_PORT"))) == 0);
+	return (system("deploy/local/redis-cli INFO persistence | grep -q '^aof_buffer_length:0'") == 0);
 }
 
 Test(restart, twenty_thousand_come_back_in_order_to_an_empty_redis, .timeout = 400)

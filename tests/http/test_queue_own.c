@@ -45,11 +45,14 @@ redis_port(void)
 	return (atoi(setting("REDIS_PORT")) + 20 + test);
 }
 
+/* redis-cli as the operators' user; its argument is the port. */
+#define REDIS_CLI	"REDISCLI_AUTH=$(cat $RUN_DIR/secrets/redis_operator) redis-cli --no-auth-warning --user operator -p %d"
+
 /* What redis-cli prints, all of it. */
 static char *
 redis_says(const char *command)
 {
-	FILE	*pipe = popen(format("redis-cli -p %d %s 2>&1", redis_port(), command), "r");
+	FILE	*pipe = popen(format(REDIS_CLI " %s 2>&1", redis_port(), command), "r");
 	char	*text = calloc(1, 65536);
 
 	cr_assert_not_null(pipe);
@@ -63,7 +66,7 @@ static void
 start_redis(void)
 {
 	redis = spawn(format("mkdir -p %s/redis; exec setpriv --pdeathsig KILL redis-server --port %d --bind 127.0.0.1 "
-	    "--dir %s/redis --save '' --appendonly yes --appendfsync everysec >>%s/redis.log 2>&1", folder, redis_port(),
+	    "--aclfile $RUN_DIR/secrets/redis.acl --dir %s/redis --save '' --appendonly yes --appendfsync everysec >>%s/redis.log 2>&1", folder, redis_port(),
 	    folder, folder));
 	wait_for(strncmp(redis_says("ping"), "PONG", 4) == 0, 20);
 }
@@ -77,6 +80,7 @@ start_instance(int k, const char *settings)
 
 	bases[k] = strdup(format("http://127.0.0.1:%d", port));
 	pid = spawn(format("export SO=$BUILD_DIR/queue.so RUNDIR=%s/%d PORT=%d REDIS_PORT=%d %s\n"
+	    "export REDIS_USER=queue REDIS_PASSWORD_FILE=$RUN_DIR/secrets/redis_queue\n"
 	    "export PG_CONNINFO=\"host=127.0.0.1 port=$PG_PORT dbname=concert user=queue_service connect_timeout=3 "
 	    "passfile=$RUN_DIR/secrets/queue_service.pgpass\"\n"
 	    "mkdir -p $RUNDIR\n"
@@ -270,10 +274,10 @@ Test(own, positions_are_told_from_a_copy_as_redis_has_them, .timeout = 120)
 	wrong = metric(0, "queue_copies_wrong_total");
 	cr_assert_eq(system(format("sed -e 's/local changes = redis.call.*/local changes = {} for i = 1, LINE_READ_MAX do "
 	    "changes[i] = tostring(1) end/' -e 's/known + #changes, changes/known, changes/' services/queue/redis/queue.lua | "
-	    "redis-cli -p %d -x FUNCTION LOAD REPLACE >/dev/null", redis_port())), 0);
+	    REDIS_CLI " -x FUNCTION LOAD REPLACE >/dev/null", redis_port())), 0);
 	wait_for((before = COPIED, POSITION(MANY - 2) == MANY - 4 && COPIED == before), 10);
 	cr_assert_eq(metric(0, "queue_copies_wrong_total"), wrong);
-	cr_assert_eq(system(format("redis-cli -p %d -x FUNCTION LOAD REPLACE <services/queue/redis/queue.lua >/dev/null",
+	cr_assert_eq(system(format(REDIS_CLI " -x FUNCTION LOAD REPLACE <services/queue/redis/queue.lua >/dev/null",
 	    redis_port())), 0);
 	wait_for((before = COPIED, POSITION(MANY - 2) == MANY - 4 && COPIED > before), 20);
 
@@ -447,7 +451,7 @@ Test(own, what_redis_lost_of_its_file_comes_back_and_settings_hold, .timeout = 1
 
 	/* A store that forgets what was begun a moment ago is not taken for one that knows the place has ended. */
 	cr_assert_eq(system(format("sed 's/return s\\[1\\] and s\\[2\\] == run()/return false/' services/queue/redis/queue.lua | "
-	    "redis-cli -p %d -x FUNCTION LOAD REPLACE >/dev/null", redis_port())), 0);
+	    REDIS_CLI " -x FUNCTION LOAD REPLACE >/dev/null", redis_port())), 0);
 	reply = ask(0, &left, left_token);
 	check_problem(reply, 503, "SERVICE_UNAVAILABLE");
 }
@@ -465,7 +469,7 @@ Test(own, a_redis_whose_clock_is_an_hour_off_serves_all_the_same, .timeout = 120
 	(void)start_instance(0, "QUEUE_ABANDON_AFTER_SECONDS=30");
 	for (int i = 0; i < 2; i++) {
 		cr_assert_eq(system(format("sed 's/return t\\[1\\] \\* SECOND/return (t[1] %s) * SECOND/' "
-		    "services/queue/redis/queue.lua | redis-cli -p %d -x FUNCTION LOAD REPLACE >/dev/null", offsets[i],
+		    "services/queue/redis/queue.lua | " REDIS_CLI " -x FUNCTION LOAD REPLACE >/dev/null", offsets[i],
 		    redis_port())), 0);
 		schedule = schedule_new(1, 1);
 		(void)control(0, &schedule, "{\"maxActive\":1}");

@@ -115,6 +115,18 @@ Test(production, redis_without_password_is_a_fault)
 	ct_redis_configure();
 	cr_assert_str_eq(faults, "");
 
+	faults[0] = '\0';
+	(void)setenv("ENVIRONMENT", "development", 1);
+	(void)unsetenv("REDIS_PASSWORD_FILE");
+	ct_redis_configure();
+	cr_assert_str_eq(faults, "");
+	(void)setenv("REDIS_USER", "queue", 1);
+	ct_redis_configure();
+	cr_assert(has_fault("REDIS_PASSWORD_FILE: is required with REDIS_USER"), "%s", faults);
+
+	faults[0] = '\0';
+	(void)setenv("ENVIRONMENT", "production", 1);
+	(void)setenv("REDIS_PASSWORD_FILE", secret, 1);
 	cr_assert_eq(chmod(secret, 0644), 0);
 	ct_redis_configure();
 	cr_assert(has_fault("REDIS_PASSWORD_FILE: "), "%s", faults);

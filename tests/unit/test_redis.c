@@ -321,6 +321,7 @@ Test(redis, a_server_that_is_loading_counts_as_down)
 	cr_assert_eq(answers[0].type, REDIS_REPLY_ERROR);
 	cr_assert_eq(answers[1].type, 0);
 	cr_assert(!ct_redis_ready(redis));
+	cr_assert(ct_redis_unauthorized(redis));
 	ct_redis_deinit(&redis);
 }
 
@@ -441,5 +442,57 @@ Test(redis, the_password_goes_first)
 	server_say("-WRONGPASS invalid username-password pair\r\n");
 	loop_poll_for(30);
 	cr_assert(!ct_redis_ready(redis));
+	ct_redis_deinit(&redis);
+}
+
+Test(redis, user_and_password_go_first)
+{
+	struct ct_redis	*redis;
+	char		 path[] = "/tmp/redis-password-XXXXXX";
+	int		 fd;
+
+	fd = mkstemp(path);
+	cr_assert_eq(write(fd, "s3cret\n", 7), 7);
+	close(fd);
+	setenv("REDIS_USER", "queue", 1);
+	server_start(path);
+	unlink(path);
+
+	greets = false;
+	redis = ct_redis_init(NULL, NULL);
+	cr_assert(loop_poll_until(received_has, (char[]){ "PING" }, 2000));
+	cr_assert_not_null(strstr(received.data, "*3\r\n$4\r\nAUTH\r\n$5\r\nqueue\r\n$6\r\ns3cret\r\n"));
+	cr_assert_lt(strstr(received.data, "AUTH"), strstr(received.data, "PING"));
+	server_say("+OK\r\n+PONG\r\n");
+	loop_poll_for(30);
+	cr_assert(ct_redis_ready(redis));
+	cr_assert_not(ct_redis_unauthorized(redis));
+	ct_redis_deinit(&redis);
+}
+
+/* A server that wants a password where none is configured, and one that gives the user no right to PING. */
+Test(redis, refused_greeting_is_unauthorized_until_connected)
+{
+	static const char *const	words[] = { "-NOAUTH Authentication required.\r\n", "-NOPERM this user has no permissions\r\n" };
+	struct ct_redis			*redis;
+	size_t				 i;
+
+	server_start("");
+	greets = false;
+	redis = ct_redis_init(NULL, NULL);
+	for (i = 0; i < 2; i++) {
+		ct_buf_deinit(&received);
+		cr_assert(loop_poll_until(received_has, (char[]){ "PING" }, 5000));
+		server_say(words[i]);
+		loop_poll_for(30);
+		cr_assert_not(ct_redis_ready(redis));
+		cr_assert(ct_redis_unauthorized(redis), "%s", words[i]);
+	}
+	ct_buf_deinit(&received);
+	cr_assert(loop_poll_until(received_has, (char[]){ "PING" }, 5000));
+	server_say("+PONG\r\n");
+	loop_poll_for(30);
+	cr_assert(ct_redis_ready(redis));
+	cr_assert_not(ct_redis_unauthorized(redis));
 	ct_redis_deinit(&redis);
 }

@@ -23,7 +23,8 @@ typedef void (*ct_redis_cb)(const redisReply *reply, void *arg);
 
 /*
  * REDIS_HOST (a name is looked up now and never again), REDIS_PORT,
- * REDIS_PASSWORD_FILE (optional), REDIS_TIMEOUT_MS.
+ * REDIS_USER (empty: Redis' default user), REDIS_PASSWORD_FILE (required in
+ * production and with REDIS_USER), REDIS_TIMEOUT_MS.
  */
 void		 ct_redis_configure(void);
 
@@ -40,6 +41,9 @@ void		 ct_redis_deinit(struct ct_redis **redis);
 
 /* Connected and answering. */
 bool		 ct_redis_ready(const struct ct_redis *redis);
+
+/* Not connected because the server refused REDIS_USER, its password or its rights. */
+bool		 ct_redis_unauthorized(const struct ct_redis *redis);
 
 /*
  * Sends one command of up to 64 arguments, binary safe and copied; `lens` may be
