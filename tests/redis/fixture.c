@@ -82,7 +82,7 @@ queue_setup(void)
 	redisReply	*reply;
 
 	settings = (struct settings){ .patience = 10 * MINUTE, .settle = 25 * SECOND,
-	    .tick = 100 * MS, .max_active = 500, .admit = 100, .max_waiting = 2000000, .ttl = 120 };
+	    .tick = 100 * MS, .max_active = 500, .admit = 100, .max_waiting = 2000000, .ttl = 120, .closes = -1 };
 	memory = (struct memory){ .epoch = 0 };
 	store = store_connect();
 	freeReplyObject(redisCommand(store, "FLUSHALL"));
@@ -239,12 +239,13 @@ place_at(const redisReply *reply, size_t i, const struct place *asked)
 	cr_assert_gt(reply->elements, 2 + i);
 	speed = reply->element[0]->integer;
 	opens_in_ms = reply->element[1]->integer;
+	place.paused = speed == -1;
 	reply = reply->element[2 + i];
 	if (reply->type == REDIS_REPLY_INTEGER) {
 		/* Goes on waiting. */
 		cr_assert_not_null(asked);
 		place = (struct place){ .state = "WAITING", .seq = asked->seq, .epoch = asked->epoch,
-		    .position = reply->integer, .wait = -1 };
+		    .position = reply->integer, .wait = -1, .paused = speed == -1 };
 		if (speed > 0)
 			place.wait = (reply->integer * INT64_C(1000000000) / speed + opens_in_ms + 999) / 1000;
 		return (place);
@@ -456,6 +457,8 @@ command_tick(struct ct_queue_command *command)
 {
 	ct_queue_command_init(command, "queue2_tick", &schedule);
 	append_settings(command);
+	if (settings.closes >= 0)
+		ct_queue_command_number(command, settings.closes);
 }
 
 struct round

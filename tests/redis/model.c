@@ -434,7 +434,8 @@ model_tick(struct model *model)
 	model->expired += round.expired;
 	model->abandoned += round.abandoned;
 	model->opened = model->told && is_open(model);
-	open = strcmp(model->mode, "PAUSED") != 0 && model->admit > 0 && model->opened && model->settle <= model->now;
+	open = strcmp(model->mode, "PAUSED") != 0 && model->admit > 0 && model->opened && model->settle <= model->now &&
+	    (settings.closes < 0 || model->now < settings.closes);
 	n = open ? admissible(model, active) : 0;
 	for (round.admitted = 0; round.admitted < n; round.admitted++) {
 		struct model_place	first = model->waiting.at[0];

@@ -41,6 +41,7 @@ static struct {
 	int		 steps_ahead;
 	int		 breaks;	/* steps, and times in which nothing ticked */
 	int64_t		 admitted, restored;
+	bool		closed;		/* the sale, at the last tick */
 	struct {
 		int64_t	at;
 		int	steps_ahead;
@@ -234,7 +235,8 @@ promises_entered(int user, struct place place, int64_t clock)
 	if (strcmp(place.state, "WAITING") != 0)
 		return;
 	if (place.is_new) {
-		promise(person->where == NOWHERE || is_over(person), "user %d had a place and is given another", user);
+		promise(person->where == NOWHERE || person->given_up || is_over(person),
+		    "user %d had a place and is given another", user);
 		if (clock >= p.opens)
 			p.opened = true;
 		/* The lot decides among those who come before the opening, and they before all others. */
@@ -332,7 +334,7 @@ look(bool after_tick)
 		struct person	*person = &p.people[i];
 
 		if (person->where == IN_LINE && found[i] == ACTIVE) {
-			promise(after_tick && !p.rules.paused && p.opened, "user %d is admitted, and none may be", i);
+			promise(after_tick && !p.rules.paused && p.opened && !p.closed, "user %d is admitted, and none may be", i);
 			for (int other = 0; other < MODEL_USERS; other++)
 				promise(found[other] != IN_LINE || p.people[other].turn > person->turn,
 				    "user %d overtakes user %d", i, other);
@@ -390,13 +392,14 @@ promises_ticked(int64_t clock)
 		p.breaks++;
 	p.served = served();
 	p.ticked = p.now;
+	p.closed = p.rules.closes >= 0 && clock >= p.rules.closes;
 	admitted = look(true);
 	promise(admitted == 0 || standing(ACTIVE) <= p.rules.max_active, "%d are ACTIVE", standing(ACTIVE));
 	/* Where there is room, and somebody to fill it, the rate is kept. */
-	if (p.could_admit >= 0 && waiting > 0 && standing(IN_LINE) > 0)
+	if (p.could_admit >= 0 && !p.closed && waiting > 0 && standing(IN_LINE) > 0)
 		promise(admitted > 0 || (double)(p.now - p.could_admit) <= (double)SECOND / (double)p.rules.admit,
 		    "nobody is admitted for %lld us", (long long)(p.now - p.could_admit));
-	can_admit = !p.rules.paused && p.rules.admit > 0 && p.opened && standing(ACTIVE) < p.rules.max_active &&
+	can_admit = !p.rules.paused && !p.closed && p.rules.admit > 0 && p.opened && standing(ACTIVE) < p.rules.max_active &&
 	    standing(IN_LINE) > 0 && p.now - p.unsettled > settings.settle;
 	if (!can_admit)
 		p.could_admit = -1;

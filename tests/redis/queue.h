@@ -27,6 +27,7 @@
 struct settings {
 	int64_t		patience, settle, tick;		/* microseconds */
 	int64_t		max_active, admit, max_waiting, ttl;
+	int64_t		closes;		/* until when the sale lets people in (us, 0: it does not); -1: tick is not told */
 };
 extern struct settings	settings;
 
@@ -35,6 +36,7 @@ struct place {
 	char		state[24];
 	int64_t		seq, epoch, position, active_until_ms, wait;
 	bool		is_new;
+	bool		paused;		/* the mode, as it heads the answer */
 };
 
 struct round {

@@ -364,3 +364,54 @@ Test(admission, who_comes_to_an_empty_room_is_admitted_by_the_next_tick)
 		}
 	}
 }
+
+/* A sale that is closed, by an operator or by the clock, admits nobody; opened again it goes on where it was. */
+Test(admission, a_closed_sale_admits_nobody_and_goes_on_in_order)
+{
+	struct place	place[6];
+
+	settings.admit = 10;
+	for (int user = 0; user < 6; user++)
+		place[user] = enter(user);
+	settings.closes = T0 + 250 * MS;
+	cr_assert_eq(tick_for(200 * MS, 100 * MS), 2);
+	/* By the clock, to the microsecond: no call has to tell the store. */
+	clock_set(T0 + 300 * MS);
+	cr_assert_eq(tick().admitted, 0);
+	settings.closes = T0 + 500 * MS;
+	clock_set(T0 + 500 * MS - 1);
+	cr_assert_eq(tick().admitted, 1);
+	clock_set(T0 + 500 * MS);
+	cr_assert_eq(tick_for(MINUTE, 100 * MS), 0);
+	check_state(status(3, place[3]), "WAITING");
+	cr_assert_eq(status(5, place[5]).position, 3);
+
+	settings.closes = 0;
+	cr_assert_eq(tick_for(MINUTE, 100 * MS), 0);
+	/* Nothing was saved up meanwhile. */
+	settings.closes = T0 + 100 * MINUTE;
+	cr_assert_eq(tick().admitted, 1);
+	for (int user = 3; user < 6; user++) {
+		check_state(status(user, place[user]), "ACTIVE");
+		cr_assert_eq(tick_for(100 * MS, 100 * MS), user < 5);
+	}
+}
+
+Test(admission, the_answer_says_that_the_queue_is_paused)
+{
+	struct place	place;
+
+	cr_assert_not(enter(1).paused);
+	control_set("op", "mode", "PAUSED");
+	place = enter(2);
+	cr_assert(place.paused);
+	cr_assert(place.is_new);
+	cr_assert(enter(1).paused);
+	cr_assert(status(2, place).paused);
+	control_set("op", "mode", "CLOSED");
+	cr_assert_not(status(2, place).paused, "who waits goes on being admitted");
+	control_set("op", "mode", "OPEN");
+	/* Cap or rate 0 admit nobody either, but are no pause. */
+	control_set("op", "admit", "0");
+	cr_assert_not(status(2, place).paused);
+}

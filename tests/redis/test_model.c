@@ -58,6 +58,9 @@ compare_places(struct place actual, struct place expected)
 {
 	cr_assert_str_eq(actual.state, expected.state, "seed %u, call %d: %s, the model says %s", seed, op,
 	    actual.state, expected.state);
+	/* Until a restarted queue has begun again, its mode is that of the file. */
+	if (!model.restarted)
+		same(actual.paused, model.epoch != 0 && strcmp(model.mode, "PAUSED") == 0, "paused");
 	if (strncmp(actual.state, "QUEUE_", 6) == 0)
 		return;
 	same(actual.seq, expected.seq, "seq");
@@ -314,7 +317,18 @@ static void
 say_rules(void)
 {
 	promises_rules((struct rules){ .paused = strcmp(model.mode, "PAUSED") == 0, .admit = model.admit,
-	    .max_active = model.max_active, .ttl = model.ttl });
+	    .max_active = model.max_active, .ttl = model.ttl, .closes = settings.closes });
+}
+
+/* The sale is closed at once, ends in a moment, or is opened again: what each tick is told from now on. */
+static void
+do_sale(void)
+{
+	uint64_t	what = next(8);
+
+	settings.closes = what == 0 ? 0 : what == 1 ? model.now + (int64_t)next(5 * SECOND) : what == 2 ? -1 :
+	    model.now + 1000 * MINUTE;
+	say_rules();
 }
 
 static void
@@ -405,6 +419,7 @@ run_trace(int64_t opens, bool draw)
 	settings.admit = 10;
 	settings.ttl = 20;
 	settings.max_waiting = 1000;
+	settings.closes = -1;
 	model_start(&model, opens, draw);
 	memset(tokens, 0, sizeof(tokens));
 	line_clear(&copy);
@@ -430,11 +445,13 @@ run_trace(int64_t opens, bool draw)
 			do_enter(user);
 		else if (what < 260)
 			do_control();
-		else if (what < 262)
+		else if (what < 264)
+			do_sale();
+		else if (what < 266)
 			do_lose();
-		else if (what < 265)
+		else if (what < 269)
 			do_restart();
-		else if (what < 268)
+		else if (what < 272)
 			do_keep();
 		else if (what < 600 || token.seq == 0 || (quiet && what < 900))
 			do_tick();

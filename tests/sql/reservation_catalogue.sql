@@ -213,7 +213,7 @@ SELECT is((reservation.get_schedule(:'s2')).body::json ->> 'status', 'CLOSED', '
 SELECT is((reservation.set_schedule_status(:'nobody', 'CLOSED')).outcome, 'SCHEDULE_NOT_FOUND', 'an unknown one is not');
 SELECT is((reservation.queue_facts(:'c1', :'s1')).body::json ->> 'seatsLeft', '92', 'the queue is told how many seats are left');
 SELECT is((reservation.queue_facts(:'c1', :'s1')).body::json ->> 'saleOpensAtMs', '1932807600000', 'and when the sale opens');
-SELECT is((reservation.queue_facts(NULL, :'s2')).body::jsonb, format('{"concertId":"%s","status":"CLOSED","saleOpensAtMs":0,"drawSeed":null,"seatsLeft":1}', :'c1')::jsonb,
+SELECT is((reservation.queue_facts(NULL, :'s2')).body::jsonb - 'saleClosesAtMs', format('{"concertId":"%s","status":"CLOSED","saleOpensAtMs":0,"drawSeed":null,"seatsLeft":1}', :'c1')::jsonb,
     'of whatever concert it is');
 SELECT is((reservation.queue_facts(:'c2', :'s1')).outcome, 'SCHEDULE_NOT_FOUND', 'another concert''s schedule is none');
 SELECT is((reservation.queue_facts(:'nobody', :'s1')).outcome, 'CONCERT_NOT_FOUND', 'an unknown concert''s neither');

@@ -19,7 +19,7 @@ mean_of(int64_t position, int64_t until_open_s)
 	double	sum = 0;
 
 	for (int i = 0; i < DRAWS; i++)
-		sum += ticket_poll_after(position, until_open_s, draw(i));
+		sum += ticket_poll_after(position, until_open_s, false, draw(i));
 	return (sum / DRAWS);
 }
 
@@ -31,12 +31,12 @@ Test(poll_after, is_1_to_20_seconds_whatever_the_position)
 	for (size_t p = 0; p < sizeof(positions) / sizeof(positions[0]); p++)
 		for (size_t u = 0; u < sizeof(until) / sizeof(until[0]); u++)
 			for (int i = 0; i < DRAWS; i++) {
-				int	seconds = ticket_poll_after(positions[p], until[u], draw(i));
+				int	seconds = ticket_poll_after(positions[p], until[u], false, draw(i));
 
 				cr_assert(seconds >= 1 && seconds <= 20, "%d s", seconds);
 			}
-	cr_assert_leq(ticket_poll_after(1, 0, 0.999), 2);
-	cr_assert_eq(ticket_poll_after(1, 0, 0), 1);
+	cr_assert_leq(ticket_poll_after(1, 0, false, 0.999), 2);
+	cr_assert_eq(ticket_poll_after(1, 0, false, 0), 1);
 }
 
 Test(poll_after, grows_with_the_position_and_is_spread)
@@ -50,15 +50,23 @@ Test(poll_after, grows_with_the_position_and_is_spread)
 		last = mean;
 		/* Those who came together do not ask together: the latest of them a fifth later than the first, in whole seconds. */
 		if (position >= 100)
-			cr_assert_gt(ticket_poll_after(position, 0, 0.999), ticket_poll_after(position, 0, 0));
+			cr_assert_gt(ticket_poll_after(position, 0, false, 0.999), ticket_poll_after(position, 0, false, 0));
 	}
 }
 
 Test(poll_after, nobody_asks_often_long_before_the_opening)
 {
-	cr_assert_geq(ticket_poll_after(1, 100, 0), 10);
-	cr_assert_geq(ticket_poll_after(1, 100000, 0), 18);
-	cr_assert_leq(ticket_poll_after(1, 5, 0.999), 2);
+	cr_assert_geq(ticket_poll_after(1, 100, false, 0), 10);
+	cr_assert_geq(ticket_poll_after(1, 100000, false, 0), 18);
+	cr_assert_leq(ticket_poll_after(1, 5, false, 0.999), 2);
+}
+
+Test(poll_after, a_closed_sale_is_asked_about_at_most_every_10_s)
+{
+	cr_assert_geq(ticket_poll_after(1, 0, true, 0), 10);
+	cr_assert_leq(ticket_poll_after(1, 0, true, 0.999), 12);
+	cr_assert_geq(ticket_poll_after(1000000, 0, true, 0), 18);
+	cr_assert_leq(ticket_poll_after(0, 0, true, 0.999), 6, "an ACTIVE user asks as before");
 }
 
 /* The table of docs/queue.md. */

@@ -39,7 +39,8 @@
 -- reservation service may write to `used` and to no other key, so with its password nobody is admitted.
 --
 -- Names carry a version. Whoever changes KEYS, ARGV or an answer makes the next
--- one, so that instances of before and after can run side by side.
+-- one, so that instances of before and after can run side by side. An argument at the
+-- end that older functions pass over, and that may be missing, is no such change.
 
 local STATE, WAITING, HEARD, ACTIVE, PLACES, USED, GONE, GUESSES, CHANGES = 1, 2, 3, 4, 5, 6, 7, 8, 9
 
@@ -289,13 +290,13 @@ local function speed_of(set, m, b, waiting, active)
 end
 
 -- Enter and status are asked about many people of one queue in one call, and answer with what waits are
--- reckoned by (the speed in millionths of a person a second, 0 if nobody can say, and the milliseconds until
--- the opening), then for each of them one of these:
+-- reckoned by (the speed in millionths of a person a second, 0 if nobody can say, -1 if the mode is PAUSED; and
+-- the milliseconds until the opening), then for each of them one of these:
 -- state, seq, epoch, position, active until (ms), wait (s or -1), 1 if the place is new;
 -- or, where status finds what it nearly always finds, somebody who goes on waiting, just the position.
-local function answers_begin(speed, opens, now)
+local function answers_begin(speed, opens, mode, now)
 	speed = tonumber(speed)
-	return { opens and speed and math.floor(speed * 1000000) or 0,
+	return { mode == 'PAUSED' and -1 or opens and speed and math.floor(speed * 1000000) or 0,
 	    opens and math.max(0, math.ceil((opens - now) / 1000)) or 0 }
 end
 
@@ -397,7 +398,7 @@ local function enter(keys, args)
 	local epoch, last = tonumber(s[1]), tonumber(s[2])
 	local set = settings(s, 6, args, 2)
 	local speed = s[5] or speed_of(set, 0, 0, 1, 0)		-- before the first tick
-	local answers = answers_begin(speed, opens, now)
+	local answers = answers_begin(speed, opens, set.mode, now)
 	if not epoch or s[15] ~= run() then
 		for _ = first, #args, 2 do
 			answers[#answers + 1] = answer('NEW', 0, 0, 0, 0, -1)
@@ -584,7 +585,7 @@ local function status(keys, args)
 		users[#users + 1] = args[i]
 	end
 	take_used_out(keys, now)
-	local s = redis.call('HMGET', keys[STATE], 'epoch', 'speed', 'opens', 'draw', 'opened')
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'speed', 'opens', 'draw', 'opened', 'mode')
 	if s[1] and opens ~= '' and opens ~= s[3] then
 		redis.call('HSET', keys[STATE], 'opens', opens)
 		s[3] = opens
@@ -593,7 +594,7 @@ local function status(keys, args)
 	local drawing = is_drawing(s[4], opens_at, now)
 	local seqs = redis.call('ZMSCORE', keys[WAITING], unpack(users))
 	local heards = redis.call('ZMSCORE', keys[HEARD], unpack(users))
-	local answers = answers_begin(s[2], opens_at, now)
+	local answers = answers_begin(s[2], opens_at, s[6], now)
 	local looked_into = {}	-- whose place may not be what was read above any more
 
 	for i, user in ipairs(users) do
@@ -732,7 +733,8 @@ local function mark_of(keys, admitted_to)
 	return #first > 0 and math.min(admitted_to, tonumber(first[2]) - 1) or admitted_to
 end
 
--- tick: settings. One round: deadlines, silent waiters, then admission under the
+-- tick: settings; until when the sale lets people in (us, 0: it does not; nothing, as callers before this argument
+-- send it: for ever). One round: deadlines, silent waiters, then admission under the
 -- cap and the rate. Anybody may call it at any time: `paid` is the time up to which
 -- admissions have been paid for (each costs 1/rate of time), so a hundred callers
 -- admit no more than one. At most one tick's time can be saved up, plus while there
@@ -804,8 +806,9 @@ local function tick(keys, args)
 	if opens == 0 and s[24] ~= s[2] then
 		put('opened', s[2])
 	end
+	local closes = tonumber(args[SETTINGS + 1]) or math.huge
 	-- `opens` not known (its store was lost): nobody, until somebody says it.
-	local open = set.mode ~= 'PAUSED' and set.admit > 0 and opens == 0 and settle <= now
+	local open = set.mode ~= 'PAUSED' and set.admit > 0 and opens == 0 and now < closes and settle <= now
 
 	local admitted, waits = 0, {}
 	if open and waiting > 0 then

@@ -114,7 +114,7 @@ static bool
 is_long(const struct queue *queue, int64_t from)
 {
 	return (queue->live && from > 0 && queue->waits >= from && queue->facts_ms != 0 &&
-	    !(queue->draw && queue->opens_ms > (int64_t)time(NULL) * 1000));
+	    !(queue->draw && queue->sale.opens_ms > (int64_t)time(NULL) * 1000));
 }
 
 static void

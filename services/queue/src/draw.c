@@ -42,12 +42,12 @@ draw_place(const struct queue *queue, const struct ct_uuid *user)
 	unsigned	length;
 	uint64_t	number = 0;
 
-	if (!queue->draw || queue->opens_ms == 0 || HMAC(EVP_sha256(), queue->draw_seed,
+	if (!queue->draw || queue->sale.opens_ms == 0 || HMAC(EVP_sha256(), queue->draw_seed,
 	    sizeof(queue->draw_seed), user->bytes, sizeof(user->bytes), digest, &length) == NULL)
 		return (0);
 	for (int i = 0; i < 8; i++)
 		number = number << 8 | digest[i];
-	return (queue->opens_ms * 1000 - DAY_US + (int64_t)(number % (uint64_t)DAY_US));
+	return (queue->sale.opens_ms * 1000 - DAY_US + (int64_t)(number % (uint64_t)DAY_US));
 }
 
 int64_t
@@ -55,5 +55,5 @@ draw_issued_ms(const struct queue *queue, uint64_t seq)
 {
 	int64_t	ms = (int64_t)(seq / 1000);
 
-	return (queue->draw && ms < queue->opens_ms ? queue->opens_ms : ms);
+	return (queue->draw && ms < queue->sale.opens_ms ? queue->sale.opens_ms : ms);
 }

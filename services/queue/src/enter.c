@@ -23,7 +23,7 @@ struct entering {
 	struct ct_uuid		 schedule;
 	struct facts_wait	 wait;
 	struct place_call	 call;
-	int64_t			 opens_ms;
+	struct sale		 sale;
 	int64_t			 seats_left;
 };
 
@@ -58,7 +58,7 @@ entered(const struct place *place, void *arg)
 	    .seq = place->seq, .issued_ms = (uint64_t)draw_issued_ms(queue, place->seq), .epoch = place->epoch };
 	ct_queue_token_sign(&token, text);
 	ticket_reply(request, place->is_new ? 201 : 200, &(struct ticket){ .token = text,
-	    .schedule = entering->schedule_text, .opens_ms = entering->opens_ms,
+	    .schedule = entering->schedule_text, .sale = entering->sale,
 	    .seats_left = entering->seats_left, .issued_ms = (int64_t)token.issued_ms }, place);
 }
 
@@ -85,11 +85,11 @@ take_place(struct entering *entering, struct queue *queue)
 		    (const char *const[]){ entering->concert, entering->schedule_text }, looked_for, entering);
 		return;
 	}
-	if (!queue->on_sale) {
+	if (sale_status(&queue->sale, false) == SALE_CLOSED) {
 		ct_reply_error(request, CT_SCHEDULE_NOT_ON_SALE, NULL, NULL);
 		return;
 	}
-	entering->opens_ms = queue->opens_ms;
+	entering->sale = queue->sale;
 	entering->seats_left = queue->seats_left;
 	entering->call = (struct place_call){ .request = request, .drawn = draw_place(queue, &request->user_id),
 	    .token = { .schedule = entering->schedule, .user = request->user_id }, .cb = entered, .arg = entering };

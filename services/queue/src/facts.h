@@ -1,8 +1,9 @@
 /*
- * What the database knows of a schedule: whose concert it is, whether it is on
- * sale and since when, how many seats are left. Kept for about a second; one
- * question a schedule and worker is under way at a time, others wait for its
- * answer.
+ * What the database knows of a schedule: whose concert it is, when it is on
+ * sale, how many seats are left. Kept for about a second. At most one question
+ * per schedule and worker is under way; other callers wait for its answer.
+ * Counting the seats of a large hall takes PostgreSQL some milliseconds, so
+ * they are counted at most once a second; a question without them reads one row.
  */
 #ifndef QUEUE_FACTS_H
 #define QUEUE_FACTS_H
@@ -13,7 +14,7 @@
 #include "ct/pg.h"
 #include "queues.h"
 
-/* Arguments: concert (or NULL) and schedule. For questions that nobody else may share. */
+/* Arguments: concert (or NULL) and schedule. For questions whose answer no other caller may share. */
 extern const struct ct_pg_statement	facts_statement;
 
 /* `error` is CT_OK (the queue's facts are fresh), CT_SCHEDULE_NOT_FOUND or CT_SERVICE_UNAVAILABLE. */
@@ -39,6 +40,13 @@ bool	 facts_will_do(struct queue *queue);
  * just changed holds at once; in a rush they are up to a second old.
  */
 bool	 facts_are_fresh(struct queue *queue);
+
+/*
+ * Until when may the queue admit, as far as this worker knows? Unix time in ms;
+ * 0: the sale is not open, or its state was last read more than 5 seconds ago.
+ * Asks anew in the background when it is older than a second.
+ */
+int64_t	 facts_admit_until(struct queue *queue);
 
 /* Asks, or waits for the question that is under way. `cb` runs once, later. */
 void	 facts_ask(struct queue *queue, struct facts_wait *wait, facts_cb cb, void *arg);

@@ -2,6 +2,7 @@
 #include "places.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "ct/loop.h"
@@ -13,6 +14,7 @@
 #define UNDER_WAY_MAX	3	/* in Redis, on the way to it, and on the way back */
 #define REST_MS		1	/* after a call the next one waits so long, */
 #define ENOUGH		32	/* or for so many people */
+#define SPEED_PAUSED	-1	/* as the speed that heads an answer: the mode is PAUSED */
 #define SPEED_MS	2000	/* how old the last tick's speed may be, to tell a wait by */
 
 static void	send_function(struct queue *, struct place_call *);
@@ -126,7 +128,7 @@ static struct place
 waiting_place(const struct place_call *call, int64_t position, int64_t speed, int64_t opens_in_ms)
 {
 	struct place	place = { .state = PLACE_WAITING, .seq = call->token.seq, .epoch = call->token.epoch,
-		    .position = position, .wait = -1 };
+		    .position = position, .wait = -1, .paused = speed == SPEED_PAUSED };
 
 	/* As expected_wait in queue.lua; the speed is in millionths of a person a second. */
 	if (speed > 0)
@@ -154,6 +156,7 @@ answer_one(const redisReply *said, const redisReply *speed, const redisReply *op
 		tell(call, NULL);
 	} else {
 		call->token.seq = place.seq;
+		place.paused = speed->integer == SPEED_PAUSED;
 		if (place.state == PLACE_WAITING)
 			heard_note(&call->token);
 		tell(call, &place);
@@ -203,7 +206,7 @@ send_function(struct queue *queue, struct place_call *first)
 	const struct place_call	*call;
 
 	ct_queue_command_init(&command, first->kind == PLACE_ENTER ? "queue2_enter" : "queue2_status", &queue->schedule);
-	ct_queue_command_number(&command, queue->opens_ms * 1000);
+	ct_queue_command_number(&command, queue->sale.opens_ms * 1000);
 	if (first->kind == PLACE_ENTER) {
 		store_append_settings(&command);
 	} else {
@@ -211,7 +214,7 @@ send_function(struct queue *queue, struct place_call *first)
 		ct_queue_command_number(&command, store_settings.settle_us);
 		ct_queue_command_text(&command, first->unused ? "1" : "");
 		if (queue->draw)
-			ct_queue_command_number(&command, queue->opens_ms * 1000);
+			ct_queue_command_number(&command, queue->sale.opens_ms * 1000);
 		else
 			ct_queue_command_text(&command, "");
 	}
@@ -239,8 +242,9 @@ looked(struct place_call *call)
 	if (queue == NULL) {
 		tell(call, NULL);
 	} else if (call->stands && call->position > 0 && queue->ticked_ms != 0) {
-		place = waiting_place(call, call->position, queue->speed * 1000,
-		    queue->opens_ms == 0 ? 0 : queue->opens_ms - (int64_t)time(NULL) * 1000);
+		place = waiting_place(call, call->position,
+		    strcmp(queue->mode, "PAUSED") == 0 ? SPEED_PAUSED : queue->speed * 1000,
+		    queue->sale.opens_ms == 0 ? 0 : queue->sale.opens_ms - (int64_t)time(NULL) * 1000);
 		tell(call, &place);
 	} else {
 		gather(queue, PLACE_STATUS, call);
@@ -402,7 +406,7 @@ static bool
 can_look(const struct queue *queue, const struct place_call *call)
 {
 	return (queue->ticked_ms != 0 && ct_loop_about_ms() <= queue->ticked_ms + SPEED_MS &&
-	    !(queue->draw && queue->opens_ms > (int64_t)time(NULL) * 1000) && heard_lately(&call->token));
+	    !(queue->draw && queue->sale.opens_ms > (int64_t)time(NULL) * 1000) && heard_lately(&call->token));
 }
 
 void

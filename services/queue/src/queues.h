@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "ct/ids.h"
+#include "sale.h"
 
 #define QUEUES_MAX	2048
 
@@ -28,17 +29,18 @@ struct queue {
 
 	/* facts.c */
 	char			 concert[CT_UUID_TEXT];
-	bool			 on_sale;
-	int64_t			 opens_ms;	/* Unix time; 0: open from the beginning */
+	struct sale		 sale;
 	int64_t			 seats_left;
 	bool			 draw;		/* who comes before the opening is drawn */
 	uint8_t			 draw_seed[32];
-	uint64_t		 facts_ms;	/* when they were read; 0: never */
+	uint64_t		 facts_ms;	/* when all of them were read; 0: never */
+	uint64_t		 sale_ms;	/* when those without seats_left were read; 0: never */
 	uint64_t		 asked_ms;
 	uint64_t		 window_ms;	/* the second in which asked_in_window were asked */
 	unsigned		 asked_in_window;
 	bool			 asking;
 	bool			 ask_failed;
+	bool			 asks_all;	/* the question under way is about seats_left too */
 	struct facts_wait	*waiting;	/* oldest first */
 	struct facts_wait	*waiting_last;
 

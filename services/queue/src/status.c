@@ -18,7 +18,7 @@ struct asking {
 	const char		*text;		/* the token as it came: it goes back as it is */
 	struct facts_wait	 wait;
 	struct place_call	 call;
-	int64_t			 opens_ms;
+	struct sale		 sale;
 	int64_t			 seats_left;
 };
 
@@ -35,7 +35,7 @@ reply_place(struct asking *asking, const struct place *place)
 		ticker_add(queue);
 	ct_uuid_format(&asking->call.token.schedule, schedule);
 	ticket_reply(asking->request, 200, &(struct ticket){ .token = asking->text,
-	    .schedule = schedule, .opens_ms = asking->opens_ms, .seats_left = asking->seats_left,
+	    .schedule = schedule, .sale = asking->sale, .seats_left = asking->seats_left,
 	    .issued_ms = (int64_t)asking->call.token.issued_ms }, place);
 }
 
@@ -98,7 +98,7 @@ used_known(enum ct_error error, void *arg)
 static void
 ask(struct asking *asking, struct queue *queue)
 {
-	asking->opens_ms = queue->opens_ms;
+	asking->sale = queue->sale;
 	asking->seats_left = queue->seats_left;
 	places_ask(queue, &asking->call);
 }

@@ -105,5 +105,6 @@ store_place(const redisReply *reply, struct place *place_r)
 	place_r->active_until_ms = reply->element[4]->integer;
 	place_r->wait = reply->element[5]->integer;
 	place_r->is_new = reply->element[6]->integer == 1;
+	place_r->paused = false;
 	return (true);
 }

@@ -173,6 +173,7 @@ tick(struct queue *queue)
 	*ticking = (struct ticking){ .queue = queue, .sent_ms = ct_loop_now_ms() };
 	ct_queue_command_init(&command, "queue2_tick", &queue->schedule);
 	store_append_settings(&command);
+	ct_queue_command_number(&command, facts_admit_until(queue) * 1000);
 	store_call(&command, ticked, ticking);
 }
 
@@ -247,11 +248,11 @@ print_speed(struct queue *queue)
 	PRINT("queue_speed_per_second", "%.3f", (double)queue->speed / 1000);
 }
 
-/* Not before the opening, which the facts tell: the speed says nothing of the time until then. */
+/* Only while the sale is open, which the facts tell: the speed says nothing of the time until then. */
 static void
 print_predicted(struct queue *queue)
 {
-	if (queue->speed > 0 && facts_will_do(queue) && queue->opens_ms <= (int64_t)time(NULL) * 1000)
+	if (queue->speed > 0 && facts_will_do(queue) && sale_status(&queue->sale, false) == SALE_OPEN)
 		PRINT("queue_predicted_wait_seconds", "%.0f", (double)queue->waits * 1000 / (double)queue->speed);
 }
 

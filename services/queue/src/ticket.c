@@ -9,6 +9,7 @@
 #include "ct/buf.h"
 
 #define POLL_MAX	20
+#define POLL_CLOSED	10	/* at least, while the sale is CLOSED: an operator may open it again */
 
 static void
 put_digits(char *at, int digits, int number)
@@ -38,7 +39,7 @@ ticket_time(int64_t ms, char text_r[TICKET_TIME_TEXT])
 }
 
 int
-ticket_poll_after(int64_t position, int64_t until_open_s, double random)
+ticket_poll_after(int64_t position, int64_t until_open_s, bool closed, double random)
 {
 	double	seconds;
 
@@ -57,6 +58,8 @@ ticket_poll_after(int64_t position, int64_t until_open_s, double random)
 	/* Before the opening nothing can happen sooner. */
 	if (until_open_s > 0 && seconds < (double)until_open_s / 10)
 		seconds = (double)until_open_s / 10;
+	if (closed && position > 0 && seconds < POLL_CLOSED)
+		seconds = POLL_CLOSED;
 	/* A fifth of jitter, and a fraction of a second rounded by chance. */
 	if (seconds > POLL_MAX * 0.9)
 		seconds = POLL_MAX * 0.9;
@@ -71,6 +74,10 @@ ticket_reply(struct ct_request *request, int status, const struct ticket *ticket
 	static const char *const	names[] = {
 		[PLACE_WAITING] = "WAITING", [PLACE_ACTIVE] = "ACTIVE", [PLACE_USED] = "USED"
 	};
+	static const char *const	sales[] = {
+		[SALE_NOT_YET] = "NOT_YET", [SALE_OPEN] = "OPEN", [SALE_PAUSED] = "PAUSED", [SALE_CLOSED] = "CLOSED"
+	};
+	enum sale_status		sale = sale_status(&ticket->sale, place->paused);
 	/* Kept from ticket to ticket: the reply copies what it is given. */
 	static struct ct_buf		buf;
 	char				issued[TICKET_TIME_TEXT], until[TICKET_TIME_TEXT];
@@ -79,8 +86,8 @@ ticket_reply(struct ct_request *request, int status, const struct ticket *ticket
 	ticket_time(ticket->issued_ms, issued);
 	if (place->state == PLACE_ACTIVE)
 		ticket_time(place->active_until_ms, until);
-	until_open = place->state == PLACE_WAITING && ticket->opens_ms > 0 ?
-	    ticket->opens_ms / 1000 - (int64_t)time(NULL) : 0;
+	until_open = place->state == PLACE_WAITING && ticket->sale.opens_ms > 0 ?
+	    ticket->sale.opens_ms / 1000 - (int64_t)time(NULL) : 0;
 
 	if (buf.ceiling == 0)
 		ct_buf_init(&buf, 1024);
@@ -95,12 +102,12 @@ ticket_reply(struct ct_request *request, int status, const struct ticket *ticket
 	ct_buf_puts(&buf, "\",\"position\":");
 	ct_buf_number(&buf, place->position);
 	ct_buf_puts(&buf, ",\"estimatedWaitSeconds\":");
-	if (place->wait >= 0)
+	if (place->wait >= 0 && (sale == SALE_OPEN || sale == SALE_NOT_YET))
 		ct_buf_number(&buf, place->wait);
 	else
 		ct_buf_puts(&buf, "null");
 	ct_buf_puts(&buf, ",\"pollAfterSeconds\":");
-	ct_buf_number(&buf, ticket_poll_after(place->position, until_open,
+	ct_buf_number(&buf, ticket_poll_after(place->position, until_open, sale == SALE_CLOSED,
 	    (double)random() / ((double)RAND_MAX + 1)));
 	ct_buf_puts(&buf, ",\"activeUntil\":");
 	if (place->state == PLACE_ACTIVE) {
@@ -114,6 +121,8 @@ ticket_reply(struct ct_request *request, int status, const struct ticket *ticket
 	ct_buf_number(&buf, ticket->seats_left);
 	ct_buf_puts(&buf, ",\"issuedAt\":\"");
 	ct_buf_puts(&buf, issued);
+	ct_buf_puts(&buf, "\",\"saleStatus\":\"");
+	ct_buf_puts(&buf, sales[sale]);
 	ct_buf_puts(&buf, "\"}");
 	if (buf.failed)
 		ct_reply_error(request, CT_INTERNAL_ERROR, NULL, NULL);

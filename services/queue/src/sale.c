@@ -1,0 +1,25 @@
+/* The state of a sale. See sale.h. */
+#include "sale.h"
+
+#include <time.h>
+
+static int64_t
+unix_ms(void)
+{
+	struct timespec	now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+}
+
+enum sale_status
+sale_status(const struct sale *sale, bool paused)
+{
+	int64_t	now = unix_ms();
+
+	if (!sale->on_sale || sale->closes_ms <= now)
+		return (SALE_CLOSED);
+	if (paused)
+		return (SALE_PAUSED);
+	return (sale->opens_ms > now ? SALE_NOT_YET : SALE_OPEN);
+}

@@ -1,0 +1,227 @@
+/* What people in line see and get when the sale is not open: saleStatus, and nobody is admitted. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "harness.h"
+
+#define PEOPLE		4
+#define FORGOTTEN_MS	6000	/* no worker admits anybody by what it read of the sale before */
+
+static int64_t
+unix_ms(void)
+{
+	struct timespec	ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+}
+
+static struct reply
+control(const struct schedule *schedule, const char *body)
+{
+	struct user	operator = operator_new();
+	struct reply	reply = http((struct call){ .method = "PUT", .jwt = operator.jwt,
+			    .path = format("/admin/queues/%s", schedule->id), .body = body });
+
+	check_status(reply, 200);
+	return (reply);
+}
+
+static void
+set_status(const struct schedule *schedule, const char *status)
+{
+	struct user	operator = operator_new();
+	struct reply	reply = http((struct call){ .method = "PATCH", .jwt = operator.jwt,
+			    .path = format("/admin/schedules/%s", schedule->id),
+			    .body = format("{\"status\":\"%s\"}", status) });
+
+	check_status(reply, 200);
+}
+
+static struct reply
+status_of(const struct user *user, const char *token)
+{
+	struct reply	reply = http((struct call){ .path = "/queues/status", .jwt = user->jwt, .queue_token = token,
+			    .base = direct("queue") });
+
+	check_status(reply, 200);
+	return (reply);
+}
+
+static const char *
+sale_of(const struct user *user, const char *token)
+{
+	return (text_at(status_of(user, token).json, "saleStatus"));
+}
+
+/* The first is ACTIVE and fills the queue; the others wait. */
+static void
+fill(const struct schedule *schedule, struct user users_r[PEOPLE], char *tokens_r[PEOPLE])
+{
+	struct reply	reply;
+
+	(void)control(schedule, "{\"maxActive\":1,\"activeTtlSeconds\":600}");
+	for (int i = 0; i < PEOPLE; i++) {
+		users_r[i] = user_new();
+		if (i == 0) {
+			tokens_r[i] = become_active(&users_r[i], schedule);
+			continue;
+		}
+		reply = enter(&users_r[i], schedule);
+		check_status(reply, 201);
+		cr_assert_str_eq(text_at(reply.json, "saleStatus"), "OPEN");
+		cr_assert_not(null_at(reply.json, "estimatedWaitSeconds"));
+		tokens_r[i] = strdup(text_at(reply.json, "token"));
+	}
+}
+
+static void
+check_waits_in_a_closed_sale(const struct user *user, const char *token, int position)
+{
+	/* Several times: the function's answer, and the quick looks between its heartbeats. */
+	for (int i = 0; i < 3; i++) {
+		struct reply	reply = status_of(user, token);
+
+		cr_assert_str_eq(text_at(reply.json, "status"), "WAITING");
+		cr_assert_str_eq(text_at(reply.json, "saleStatus"), "CLOSED");
+		cr_assert_eq(number_at(reply.json, "position"), position);
+		cr_assert(null_at(reply.json, "estimatedWaitSeconds"), "%s", reply.body);
+		cr_assert_geq(number_at(reply.json, "pollAfterSeconds"), 10);
+	}
+}
+
+/* As users once met it: a wait of 2 s was told, then they were ACTIVE, and then the hold was refused. */
+Test(sale, closed_while_people_wait_admits_nobody_and_reopens_in_order, .timeout = 120)
+{
+	struct schedule	schedule = schedule_new(1, 4);
+	struct user	users[PEOPLE], late = user_new();
+	char		*tokens[PEOPLE];
+	struct reply	reply;
+	char		until[PEOPLE][32];
+	int64_t		closed;
+
+	fill(&schedule, users, tokens);
+	set_status(&schedule, "CLOSED");
+	closed = now_ms();
+	for (int i = 0; i < PEOPLE; i++)
+		wait_for(strcmp(sale_of(&users[i], tokens[i]), "CLOSED") == 0, 20);
+	while (now_ms() < closed + FORGOTTEN_MS)
+		pause_ms(50);
+	/* There is room for all, and a rate that would admit them at once. */
+	(void)control(&schedule, "{\"maxActive\":100,\"admitPerSecond\":1000}");
+	for (int round = 0; round < 10; round++, pause_ms(100))
+		for (int i = 1; i < PEOPLE; i++)
+			check_waits_in_a_closed_sale(&users[i], tokens[i], i);
+	reply = enter(&late, &schedule);
+	check_problem(reply, 409, "SCHEDULE_NOT_ON_SALE");
+	/* Who has a turn keeps it, and is told that it is worth nothing. */
+	reply = status_of(&users[0], tokens[0]);
+	cr_assert_str_eq(text_at(reply.json, "status"), "ACTIVE");
+	cr_assert_str_eq(text_at(reply.json, "saleStatus"), "CLOSED");
+	reply = hold_seats(&users[0], &schedule, tokens[0], 0, 1);
+	check_problem(reply, 409, "SCHEDULE_NOT_ON_SALE");
+
+	(void)control(&schedule, "{\"admitPerSecond\":2}");
+	set_status(&schedule, "ON_SALE");
+	for (int i = 1; i < PEOPLE; i++) {
+		wait_for(strcmp(text_at((reply = status_of(&users[i], tokens[i])).json, "status"), "ACTIVE") == 0, 20);
+		(void)snprintf(until[i], sizeof(until[i]), "%s", text_at(reply.json, "activeUntil"));
+		cr_assert(i == 1 || strcmp(until[i - 1], until[i]) < 0, "%s is before %s", until[i], until[i - 1]);
+	}
+	reply = hold_seats(&users[1], &schedule, tokens[1], 0, 1);
+	check_status(reply, 201);
+	wait_for(strcmp(sale_of(&users[0], tokens[0]), "OPEN") == 0, 20);
+	/* A USED ticket says what the sale is too. */
+	wait_for(strcmp(text_at((reply = status_of(&users[1], tokens[1])).json, "status"), "USED") == 0, 20);
+	cr_assert_str_eq(text_at(reply.json, "saleStatus"), "OPEN");
+}
+
+Test(sale, end_of_sale_closes_the_line_at_that_moment, .timeout = 120)
+{
+	struct schedule	schedule = schedule_new(1, 4);
+	struct user	users[PEOPLE], late = user_new();
+	char		*tokens[PEOPLE];
+	struct reply	reply;
+	int64_t		closes;
+
+	fill(&schedule, users, tokens);
+	/* Long enough for all workers to have read it. */
+	closes = atoll(sql(format("UPDATE reservation.schedules SET sale_closes_at = clock_timestamp() + interval '7 s' "
+	    "WHERE schedule_id = '%s' RETURNING ceil(extract(epoch FROM sale_closes_at) * 1000)::bigint", schedule.id)));
+	while (unix_ms() < closes)
+		pause_ms(1);
+	/* Not a moment later, whatever was read when. */
+	check_waits_in_a_closed_sale(&users[1], tokens[1], 1);
+	reply = enter(&late, &schedule);
+	check_problem(reply, 409, "SCHEDULE_NOT_ON_SALE");
+	reply = enter(&users[1], &schedule);
+	check_problem(reply, 409, "SCHEDULE_NOT_ON_SALE");
+	(void)control(&schedule, "{\"maxActive\":100,\"admitPerSecond\":1000}");
+	for (int round = 0; round < 10; round++, pause_ms(100))
+		check_waits_in_a_closed_sale(&users[1], tokens[1], 1);
+	/* Where the sale ends when the concert begins, the same. */
+	(void)sql(format("UPDATE reservation.schedules SET sale_closes_at = NULL WHERE schedule_id = '%s'", schedule.id));
+	wait_for(strcmp(text_at(status_of(&users[1], tokens[1]).json, "status"), "ACTIVE") == 0, 20);
+	(void)sql(format("UPDATE reservation.schedules SET start_at = clock_timestamp() - interval '1 s' WHERE schedule_id = '%s'",
+	    schedule.id));
+	wait_for(strcmp(sale_of(&users[1], tokens[1]), "CLOSED") == 0, 20);
+	reply = enter(&late, &schedule);
+	check_problem(reply, 409, "SCHEDULE_NOT_ON_SALE");
+}
+
+Test(sale, status_is_not_yet_paused_and_open, .timeout = 120)
+{
+	struct schedule	schedule;
+	struct user	user = user_new();
+	struct reply	reply;
+	char		*token;
+	int64_t		opens;
+	long		lead = 4;
+
+	/* Until one was early enough. */
+	do {
+		opens = now_ms() + (lead - 1) * 1000;	/* at the earliest */
+		schedule = schedule_with(concert_new(), time_in(864000), time_in(867600), time_in(lead), "ON_SALE", 1, 1);
+		reply = enter(&user, &schedule);
+		check_status(reply, 201);
+		token = strdup(text_at(reply.json, "token"));
+		cr_assert(now_ms() >= opens || strcmp(text_at(reply.json, "saleStatus"), "NOT_YET") == 0, "%s", reply.body);
+		cr_assert(now_ms() >= opens || !null_at(reply.json, "estimatedWaitSeconds"), "the time until then counts");
+		/* A pause is longer than the time until the opening, for all that anybody knows. */
+		(void)control(&schedule, "{\"mode\":\"PAUSED\"}");
+		wait_for(strcmp(sale_of(&user, token), "PAUSED") == 0, 10);
+		lead *= 2;
+	} while (now_ms() >= opens);
+	cr_assert(null_at(status_of(&user, token).json, "estimatedWaitSeconds"));
+	while (now_ms() < opens + 1500)
+		pause_ms(50);
+	for (int i = 0; i < 10; i++, pause_ms(100)) {
+		reply = status_of(&user, token);
+		cr_assert_str_eq(text_at(reply.json, "status"), "WAITING");
+		cr_assert_str_eq(text_at(reply.json, "saleStatus"), "PAUSED");
+		cr_assert(null_at(reply.json, "estimatedWaitSeconds"));
+	}
+	/* The mode CLOSED keeps people out, and goes on admitting. */
+	(void)control(&schedule, "{\"mode\":\"CLOSED\"}");
+	wait_for(strcmp(text_at((reply = status_of(&user, token)).json, "status"), "ACTIVE") == 0, 20);
+	cr_assert_str_eq(text_at(reply.json, "saleStatus"), "OPEN");
+	cr_assert_eq(number_at(reply.json, "estimatedWaitSeconds"), 0);
+}
+
+Test(sale, first_to_enter_a_paused_queue_is_told_so)
+{
+	struct schedule	schedule = schedule_new(1, 1);
+	struct user	user = user_new();
+	struct reply	reply;
+
+	(void)control(&schedule, "{\"mode\":\"PAUSED\"}");
+	reply = enter(&user, &schedule);
+	check_status(reply, 201);
+	cr_assert_str_eq(text_at(reply.json, "saleStatus"), "PAUSED");
+	/* A closed sale comes first. */
+	set_status(&schedule, "CLOSED");
+	wait_for(strcmp(sale_of(&user, text_at(reply.json, "token")), "CLOSED") == 0, 10);
+}
