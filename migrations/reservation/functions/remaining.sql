@@ -1,27 +1,35 @@
 -- reservation.remaining(schedule, now): the contract's [{grade, price, total, available}], one for each grade of the
 -- schedule. `price` is the lowest at which a seat is available; where none is, the grade's lowest. A hold that has run
--- out counts as available. The seats are counted by section, which has their price: the index has the section, and a
--- look into 100,000 rows for their prices is saved.
+-- out counts as available.
+--
+-- Counting 100,000 seats is what a read of a schedule costs. It is done by grade, from the index alone; in which sections
+-- seats are left is only asked for a grade that has several prices.
 CREATE OR REPLACE FUNCTION reservation.remaining(p_schedule uuid, p_now timestamptz)
 RETURNS json
 LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
 	RETURN (
-		WITH free AS (
-			SELECT s.section_no, count(*) AS seats FROM reservation.seats s
-			WHERE s.schedule_id = p_schedule AND (s.status = 'AVAILABLE') IS TRUE GROUP BY s.section_no
-			UNION ALL
-			SELECT s.section_no, count(*) FROM reservation.seats s
-			WHERE s.schedule_id = p_schedule AND (s.status = 'HOLD') IS TRUE AND s.hold_expires_at <= p_now
-			GROUP BY s.section_no),
-		sections AS (
-			SELECT c.grade, c.price, c.rows::bigint * c.seats_per_row AS total,
-			       (SELECT sum(f.seats) FROM free f WHERE f.section_no = c.section_no) AS available
-			FROM reservation.sections c WHERE c.schedule_id = p_schedule)
-		SELECT coalesce(json_agg(row_to_json(g) ORDER BY array_position(ARRAY['VIP', 'R', 'S'], g.grade)), '[]') FROM (
-			SELECT c.grade, coalesce(min(c.price) FILTER (WHERE c.available > 0), min(c.price)) AS price,
-			       sum(c.total)::bigint AS total, coalesce(sum(c.available), 0)::bigint AS available
-			FROM sections c GROUP BY c.grade) g);
+		SELECT coalesce(json_agg(row_to_json(r) ORDER BY array_position(ARRAY['VIP', 'R', 'S'], r.grade)), '[]') FROM (
+			SELECT g.grade,
+			       CASE WHEN g.lowest = g.highest THEN g.lowest ELSE coalesce((
+				SELECT min(c.price) FROM reservation.sections c
+				WHERE c.schedule_id = p_schedule AND c.section_no IN (
+					SELECT d.section_no FROM (
+						SELECT DISTINCT s.row_no, s.section_no FROM reservation.seats s	-- as the index has them
+						WHERE s.schedule_id = p_schedule AND s.grade = g.grade AND (s.status = 'AVAILABLE') IS TRUE) d
+					UNION
+					SELECT s.section_no FROM reservation.seats s
+					WHERE s.schedule_id = p_schedule AND s.grade = g.grade AND (s.status = 'HOLD') IS TRUE
+					  AND s.hold_expires_at <= p_now)), g.lowest) END AS price,
+			       g.total,
+			       (SELECT count(*) FROM reservation.seats s
+				WHERE s.schedule_id = p_schedule AND s.grade = g.grade AND (s.status = 'AVAILABLE') IS TRUE)
+			       + (SELECT count(*) FROM reservation.seats s
+				WHERE s.schedule_id = p_schedule AND s.grade = g.grade AND (s.status = 'HOLD') IS TRUE
+				  AND s.hold_expires_at <= p_now) AS available
+			FROM (SELECT c.grade, min(c.price) AS lowest, max(c.price) AS highest,
+				     sum(c.rows::bigint * c.seats_per_row)::bigint AS total
+			      FROM reservation.sections c WHERE c.schedule_id = p_schedule GROUP BY c.grade) g) r);
 END
 $$;
