@@ -20,6 +20,7 @@
 #include <kore/kore.h>
 #include <kore/http.h>
 
+#include "ct/metrics.h"
 #include "dispatch.h"
 #include "exchange.h"
 
@@ -159,22 +160,77 @@ ct_dispatch(struct http_request *req)
 	return (KORE_RESULT_OK);
 }
 
+/*
+ * Shared bodies that are being sent, the oldest first. A client that reads slowly keeps its body alive after the copy
+ * was replaced by a newer one. Past SENDING_MAX bytes of such bodies the connections that have taken longest are closed.
+ */
+#define SENDING_MAX	(128UL * 1024 * 1024)
+
+struct sending {
+	TAILQ_ENTRY(sending)	 list;
+	struct connection	*c;		/* NULL: it has been closed */
+	struct ct_shared	*shared;
+};
+
+static TAILQ_HEAD(, sending)	 sending = TAILQ_HEAD_INITIALIZER(sending);
+static size_t			 sending_bytes;		/* each body counted once */
+static struct ct_metric		*sending_now, *slow_closed;
+
+void
+ct_dispatch_configure(void)
+{
+	sending_now = ct_metric_gauge("ct_sending_bytes", "", "Bytes of shared bodies that clients have not taken in full.");
+	slow_closed = ct_metric_counter("ct_slow_readers_closed_total", "",
+	    "Connections closed because their clients read too slowly while too many bytes waited.");
+}
+
+static void
+sending_end(struct sending *one)
+{
+	if (one->c == NULL)
+		return;
+	one->c = NULL;
+	TAILQ_REMOVE(&sending, one, list);
+	if (--one->shared->sends == 0)
+		sending_bytes -= one->shared->length;
+	ct_metric_set(sending_now, (int64_t)sending_bytes);
+}
+
 /* Kore has sent it all, or has no use for it any more. */
 static int
 release_shared(struct netbuf *nb)
 {
-	ct_shared_drop(nb->extra);
+	struct sending	*one = nb->extra;
+
+	sending_end(one);
+	ct_shared_drop(one->shared);
+	kore_free(one);
 	return (KORE_RESULT_OK);
 }
 
 static void
 write_shared(struct connection *c, struct ct_shared *shared)
 {
-	struct netbuf	*nb;
+	struct sending		*one = kore_calloc(1, sizeof(*one)), *oldest;
+	struct connection	*slow;
+	struct netbuf		*nb;
 
 	net_send_stream(c, shared->data, shared->length, release_shared, &nb);
-	nb->extra = shared;
+	nb->extra = one;
+	one->c = c;
+	one->shared = shared;
 	shared->refs++;
+	if (shared->sends++ == 0)
+		sending_bytes += shared->length;
+	TAILQ_INSERT_TAIL(&sending, one, list);
+
+	while (sending_bytes > SENDING_MAX && (oldest = TAILQ_FIRST(&sending)) != one) {
+		slow = oldest->c;
+		sending_end(oldest);
+		ct_metric_add(slow_closed, 1);
+		kore_connection_disconnect(slow);
+	}
+	ct_metric_set(sending_now, (int64_t)sending_bytes);
 }
 
 static void

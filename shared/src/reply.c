@@ -110,6 +110,7 @@ ct_shared_new(const char *data, size_t length)
 	if (shared == NULL)
 		abort();
 	shared->refs = 1;
+	shared->sends = 0;
 	shared->length = length;
 	memcpy(shared->data, data, length);
 	shared->data[length] = '\0';

@@ -77,6 +77,7 @@ kore_parent_configure(int argc, char **argv)
 	configure_log();
 	ct_config_production();
 	/* Kore takes 4,096 connections a worker (conf/); what it sheds itself past them has no body. */
+	ct_dispatch_configure();
 	ct_serve_configure((unsigned)ct_config_number("REQUESTS_MAX", 1, 4000, 3000));
 	drain_ms = 1000 * (u_int64_t)ct_config_number("DRAIN_SECONDS", 0, 3600, 10);
 	configure_routes();

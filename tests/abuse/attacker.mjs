@@ -2,6 +2,7 @@
  * An attacker: a process that lib.mjs starts, told what to do by name. It says "under way" with its first message and
  * answers "counts" and "stop" with what it has done.
  */
+import { randomUUID } from 'node:crypto';
 import { call } from './lib.mjs';
 
 const [kind, json] = process.argv.slice(2);
@@ -16,7 +17,7 @@ function note(answer) {
 }
 
 /** Sends `path(n)` for ever on so many connections, at most `rate` a second in all. */
-function readers({ readers: many, rate = Infinity, path, headers = {}, from = '127.0.0.2', method = 'GET' }) {
+function readers({ readers: many, rate = Infinity, path, headers = {}, from = '127.0.0.2', method = 'GET', at }) {
 	const began = Date.now();
 	const one = async () => {
 		while (!stopped) {
@@ -26,7 +27,7 @@ function readers({ readers: many, rate = Infinity, path, headers = {}, from = '1
 				continue;
 			}
 			try {
-				note(await call(method, path(counts.sent++), { from, headers }));
+				note(await call(method, path(counts.sent++), { from, headers, at }));
 			} catch {
 				counts.errors++;
 				await new Promise((done) => setTimeout(done, 100));
@@ -40,6 +41,12 @@ function readers({ readers: many, rate = Infinity, path, headers = {}, from = '1
 const kinds = {
 	/** Many readers of one path. */
 	same: (o) => readers({ readers: 16, ...o, path: () => o.path }),
+	/** Changes since a version that nobody has named. */
+	since: (o) => readers({ readers: 16, ...o, path: (n) => `${o.path}?since=${n + 1}` }),
+	/** What does not exist. */
+	nothing: (o) => readers({ readers: 16, ...o, path: (n) => [`/concerts/${randomUUID()}`, `/schedules/${randomUUID()}`,
+		`/schedules/${randomUUID()}/seats`, `/schedules?concertId=${randomUUID()}`, `/schedules/${randomUUID()}/seats?since=${n}`,
+		`/concerts?limit=${1 + n % 100}`][n % 6] }),
 	/** /schedules of one concert, each time between other dates. */
 	dates: (o) => readers({ readers: 16, ...o, path: (n) => {
 		const day = (i) => new Date(Date.UTC(2030, 0, 1 + i)).toISOString().slice(0, 10);

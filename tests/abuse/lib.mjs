@@ -197,7 +197,7 @@ export async function metric(service, name, label = '') {
 /** The processes of the gateway or of a service's first instance: the parent's children. */
 export function workers(program) {
 	const parent = readFileSync(program === 'gateway' ? `${settings.RUN_DIR}/gateway/nginx.pid` :
-		`${settings.RUN_DIR}/${program}/kore.pid`, 'utf8').trim();
+		`${settings.RUN_DIR}/services/${program}/kore.pid`, 'utf8').trim();
 	return readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ').filter((pid) => pid !== '');
 }
 

@@ -139,6 +139,7 @@ void	 ct_reply_empty(struct ct_request *, int status);
  */
 struct ct_shared {
 	unsigned	refs;
+	unsigned	sends;		/* the edge's: connections that it is being sent on */
 	size_t		length;
 	char		data[];		/* and a NUL */
 };
