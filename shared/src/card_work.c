@@ -16,7 +16,7 @@
 /* What is uncertain for longer is said aloud, once a minute. */
 #define LONG_SECONDS	300
 
-enum state { OPEN, GIVE_BACK, WATCHED };
+enum state { OPEN, GIVE_BACK, WATCHED, CHECKED };
 
 struct job {
 	struct ct_card_payment	 payment;
@@ -65,6 +65,9 @@ settled(const struct ct_outcome *outcome, void *arg)
 	if (job->state == OPEN && !open) {
 		kind->certain(false, age);
 		ct_log(CT_LOG_INFO, NULL, "%s %s: certain after %.1f s: %s", kind->what, job->id, age, outcome->outcome);
+	} else if (job->state == CHECKED && strcmp(outcome->outcome, "OK") == 0) {
+		ct_log(CT_LOG_WARNING, NULL, "%s %s: the provider has given its money back without our order: it is refunded, "
+		    "its reservation cancelled", kind->what, job->id);
 	} else if (job->state == GIVE_BACK && strcmp(outcome->outcome, "OK") == 0) {
 		kind->certain(true, age);
 		ct_log(CT_LOG_INFO, NULL, "%s %s: refunded after %.1f s", kind->what, job->id, age);
@@ -103,6 +106,12 @@ found(const struct ct_card_answer *answer, void *arg)
 		(void)snprintf(timeout, sizeof(timeout), "%ld", ct_card_timeout_ms());
 		ct_pg_call(ct_service_pg, kind->confirm_again, (const char *const[]){ job->user, job->id, timeout },
 		    may_confirm, job);
+	} else if (job->state == CHECKED) {
+		/* What is approved is never confirmed or voided here: only the provider's word is written down. */
+		if (answer->result == CT_CARD_IS_UNWANTED)
+			ct_log(CT_LOG_WARNING, NULL, "%s %s: a part of its money was given back at the provider: an operator has "
+			    "to decide (make invariants)", kind->what, job->id);
+		settle(answer, job);
 	} else if (answer->result == CT_CARD_IS_UNWANTED || (answer->result == CT_CARD_IS_CAPTURED && job->state == WATCHED)) {
 		ct_log(CT_LOG_WARNING, NULL, "%s %s %s: it is voided", kind->what, job->id,
 		    job->state == WATCHED ? "was captured after it had failed" : "is neither taken nor refused");
@@ -133,7 +142,8 @@ job_begin(const cJSON *due)
 	job->cancel_no = (unsigned)cJSON_GetNumberValue(cJSON_GetObjectItem(due, "cancelNo"));
 	job->age = cJSON_GetNumberValue(cJSON_GetObjectItem(due, "ageMs")) / 1000;
 	job->taken = ct_loop_now_ms();
-	job->state = strcmp(status, "REFUND_PENDING") == 0 ? GIVE_BACK : strcmp(status, "FAILED") == 0 ? WATCHED : OPEN;
+	job->state = strcmp(status, "REFUND_PENDING") == 0 ? GIVE_BACK : strcmp(status, "FAILED") == 0 ? WATCHED :
+	    strcmp(status, "APPROVED") == 0 ? CHECKED : OPEN;
 	jobs++;
 
 	if (job->state == GIVE_BACK)
@@ -184,7 +194,7 @@ look(void *arg)
 	(void)snprintf(limit, sizeof(limit), "%u", JOBS_MAX - jobs);
 	/* Three calls to the provider, and writing down what it said. */
 	(void)snprintf(lease, sizeof(lease), "%ld", 3 * ct_card_timeout_ms() + 10000);
-	ct_pg_call(ct_service_pg, kind->due, (const char *const[]){ limit, lease }, looked, NULL);
+	ct_pg_call(ct_service_pg, kind->due, (const char *const[]){ limit, lease, kind->due_more }, looked, NULL);
 }
 
 void

@@ -94,3 +94,147 @@ Test(card, webhooks_at_odd_times_change_nothing, .timeout = 120)
 		cr_assert_str_eq(books(card), format("%" PRId64 "-0", amount));
 	}
 }
+
+static int64_t
+lookups(const char *card)
+{
+	return (number_at(entry_of(card), "requests.find"));
+}
+
+/* As the provider's own administration does it, about which we are told only by a webhook. */
+static void
+give_back(const char *card, const char *body)
+{
+	const char	*lines[] = { provider_authorization(), NULL };
+
+	check_status(http((struct call){ .base = setting("CARD_PROVIDER_URL"), .path = format("/v1/payments/%s/cancel", card),
+	    .headers = lines, .body = body }), 200);
+}
+
+/* The attack: webhooks about one's own payments, as many as fit. At most one look-up in ten seconds for each. */
+Test(card, flood_of_webhooks_is_one_lookup_in_ten_seconds, .timeout = 120)
+{
+	enum { WEBHOOKS = 400, CARDS = 2 };
+	static struct call	 calls[WEBHOOKS];
+	static struct reply	 replies[WEBHOOKS];
+	struct schedule		 schedule = schedule_new(1, CARDS);
+	struct user		 user = user_new();
+	struct reply		 reply;
+	char			*reservation, *cards[CARDS];
+	int64_t			 amount, before[CARDS], began, most;
+	int			 i, noted = 0;
+
+	for (i = 0; i < CARDS; i++) {
+		reservation = held(&user, &schedule, i, 1, &amount);
+		cards[i] = card_new();
+		if (i == 0)
+			provider_does(cards[i], "confirm", "decline:REJECT_CARD_PAYMENT", 1);
+		reply = pay_by_card(&user, reservation, amount, cards[i], key_new());
+		check_status(reply, i == 0 ? 402 : 201);
+		/* Until its own webhook has come and been served. */
+		wait_for(number_at(entry_of(cards[i]), "webhooks") == 1, CERTAIN_SECONDS);
+		wait_for(is(sql(format("SELECT count(*) FROM payment.cards WHERE payment_key = '%s' AND due_at IS NULL", cards[i])), "1"),
+		    CERTAIN_SECONDS);
+		before[i] = lookups(cards[i]);
+	}
+	for (i = 0; i < WEBHOOKS; i++)
+		calls[i] = (struct call){ .path = "/payments/webhooks/toss", .base = direct("payment"),
+		    .body = format("{\"data\":{\"paymentKey\":\"%s\"}}", cards[i % CARDS]) };
+	began = now_ms();
+	http_all(calls, replies, WEBHOOKS);
+	for (i = 0; i < WEBHOOKS; i++) {
+		cr_assert(replies[i].status == 200 || replies[i].status == 503, "%ld", replies[i].status);
+		noted += replies[i].status == 200;
+	}
+	cr_assert_gt(noted, 0);
+	/* The last one noted is served, after its ten seconds; then there is nothing left to do. */
+	for (i = 0; i < CARDS; i++)
+		wait_for(is(sql(format("SELECT count(*) FROM payment.cards WHERE payment_key = '%s' AND due_at IS NULL AND NOT nudged",
+		    cards[i])), "1"), CERTAIN_SECONDS);
+	most = (now_ms() - began) / 10000 + 2;
+	for (i = 0; i < CARDS; i++) {
+		cr_assert_gt(lookups(cards[i]), before[i], "it is looked up");
+		cr_assert_leq(lookups(cards[i]) - before[i], most, "%" PRId64 " look-ups", lookups(cards[i]) - before[i]);
+	}
+}
+
+/* 200 means noted: while the payment cannot be noted, and beyond what a worker notes at once, the provider is to repeat it. */
+Test(card, webhook_that_is_not_noted_is_503, .timeout = 120)
+{
+	enum { WEBHOOKS = 60, NOTED_AT_ONCE = 16 };
+	static struct call	 calls[WEBHOOKS];
+	static struct reply	 replies[WEBHOOKS];
+	struct schedule		 schedule = schedule_new(1, 1);
+	struct user		 user = user_new();
+	struct reply		 reply;
+	char			*reservation, *card = card_new();
+	PGconn			*lock;
+	int64_t			 amount;
+	int			 i, shed = 0, workers = atoi(setting("WORKERS"));
+
+	reservation = held(&user, &schedule, 0, 1, &amount);
+	provider_does(card, "confirm", "decline:REJECT_CARD_PAYMENT", 1);
+	reply = pay_by_card(&user, reservation, amount, card, key_new());
+	check_problem(reply, 402, "CARD_DECLINED");
+	wait_for(number_at(entry_of(card), "webhooks") == 1, CERTAIN_SECONDS);
+	(void)sql(format("UPDATE payment.cards SET nudged = false, heard_at = NULL, due_at = NULL WHERE payment_key = '%s'", card));
+	lock = keep_locked(format("SELECT platform.lock_user('%s')", user.id));
+	for (i = 0; i < WEBHOOKS; i++)
+		calls[i] = (struct call){ .path = "/payments/webhooks/toss", .base = direct("payment"),
+		    .body = format("{\"data\":{\"paymentKey\":\"%s\"}}", card) };
+	http_all(calls, replies, WEBHOOKS);
+	let_go(lock);
+	for (i = 0; i < WEBHOOKS; i++) {
+		check_problem(replies[i], 503, "SERVICE_UNAVAILABLE");
+		shed += strstr(replies[i].body, "Too many webhooks") != NULL;
+	}
+	cr_assert_geq(shed, WEBHOOKS - workers * NOTED_AT_ONCE);
+	cr_assert_str_eq(sql(format("SELECT heard_at IS NULL FROM payment.cards WHERE payment_key = '%s'", card)), "t");
+	check_status(webhook(card), 200);
+	cr_assert_str_eq(sql(format("SELECT heard_at IS NULL FROM payment.cards WHERE payment_key = '%s'", card)), "f");
+}
+
+Test(card, refund_in_the_provider_s_console_cancels_the_reservation, .timeout = 120)
+{
+	struct schedule	 schedule = schedule_new(1, 2);
+	struct user	 user = user_new();
+	struct reply	 reply, again;
+	struct call	 call;
+	char		*reservation, *card = card_new(), *payment;
+	int64_t		 amount;
+
+	reservation = held(&user, &schedule, 0, 1, &amount);
+	call = card_call(&user, reservation, amount, card, key_new());
+	reply = until_certain(call);
+	check_status(reply, 201);
+	payment = strdup(text_at(reply.json, "paymentId"));
+	give_back(card, "{\"cancelReason\":\"console\"}");
+	wait_for(is(payment_status(&user, payment), "REFUNDED"), CERTAIN_SECONDS);
+	cr_assert_str_eq(seat_status(&schedule, 0), "AVAILABLE");
+	reply = http((struct call){ .path = format("/reservations/%s", reservation), .jwt = user.jwt });
+	cr_assert_str_eq(text_at(reply.json, "status"), "CANCELLED");
+	cr_assert_str_eq(text_at(reply.json, "refund.status"), "REFUNDED");
+	cr_assert_eq(number_at(reply.json, "refund.amount"), amount);
+	again = http(call);
+	check_status(again, 201);
+	cr_assert_str_eq(header(&again, "Idempotent-Replayed"), "true");
+	check_status(cancel(&user, reservation), 200);
+	cr_assert_str_eq(books(card), format("%" PRId64 "-%" PRId64, amount, amount), "nothing is given back twice");
+
+	/* A part of it: an operator's matter, until the rest goes back too. */
+	reservation = held(&user, &schedule, 1, 1, &amount);
+	card = card_new();
+	reply = pay_by_card(&user, reservation, amount, card, key_new());
+	check_status(reply, 201);
+	payment = strdup(text_at(reply.json, "paymentId"));
+	give_back(card, "{\"cancelReason\":\"console\",\"cancelAmount\":1000}");
+	wait_for(is(sql(format("SELECT provider_code FROM payment.cards WHERE payment_id = '%s'", payment)), "PARTIAL_CANCELED"),
+	    CERTAIN_SECONDS);
+	cr_assert_str_eq(payment_status(&user, payment), "APPROVED");
+	cr_assert_str_eq(sql(format("SELECT count(*) FROM payment.invariants WHERE name = 'partly_given_back_elsewhere' AND detail LIKE '%%%s%%'",
+	    payment)), "1");
+	cr_assert_str_eq(books(card), format("%" PRId64 "-1000", amount), "what is left is not voided");
+	check_status(cancel(&user, reservation), 200);
+	wait_for(is(payment_status(&user, payment), "REFUNDED"), CERTAIN_SECONDS);
+	cr_assert_str_eq(books(card), format("%" PRId64 "-%" PRId64, amount, amount));
+}

@@ -2,7 +2,7 @@
 -- payment can be in, repeated requests, the hold's longer life, work that is
 -- leased, late money, refunds; and that the invariants tell when a guard is off.
 BEGIN;
-SELECT plan(157);
+SELECT plan(160);
 \ir include/reservation.psql
 CREATE TEMP TABLE stage AS SELECT :'schedule'::uuid AS schedule;
 
@@ -29,7 +29,7 @@ $$;
 -- How many of the due ones are this reservation's; takes them.
 CREATE FUNCTION pg_temp.taken(p_reservation uuid) RETURNS text LANGUAGE sql AS $$
 	SELECT coalesce(string_agg(d ->> 'status' || ' ' || (d ->> 'amount') || ' ' || (d ->> 'paymentKey'), ', '), 'nothing')
-	FROM json_array_elements((payment.due_cards(100, 60000)).body::json -> 'due') d
+	FROM json_array_elements((payment.due_cards(100, 60000, true)).body::json -> 'due') d
 	WHERE (d ->> 'paymentId')::uuid = pg_temp.of(p_reservation)
 $$;
 -- Which cancel is to be sent next for it.
@@ -40,6 +40,11 @@ $$;
 CREATE FUNCTION pg_temp.later(p_reservation uuid) RETURNS void LANGUAGE sql AS $$
 	UPDATE payment.cards SET due_at = due_at - interval '1 hour', leased_until = leased_until - interval '1 hour',
 	    sent_at = sent_at - interval '1 hour' WHERE payment_id = pg_temp.of(p_reservation)
+$$;
+-- Ten seconds go by for it: webhooks are served, and look-ups come.
+CREATE FUNCTION pg_temp.ten_seconds(p_reservation uuid) RETURNS void LANGUAGE sql AS $$
+	UPDATE payment.cards SET due_at = due_at - interval '10 s', heard_at = heard_at - interval '10 s', looked_at = looked_at - interval '10 s'
+	WHERE payment_id = pg_temp.of(p_reservation)
 $$;
 CREATE FUNCTION pg_temp.held(p_user uuid, p_place text, p_ttl int DEFAULT 300) RETURNS uuid LANGUAGE sql AS $$
 	SELECT pg_temp.id(pg_temp.hold(p_user, (SELECT schedule FROM stage), pg_temp.seats((SELECT schedule FROM stage), p_place), p_ttl => p_ttl))
@@ -122,7 +127,10 @@ SELECT is((payment.heard_of('card of u1')).outcome, 'NO_CONTENT', 'a webhook nam
 SELECT is(pg_temp.work(:'u'), 'PENDING, due, tries 2', 'it is due again, and no more is believed');
 SELECT is(pg_temp.taken(:'u'), 'PENDING 150000 card of u1', 'somebody takes it');
 SELECT is((payment.heard_of('card of u1')).outcome, 'NO_CONTENT', 'and while it is looked at, another webhook comes');
-SELECT is((pg_temp.says(:'u', 'UNKNOWN')).outcome || ', ' || pg_temp.work(:'u'), 'ACCEPTED, PENDING, due, tries 3', 'which is not lost: it is due once more');
+SELECT is((pg_temp.says(:'u', 'UNKNOWN')).outcome || ', ' || pg_temp.work(:'u'), 'ACCEPTED, PENDING, due later, tries 3', 'webhook_during_a_lookup_is_put_off');
+SELECT ok(c.due_at <= c.heard_at AND c.heard_at BETWEEN clock_timestamp() + interval '9 s' AND clock_timestamp() + interval '10 s', 'second_webhook_is_served_after_ten_seconds')
+FROM payment.cards c WHERE c.payment_id = pg_temp.of(:'u');
+SELECT pg_temp.ten_seconds(:'u') IS NULL AS passed \gset
 SELECT is(pg_temp.taken(:'u'), 'PENDING 150000 card of u1', 'somebody takes it and dies');
 SELECT is(pg_temp.taken(:'u'), 'nothing', 'while the lease lasts nobody is given it');
 SELECT pg_temp.later(:'u') IS NULL AS passed \gset
@@ -132,7 +140,10 @@ SELECT is((payment.confirm_again(:'bob', pg_temp.of(:'u'), 1000)).outcome, 'NO_C
 SELECT is((pg_temp.says(:'u', 'CAPTURED')).outcome, 'CREATED', 'captured at last');
 SELECT is((pg_temp.begin(:'ann', :'u', 'u1')).outcome, 'CREATED', 'the key has its answer now');
 SELECT is((pg_temp.begin(:'ann', :'u', 'u1')).replayed, true, 'and keeps it');
-SELECT is((payment.heard_of('card of u1')).outcome || ', ' || pg_temp.work(:'u'), 'NO_CONTENT, APPROVED, tries 0', 'a webhook about what is certain causes nothing');
+SELECT is((payment.heard_of('card of u1')).outcome || ', ' || pg_temp.work(:'u'), 'NO_CONTENT, APPROVED, due later, tries 0', 'webhook_of_an_approved_payment_causes_a_lookup');
+SELECT pg_temp.ten_seconds(:'u') IS NULL AS passed \gset
+SELECT is(pg_temp.taken(:'u'), 'APPROVED 150000 card of u1', 'lookup_of_an_approved_payment_is_given_to_the_resolver');
+SELECT is((pg_temp.says(:'u', 'CAPTURED')).outcome || ', ' || pg_temp.work(:'u'), 'CREATED, APPROVED, tries 0', 'approved_payment_that_is_still_captured_stays');
 SELECT is((payment.heard_of('nobody')).outcome, 'NO_CONTENT', 'nor does one about nothing');
 
 -- Waits grow, to a minute and a quarter at most.

@@ -2,7 +2,7 @@
 -- money. CREATED with the Payment, APPROVED and its reservation CONFIRMED, if the
 -- seats are still the reservation's, however late it is. Else what
 -- reservation.confirm refuses, {paymentId}: the payment is REFUND_PENDING, and the
--- money goes back. Kept under the payment's key. The caller has locked the user.
+-- money goes back. A webhook's look-up that is still owed is kept. Kept under the payment's key. The caller has locked the user.
 CREATE OR REPLACE FUNCTION payment.capture_card(p_payment payment.payments, p_card payment.cards)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SET search_path = ''
@@ -19,8 +19,8 @@ BEGIN
 	WHERE p.payment_id = p_payment.payment_id AND p.status = 'PENDING'
 	RETURNING p.* INTO STRICT v_payment;
 	UPDATE payment.cards c
-	SET due_at = CASE WHEN v_ours THEN NULL ELSE v_now END, leased_until = NULL, tries = 0,
-	    asked_at = CASE WHEN v_ours THEN c.asked_at ELSE v_now END
+	SET due_at = CASE WHEN NOT v_ours THEN v_now WHEN c.nudged THEN c.heard_at END, leased_until = NULL, tries = 0,
+	    asked_at = CASE WHEN v_ours AND NOT c.nudged THEN c.asked_at ELSE v_now END
 	WHERE c.payment_id = p_payment.payment_id;
 
 	IF v_ours THEN

@@ -38,7 +38,8 @@ BEGIN
 	SELECT c.sent_at + make_interval(secs => 3 * p_timeout_ms / 1000.0) INTO STRICT v_certain_at
 	FROM payment.cards c WHERE c.payment_id = p_payment;
 	IF v_now < v_certain_at THEN
-		UPDATE payment.cards c SET leased_until = NULL, due_at = CASE WHEN c.nudged THEN v_now ELSE v_certain_at END WHERE c.payment_id = p_payment;
+		UPDATE payment.cards c SET leased_until = NULL, due_at = least(v_certain_at, CASE WHEN c.nudged THEN c.heard_at END)
+		WHERE c.payment_id = p_payment;
 		RETURN ROW('NO_CONTENT', NULL, NULL, false, NULL)::platform.reply;
 	END IF;
 	RETURN payment.fail_card(p_payment, v_claim.outcome, NULL, v_now + interval '1 minute');

@@ -18,7 +18,9 @@ BEGIN
 	UPDATE payment.payments p SET status = 'FAILED', failure_code = p_code
 	WHERE p.payment_id = p_payment AND p.status = 'PENDING'
 	RETURNING p.* INTO STRICT v_payment;
-	UPDATE payment.cards c SET provider_code = p_provider_code, due_at = p_watch_at, leased_until = NULL, tries = 0, nudged = false
+	UPDATE payment.cards c
+	SET provider_code = p_provider_code, leased_until = NULL, tries = 0, nudged = c.nudged AND p_watch_at IS NOT NULL,
+	    due_at = CASE WHEN p_watch_at IS NOT NULL THEN least(p_watch_at, CASE WHEN c.nudged THEN c.heard_at END) END
 	WHERE c.payment_id = p_payment
 	RETURNING c.* INTO STRICT v_card;
 

@@ -31,7 +31,7 @@ BEGIN
 
 	IF v_payment.status = 'REFUND_PENDING' THEN
 		UPDATE payment.cards c
-		SET asked_at = clock_timestamp(), due_at = clock_timestamp(), leased_until = NULL, tries = 0, nudged = false
+		SET asked_at = clock_timestamp(), due_at = clock_timestamp(), leased_until = NULL, tries = 0
 		WHERE c.payment_id = v_payment.payment_id;
 	END IF;
 

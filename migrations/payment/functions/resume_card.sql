@@ -1,7 +1,7 @@
 -- payment.resume_card(user, idempotency_key, request_hash, request_id): what a
 -- repeated request is told while the payment that its key began is PENDING:
 -- IDEMPOTENCY_KEY_IN_USE while the first request may still be asking the provider,
--- afterwards ACCEPTED with the Payment, and the resolver is to look at it now.
+-- afterwards ACCEPTED with the Payment, and the resolver is to look at it soon (payment.nudge_card).
 -- IDEMPOTENCY_KEY_REUSED for another request. Outcome NULL: there is no such payment.
 -- The caller has locked the user.
 CREATE OR REPLACE FUNCTION payment.resume_card(

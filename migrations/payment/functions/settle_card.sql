@@ -17,6 +17,7 @@
 --                   might have been by us, it is watched, as in payment.confirm_again.
 --                   The others: ACCEPTED with the Payment, and it is due again.
 --   REFUND_PENDING  CANCELLED: REFUNDED, OK with the Payment. Else it is due again.
+--   APPROVED        see payment.check_card: CANCELLED: REFUNDED, OK with the Payment
 --   FAILED          CANCELLED, DECLINED: nothing more to do. Else it is due again,
 --                   for as long as the provider might capture it.
 -- CAPTURED or UNWANTED, of what was to be given back: the next cancel has a new key.
@@ -60,14 +61,20 @@ BEGIN
 		SET status = 'REFUNDED', refunded_amount = p.amount, refunded_at = clock_timestamp()
 		WHERE p.payment_id = p_payment AND p.status = 'REFUND_PENDING' AND p.refunded_amount = 0
 		RETURNING p.* INTO STRICT v_payment;
-		UPDATE payment.cards c SET due_at = NULL, leased_until = NULL WHERE c.payment_id = p_payment;
+		UPDATE payment.cards c SET due_at = NULL, leased_until = NULL, nudged = false, provider_code = NULL WHERE c.payment_id = p_payment;
 		RETURN platform.ok(payment.payment_json(v_payment)::text);
+
+	ELSIF v_payment.status = 'APPROVED' THEN
+		v_reply := payment.check_card(v_payment, v_card, p_result);
+		IF v_reply.outcome IS NOT NULL THEN
+			RETURN v_reply;
+		END IF;
 
 	ELSIF v_payment.status = 'FAILED' AND (p_result IN ('CANCELLED', 'DECLINED')
 	    OR p_result = 'ABSENT' AND v_payment.created_at < clock_timestamp() - interval '31 minutes') THEN
 		-- The provider forgets what nobody has confirmed within 30 minutes.
 		UPDATE payment.cards c
-		SET leased_until = NULL, due_at = CASE WHEN c.nudged AND p_result = 'ABSENT' THEN clock_timestamp() END
+		SET leased_until = NULL, due_at = CASE WHEN c.nudged AND p_result = 'ABSENT' THEN c.heard_at END
 		WHERE c.payment_id = p_payment;
 
 	ELSIF v_payment.status IN ('REFUND_PENDING', 'FAILED') AND v_card.due_at IS NOT NULL THEN

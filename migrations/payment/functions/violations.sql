@@ -45,12 +45,19 @@ BEGIN
 	FROM payment.payments p LEFT JOIN payment.cards c ON c.payment_id = p.payment_id
 	WHERE (p.method = 'CARD') <> (c.payment_id IS NOT NULL)
 	   OR p.status IN ('PENDING', 'REFUND_PENDING') AND c.due_at IS NULL
-	   OR p.status IN ('APPROVED', 'REFUNDED') AND c.due_at IS NOT NULL
+	   OR p.status = 'REFUNDED' AND c.due_at IS NOT NULL
+	   -- Only a webhook has an APPROVED payment looked up.
+	   OR p.status = 'APPROVED' AND c.due_at IS NOT NULL AND c.heard_at IS NULL
 	UNION ALL
 	-- A day is far more than any doubt lasts by itself: somebody has to decide (docs/operations.md).
 	SELECT 'uncertain_for_too_long', format('payment %s is %s and in doubt since %s', p.payment_id, p.status, c.asked_at)
 	FROM payment.payments p JOIN payment.cards c ON c.payment_id = p.payment_id
 	WHERE (c.due_at IS NOT NULL) IS TRUE AND c.asked_at < now() - interval '1 day'
+	UNION ALL
+	-- A part of the money went back at the provider. An operator decides (docs/operations.md).
+	SELECT 'partly_given_back_elsewhere', format('payment %s of %s is APPROVED and partly given back at the provider', p.payment_id, p.amount)
+	FROM payment.payments p JOIN payment.cards c ON c.payment_id = p.payment_id
+	WHERE p.status = 'APPROVED' AND c.provider_code = 'PARTIAL_CANCELED'
 	UNION ALL
 	SELECT 'a_card_pays_once', format('one card payment at the provider is captured for %s of ours', count(*))
 	FROM payment.payments p JOIN payment.cards c ON c.payment_id = p.payment_id

@@ -10,7 +10,8 @@
 --   POINT_LIMIT_EXCEEDED     the wallet, with all it is being charged, would hold
 --                            more than 10,000,000
 --   CARD_DECLINED            {providerCode}: this user has used this payment key with this
---                            idempotency key before; nothing more is on record
+--                            idempotency key before, or five times with others (it is of
+--                            one order, so of one idempotency key); nothing more is on record
 -- and what platform.idempotency_begin says.
 --
 -- orderId is point.order_id(user, idempotency_key). The provider binds a payment key to
@@ -38,6 +39,7 @@ DECLARE
 	v_order		text := point.order_id(p_user, p_idempotency_key);
 	v_now		timestamptz;
 	v_lease		timestamptz;
+	v_tried		boolean;
 BEGIN
 	IF p_amount IS NULL OR p_amount NOT BETWEEN 1000 AND 1000000 THEN
 		RETURN platform.refuse('INVALID_REQUEST',
@@ -64,10 +66,12 @@ BEGIN
 
 	v_now := clock_timestamp();
 	v_lease := v_now + make_interval(secs => p_timeout_ms / 1000.0 + 5);
+	v_tried := EXISTS (SELECT FROM point.charges c WHERE c.payment_key = p_payment_key AND c.user_id = p_user OFFSET 4);
 	INSERT INTO point.charges (charge_id, user_id, amount, status, payment_key, order_id, idempotency_key, request_hash,
 	    request_id, asked_at, due_at, leased_until, created_at)
-	VALUES (v_charge, p_user, p_amount, 'CHARGING', p_payment_key, v_order, p_idempotency_key, p_request_hash,
-	    p_request_id, v_now, v_lease, v_lease, v_now)
+	SELECT v_charge, p_user, p_amount, 'CHARGING', p_payment_key, v_order, p_idempotency_key, p_request_hash,
+	    p_request_id, v_now, v_lease, v_lease, v_now
+	WHERE NOT v_tried
 	ON CONFLICT (payment_key, order_id) DO NOTHING;
 	IF NOT FOUND THEN
 		RETURN platform.idempotency_end(p_user, 'points.charge', p_idempotency_key, p_request_hash,

@@ -1,15 +1,21 @@
--- point.heard_of(payment_key): for payment, which the provider's webhooks come to:
--- there may be news of the charge with this payment key, if there is one. Whatever of
--- it may still change is due now, or, if somebody is looking at it already, once
--- more afterwards. Of a FAILED charge it may turn out that it was captured after all.
+-- point.heard_of(payment_key): for payment, which the provider's webhooks come to: there may be news of the charges with
+-- this payment key. Whatever of them may still change is looked up: now, or ten seconds after the last look-up that a
+-- webhook caused (as payment.hear_card). A FAILED charge may have been captured after all. A CHARGED one stays: points
+-- that were credited are not taken back (docs/operations.md). At most those of 20 users: see point.heard_users.
+-- The caller has locked these users.
 CREATE OR REPLACE FUNCTION point.heard_of(p_payment_key text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
 AS $$
+DECLARE
+	v_now	timestamptz := clock_timestamp();
+	v_users	uuid[] := point.heard_users(p_payment_key);
 BEGIN
 	UPDATE point.charges c
-	SET due_at = least(c.due_at, clock_timestamp()), nudged = true,
-	    asked_at = CASE WHEN c.due_at IS NULL THEN clock_timestamp() ELSE c.asked_at END
-	WHERE c.payment_key = p_payment_key AND c.status <> 'CHARGED';
+	SET nudged = true, heard_at = greatest(v_now, c.heard_at + interval '10 s'),
+	    due_at = least(c.due_at, greatest(v_now, c.heard_at + interval '10 s')),
+	    asked_at = CASE WHEN c.due_at IS NULL THEN v_now ELSE c.asked_at END
+	WHERE c.payment_key = p_payment_key AND c.user_id = ANY (v_users)
+	  AND c.status <> 'CHARGED' AND (c.nudged AND c.heard_at > v_now) IS NOT TRUE;
 END
 $$;
 GRANT EXECUTE ON FUNCTION point.heard_of(text) TO payment_owner;

@@ -32,7 +32,7 @@ BEGIN
 
 	IF v_charge.status = 'FAILED' AND v_charge.due_at IS NOT NULL THEN
 		IF p_result IN ('CANCELLED', 'DECLINED') OR v_forgotten AND NOT v_charge.nudged THEN
-			UPDATE point.charges c SET due_at = NULL, leased_until = NULL WHERE c.charge_id = p_charge;
+			UPDATE point.charges c SET due_at = NULL, leased_until = NULL, nudged = false WHERE c.charge_id = p_charge;
 		ELSE
 			PERFORM point.put_off_charge(p_charge, p_result IN ('CAPTURED', 'UNWANTED'));
 		END IF;
@@ -51,7 +51,8 @@ BEGIN
 	UPDATE point.charges c
 	SET status = CASE p_result WHEN 'CAPTURED' THEN 'CHARGED' ELSE 'FAILED' END,
 	    provider_code = CASE WHEN v_forgotten THEN 'EXPIRED' WHEN p_result <> 'CAPTURED' THEN coalesce(p_provider_code, p_result) END,
-	    settled_at = v_now, due_at = CASE WHEN v_watched THEN v_now + interval '1 minute' END, leased_until = NULL, tries = 0
+	    settled_at = v_now, leased_until = NULL, tries = 0, nudged = c.nudged AND v_watched,
+	    due_at = CASE WHEN v_watched THEN least(v_now + interval '1 minute', CASE WHEN c.nudged THEN c.heard_at END) END
 	WHERE c.charge_id = p_charge AND c.status = 'CHARGING'
 	RETURNING c.* INTO STRICT v_charge;
 	UPDATE point.wallets w SET status = 'ACTIVE'

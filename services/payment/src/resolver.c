@@ -8,7 +8,7 @@
 
 static const struct ct_pg_statement due_cards = {
 	.function = "payment.due_cards",
-	.args = "int, int",
+	.args = "int, int, boolean",
 	.batch_max = 1,
 	.order_by = -1,
 	.write = true,
@@ -26,6 +26,7 @@ static const struct ct_card_work_kind	payments = {
 	.what = "payment",
 	.id_member = "paymentId",
 	.due = &due_cards,
+	.due_more = "true",
 	.confirm_again = &confirm_again,
 	.settle = &pay_card_settle,
 	.settle_more = pay_max_attempts,

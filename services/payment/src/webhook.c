@@ -2,7 +2,11 @@
  * POST /payments/webhooks/toss: the card provider calls here when a payment
  * changed. Whatever the body claims is not believed, and anybody may send it;
  * all it can do is to have what is ours with that payment key, a payment or a charge,
- * looked up at the provider a little earlier than it would have been.
+ * looked up at the provider a little earlier than it would have been, at most once in
+ * ten seconds each (payment.heard_of). Also an APPROVED payment: its money may have been
+ * given back in the provider's own console.
+ *
+ * 200 means noted, and only that: the provider repeats what was answered otherwise.
  */
 #include <string.h>
 
@@ -18,11 +22,17 @@ static const struct ct_pg_statement heard_of = {
 	.write = true,
 };
 
+/* Webhooks that a worker notes at once. Anybody may send some: more of them are not to take the pool from buyers. */
+#define NOTING_MAX	16
+
+static unsigned	noting;
+
 static void
 noted(const struct ct_outcome *outcome, void *arg)
 {
 	struct ct_request	*request = arg;
 
+	noting--;
 	/* Not noted: the provider is to try again, that is what its retries are for. */
 	if (outcome->error != CT_OK) {
 		ct_reply_error(request, outcome->error == CT_INTERNAL_ERROR ? CT_INTERNAL_ERROR : CT_SERVICE_UNAVAILABLE,
@@ -52,5 +62,10 @@ webhook_toss(struct ct_request *request)
 		ct_reply_empty(request, 200);
 		return;
 	}
+	if (noting >= NOTING_MAX) {
+		ct_reply_error(request, CT_SERVICE_UNAVAILABLE, "Too many webhooks are being noted.", NULL);
+		return;
+	}
+	noting++;
 	ct_pg_call(ct_service_pg, &heard_of, (const char *const[]){ known }, noted, request);
 }

@@ -10,6 +10,7 @@
  *                       is for, cancel
  *   REFUND_PENDING      cancel; if that is not certain, look up; if the money is still there,
  *                       the next cancel has another key
+ *   APPROVED            (a webhook has come) look up; nothing but the provider's word is written down
  *   FAILED              (given up while a confirm may still have been on its way) look up; if
  *                       it was taken after all, cancel
  */
@@ -25,6 +26,7 @@ struct ct_card_work_kind {
 	const char			*id_member;	/* "paymentId" */
 	/* limit, lease in ms: {due: [{<id_member>, userId, status, amount, paymentKey, orderId, cancelNo, ageMs}], oldestSeconds} */
 	const struct ct_pg_statement	*due;
+	const char			*due_more;	/* one more argument of `due`, if that takes one */
 	const struct ct_pg_statement	*confirm_again;	/* user, id, timeout in ms: BEGUN, or as settle */
 	const struct ct_pg_statement	*settle;	/* as ct_card_kind's */
 	const char			*settle_more;

@@ -1,0 +1,5 @@
+BEGIN;
+
+SELECT heard_at, looked_at FROM point.charges WHERE false;
+
+ROLLBACK;

@@ -1,0 +1,24 @@
+-- reservation.given_back(reservation): for payment: the card provider has given back the money of a CONFIRMED
+-- reservation, without having been asked by us. It is CANCELLED and its seats are AVAILABLE, also after the concert has
+-- begun. OK, again and again; RESERVATION_NOT_FOUND. What is not CONFIRMED is not changed.
+--
+-- Locks the reservation, its seats. The caller has locked the user.
+CREATE OR REPLACE FUNCTION reservation.given_back(p_reservation uuid)
+RETURNS platform.reply
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
+AS $$
+DECLARE
+	v_status	text;
+BEGIN
+	SELECT r.status INTO v_status FROM reservation.reservations r WHERE r.reservation_id = p_reservation FOR UPDATE;
+	IF NOT FOUND THEN
+		RETURN platform.refuse('RESERVATION_NOT_FOUND');
+	END IF;
+	IF v_status = 'CONFIRMED' THEN
+		PERFORM reservation.lock_own_seats(p_reservation);
+		PERFORM reservation.release(p_reservation, clock_timestamp());
+	END IF;
+	RETURN platform.ok(NULL);
+END
+$$;
+GRANT EXECUTE ON FUNCTION reservation.given_back(uuid) TO payment_owner;

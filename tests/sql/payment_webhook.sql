@@ -1,0 +1,143 @@
+-- Webhooks: at most one look-up in ten seconds for a payment or charge, however many come, and none is lost; what the
+-- provider gave back without our order is refunded, once, with its reservation; nothing else that it says changes an
+-- APPROVED payment.
+BEGIN;
+SELECT plan(61);
+\ir include/reservation.psql
+CREATE TEMP TABLE stage AS SELECT :'schedule'::uuid AS schedule;
+
+CREATE FUNCTION pg_temp.of(p_card text) RETURNS uuid LANGUAGE sql AS $$
+	SELECT payment_id FROM payment.cards WHERE payment_key = p_card ORDER BY payment_id DESC LIMIT 1
+$$;
+CREATE FUNCTION pg_temp.reservation_of(p_card text) RETURNS uuid LANGUAGE sql AS $$
+	SELECT reservation_id FROM payment.payments WHERE payment_id = pg_temp.of(p_card)
+$$;
+-- Holds the place and begins a payment of it with that card.
+CREATE FUNCTION pg_temp.begun(p_user uuid, p_place text, p_card text) RETURNS text LANGUAGE sql AS $$
+	SELECT (payment.begin_card(p_user, pg_temp.id(pg_temp.hold(p_user, (SELECT schedule FROM stage), pg_temp.seats((SELECT schedule FROM stage), p_place))),
+	    150000, p_card, p_card, 'hash', 1000, 'request')).outcome
+$$;
+CREATE FUNCTION pg_temp.says(p_card text, p_result text, p_code text DEFAULT NULL) RETURNS platform.reply LANGUAGE sql AS $$
+	SELECT payment.settle_card(p.user_id, p.payment_id, p_result, p_code, 3) FROM payment.payments p WHERE p.payment_id = pg_temp.of(p_card)
+$$;
+CREATE FUNCTION pg_temp.paid(p_user uuid, p_place text, p_card text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN pg_temp.begun(p_user, p_place, p_card) || ' ' || (pg_temp.says(p_card, 'CAPTURED')).outcome;
+END $$;
+-- "APPROVED, due in 10": status, provider's code, seconds until it is due.
+CREATE FUNCTION pg_temp.work(p_card text) RETURNS text LANGUAGE sql AS $$
+	SELECT concat(p.status, ' ' || c.provider_code, CASE WHEN c.due_at IS NOT NULL THEN ', due in ' || greatest(0, round(extract(epoch FROM c.due_at - clock_timestamp()))) END)
+	FROM payment.payments p JOIN payment.cards c USING (payment_id) WHERE p.payment_id = pg_temp.of(p_card)
+$$;
+CREATE FUNCTION pg_temp.later(p_card text, p_seconds int) RETURNS void LANGUAGE sql AS $$
+	UPDATE payment.cards SET due_at = due_at - make_interval(secs => p_seconds), heard_at = heard_at - make_interval(secs => p_seconds),
+	    looked_at = looked_at - make_interval(secs => p_seconds), asked_at = asked_at - make_interval(secs => p_seconds),
+	    leased_until = leased_until - make_interval(secs => p_seconds) WHERE payment_id = pg_temp.of(p_card)
+$$;
+CREATE FUNCTION pg_temp.taken(p_card text) RETURNS text LANGUAGE sql AS $$
+	SELECT coalesce(string_agg(d ->> 'status', ' '), 'nothing') FROM json_array_elements((payment.due_cards(100, 60000, true)).body::json -> 'due') d
+	WHERE (d ->> 'paymentId')::uuid = pg_temp.of(p_card)
+$$;
+CREATE FUNCTION pg_temp.webhooks(p_card text, p_count int) RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(DISTINCT (payment.heard_of(p_card)).outcome, ' ') FROM generate_series(1, p_count)
+$$;
+-- What has been written to the cards so far, in this transaction.
+CREATE FUNCTION pg_temp.written() RETURNS bigint LANGUAGE sql AS $$
+	SELECT sum(pg_stat_get_xact_tuples_updated(c)) FROM unnest(ARRAY['payment.cards'::regclass, 'point.charges'::regclass]) c
+$$;
+-- Whom this transaction has locked.
+CREATE FUNCTION pg_temp.locked() RETURNS bigint LANGUAGE sql AS $$
+	SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
+$$;
+
+-- A thousand webhooks about one's own declined payment: one look-up now, one in ten seconds.
+SELECT is(pg_temp.begun(:'ann', 'V-A-1', 'declined') || ' ' || (pg_temp.says('declined', 'DECLINED', 'REJECT_CARD_PAYMENT')).outcome, 'BEGUN CARD_DECLINED', 'one payment is declined');
+SELECT is(pg_temp.webhooks('declined', 1) || ' ' || pg_temp.work('declined'), 'NO_CONTENT FAILED REJECT_CARD_PAYMENT, due in 0', 'first_webhook_causes_a_lookup_at_once');
+SELECT is(pg_temp.taken('declined'), 'FAILED', 'it is looked at');
+SELECT pg_temp.written() AS before \gset
+SELECT is(pg_temp.webhooks('declined', 1000) || ' ' || (pg_temp.written() - :before), 'NO_CONTENT 1', 'thousand_webhooks_are_one_write');
+SELECT is((pg_temp.says('declined', 'UNKNOWN')).outcome || ' ' || pg_temp.taken('declined'), 'CARD_DECLINED nothing', 'no_second_lookup_within_ten_seconds');
+SELECT pg_temp.later('declined', 10) IS NULL AS passed \gset
+SELECT is(pg_temp.taken('declined'), 'FAILED', 'second_webhook_is_served_after_ten_seconds');
+SELECT is((pg_temp.says('declined', 'DECLINED', 'ABORTED')).outcome || ' ' || pg_temp.work('declined'), 'CARD_DECLINED FAILED REJECT_CARD_PAYMENT', 'final_word_ends_the_work');
+SELECT is(pg_temp.webhooks('declined', 1) || pg_temp.work('declined'), 'NO_CONTENTFAILED REJECT_CARD_PAYMENT, due in 10', 'next_webhook_waits_for_its_ten_seconds');
+
+-- Webhooks about nothing write nothing and lock nothing.
+SELECT pg_temp.written() AS before, pg_temp.locked() AS locked \gset
+SELECT is(pg_temp.webhooks('nobody-s', 100) || ' ' || (pg_temp.written() - :before) || ' ' || (pg_temp.locked() - :locked), 'NO_CONTENT 0 0', 'webhook_of_an_unknown_key_writes_and_locks_nothing');
+
+-- A charge, likewise.
+SELECT is((point.begin_charge(:'bob', 5000, 'of bob', 'k', 'h', 1000, 'r')).outcome, 'BEGUN', 'one charge is begun');
+SELECT is((point.settle_charge(:'bob', (SELECT charge_id FROM point.charges WHERE payment_key = 'of bob'), 'DECLINED', 'X')).outcome, 'CARD_DECLINED', 'and declined');
+SELECT pg_temp.written() AS before \gset
+SELECT is(pg_temp.webhooks('of bob', 1000) || ' ' || (pg_temp.written() - :before), 'NO_CONTENT 2', 'thousand_webhooks_of_a_charge_are_two_writes');
+SELECT ok(due_at <= clock_timestamp() AND nudged AND heard_at BETWEEN clock_timestamp() + interval '9 s' AND clock_timestamp() + interval '10 s', 'charge_is_due_now_and_again_in_ten_seconds')
+FROM point.charges WHERE payment_key = 'of bob';
+SELECT is((SELECT count(*)::int FROM json_array_elements((point.due_charges(100, 60000)).body::json -> 'due') d WHERE d ->> 'paymentKey' = 'of bob'), 1, 'charge_is_looked_at');
+SELECT is((point.settle_charge(:'bob', (SELECT charge_id FROM point.charges WHERE payment_key = 'of bob'), 'UNKNOWN', NULL)).outcome, 'CARD_DECLINED', 'no certain answer');
+SELECT ok(nudged AND due_at <= heard_at, 'webhook_of_a_charge_is_not_lost') FROM point.charges WHERE payment_key = 'of bob';
+
+-- A charge whose payment key was tried by many: at most 20 are looked at for a webhook.
+SELECT is((SELECT string_agg(DISTINCT (point.begin_charge(pg_temp.u, 5000, 'crowd', 'k', 'h', 1000, 'r')).outcome, ' ')
+    FROM (SELECT ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid AS u FROM generate_series(1000, 1029) n) pg_temp), 'BEGUN', 'thirty users try one payment key');
+SELECT pg_temp.written() AS before \gset
+SELECT is(pg_temp.webhooks('crowd', 1) || ' ' || (pg_temp.written() - :before), 'NO_CONTENT 20', 'webhook_notes_at_most_20_charges');
+SELECT is((SELECT string_agg((point.begin_charge(:'cleo', 5000, 'crowd', 'k' || n, 'h', 1000, 'r')).outcome, ' ' ORDER BY n) FROM generate_series(1, 6) n),
+    'BEGUN BEGUN BEGUN BEGUN BEGUN CARD_DECLINED', 'user_tries_a_payment_key_at_most_five_times');
+
+-- Given back at the provider.
+SELECT is(pg_temp.paid(:'ann', 'V-A-2', 'back'), 'BEGUN CREATED', 'one is paid');
+SELECT (payment.get_payment(:'ann', pg_temp.of('back'))).body AS approved \gset
+SELECT is(pg_temp.webhooks('back', 1) || ' ' || pg_temp.work('back'), 'NO_CONTENT APPROVED, due in 0', 'webhook_of_an_approved_payment_causes_a_lookup');
+SELECT is((payment.get_payment(:'ann', pg_temp.of('back'))).body, :'approved', 'payment_that_is_looked_up_reads_the_same');
+SELECT is((SELECT count(*)::int FROM json_array_elements((payment.due_cards(100, 1)).body::json -> 'due') d WHERE d ->> 'paymentKey' = 'back'), 0,
+    'resolver_of_the_release_before_is_given_no_approved_payment');
+SELECT is(pg_temp.taken('back'), 'APPROVED', 'resolver_is_given_it');
+SELECT is(pg_temp.hurt() || ' ' || (SELECT coalesce(string_agg(name, ' '), 'none') FROM payment.invariants), 'none none', 'approved_payment_that_is_looked_up_hurts_no_invariant');
+SELECT count(*) AS events FROM platform.outbox \gset
+SELECT is((pg_temp.says('back', 'CANCELLED')).outcome, 'OK', 'money_given_back_at_the_provider_is_written_down');
+SELECT is((payment.get_payment(:'ann', pg_temp.of('back'))).body::json ->> 'status' || ' ' || ((payment.get_payment(:'ann', pg_temp.of('back'))).body::json ->> 'reservationStatus'),
+    'REFUNDED CANCELLED', 'payment_is_refunded_and_its_reservation_cancelled');
+SELECT is(pg_temp.state(:'schedule', 'V-A-2'), 'AVAILABLE, epoch 1', 'its_seat_is_available');
+SELECT is((SELECT string_agg(type, ' ' ORDER BY event_id) FROM (SELECT * FROM platform.outbox ORDER BY event_id OFFSET :events) e), 'ReservationCancelled PaymentRefunded', 'its_events_are_written');
+SELECT is((SELECT refunded_amount FROM payment.payments WHERE payment_id = pg_temp.of('back')), 150000::bigint, 'all_of_it_is_refunded');
+SELECT is((reservation.get_reservation(:'ann', pg_temp.reservation_of('back'))).body::json -> 'refund' ->> 'status', 'REFUNDED', 'reservation_shows_the_refund');
+SELECT is((pg_temp.says('back', r)).outcome || ' ' || pg_temp.work('back'), 'CREATED REFUNDED', r || '_afterwards_changes_nothing') FROM unnest(ARRAY['CANCELLED', 'CAPTURED', 'UNKNOWN']) r;
+SELECT is(pg_temp.webhooks('back', 1) || ' ' || pg_temp.work('back'), 'NO_CONTENT REFUNDED', 'webhook_of_a_refunded_payment_causes_nothing');
+SELECT is((reservation.cancel(:'ann', pg_temp.reservation_of('back'), 'r')).outcome || ' ' || pg_temp.work('back'), 'OK REFUNDED', 'cancellation_by_the_user_afterwards_changes_nothing');
+SELECT is((payment.begin_card(:'ann', pg_temp.reservation_of('back'), 150000, 'back', 'back', 'hash', 1000, 'r')).outcome, 'CREATED', 'repeated_request_gets_its_first_answer');
+SELECT is(reservation.given_back(pg_temp.reservation_of('back')), platform.ok(NULL), 'reservation_is_cancelled_once');
+SELECT is((reservation.given_back('00000000-0000-7000-8000-00000000dead')).outcome, 'RESERVATION_NOT_FOUND', 'unknown_reservation_is_not_found');
+
+-- The user's own cancellation at the same time, in both orders.
+SELECT is(pg_temp.paid(:'ann', 'V-A-3', 'race') || ' ' || pg_temp.webhooks('race', 1) || ' ' || pg_temp.taken('race'), 'BEGUN CREATED NO_CONTENT APPROVED', 'one is looked up');
+SELECT is((reservation.cancel(:'ann', pg_temp.reservation_of('race'), 'r')).outcome || ' ' || pg_temp.work('race'), 'OK REFUND_PENDING, due in 0', 'and cancelled by its user meanwhile');
+SELECT is((pg_temp.says('race', 'CANCELLED')).outcome || ' ' || pg_temp.work('race'), 'OK REFUNDED', 'money_given_back_before_our_refund_is_the_refund');
+SELECT is(pg_temp.paid(:'ann', 'V-A-4', 'race2') || ' ' || pg_temp.webhooks('race2', 1) || ' ' || pg_temp.taken('race2'), 'BEGUN CREATED NO_CONTENT APPROVED', 'another');
+SELECT is((reservation.cancel(:'ann', pg_temp.reservation_of('race2'), 'r')).outcome || ' ' || (pg_temp.says('race2', 'CAPTURED')).outcome, 'OK CREATED', 'old word of a look-up that began before the cancellation');
+SELECT is(split_part(pg_temp.work('race2'), ',', 1), 'REFUND_PENDING', 'old_word_does_not_end_the_refund');
+SELECT is(pg_temp.webhooks('race2', 2) || ' ' || (pg_temp.says('race2', 'CANCELLED')).outcome || ' ' || pg_temp.work('race2'), 'NO_CONTENT OK REFUNDED', 'webhook_of_a_pending_refund_is_served');
+
+-- What the provider says else of an APPROVED payment changes nothing but the work.
+SELECT is(pg_temp.paid(:'bob', 'V-A-5', 'part') || ' ' || pg_temp.webhooks('part', 1) || ' ' || pg_temp.taken('part'), 'BEGUN CREATED NO_CONTENT APPROVED', 'one is looked up');
+SELECT is((pg_temp.says('part', r)).outcome || ' ' || (pg_temp.work('part') ~ '^APPROVED, due'), 'CREATED true', r || '_of_an_approved_payment_is_asked_again') FROM unnest(ARRAY['UNKNOWN', 'ABSENT', 'DECLINED']) r;
+SELECT is((pg_temp.says('part', 'UNWANTED')).outcome || ' ' || pg_temp.work('part'), 'CREATED APPROVED PARTIAL_CANCELED', 'part_given_back_stays_approved');
+SELECT is((SELECT string_agg(name, ' ') FROM payment.invariants), 'partly_given_back_elsewhere', 'part_given_back_is_an_operator_s_matter');
+SELECT is(reservation.status_of(pg_temp.reservation_of('part')), 'CONFIRMED', 'its_reservation_stands');
+SELECT pg_temp.later('part', 10) IS NULL AS passed \gset
+SELECT is(pg_temp.webhooks('part', 1) || ' ' || (pg_temp.says('part', 'CANCELLED')).outcome || ' ' || pg_temp.work('part'), 'NO_CONTENT OK REFUNDED', 'rest_given_back_too_is_refunded');
+SELECT is(pg_temp.paid(:'bob', 'V-A-6', 'gone') || ' ' || pg_temp.webhooks('gone', 1) || ' ' || pg_temp.taken('gone'), 'BEGUN CREATED NO_CONTENT APPROVED', 'one that the provider does not know any more');
+SELECT pg_temp.later('gone', 32 * 60) IS NULL AS passed \gset
+SELECT is((pg_temp.says('gone', 'UNKNOWN')).outcome || ' ' || (pg_temp.work('gone') ~ 'due'), 'CREATED true', 'unknown_is_asked_again_however_old');
+SELECT is((pg_temp.says('gone', 'ABSENT')).outcome || ' ' || pg_temp.work('gone'), 'CREATED APPROVED', 'approved_payment_absent_for_31_minutes_stays_approved');
+
+-- The webhook of the capture itself comes before its answer: the look-up is owed to the APPROVED payment.
+SELECT is(pg_temp.begun(:'bob', 'V-A-7', 'early') || ' ' || pg_temp.webhooks('early', 1) || ' ' || (pg_temp.says('early', 'CAPTURED')).outcome || ' ' || pg_temp.work('early'),
+    'BEGUN NO_CONTENT CREATED APPROVED, due in 0', 'webhook_before_the_answer_is_not_lost');
+SELECT is((pg_temp.says('early', 'CAPTURED')).outcome || ' ' || pg_temp.work('early') || ' ' || pg_temp.taken('early'), 'CREATED APPROVED, due in 0 APPROVED', 'nor_by_an_old_answer');
+SELECT is((pg_temp.says('early', 'CAPTURED')).outcome || ' ' || pg_temp.work('early'), 'CREATED APPROVED', 'until_it_is_looked_up');
+
+SELECT is((SELECT coalesce(string_agg(DISTINCT name, ' '), 'none') FROM platform.invariants), 'none', 'after all that nothing is hurt');
+
+SELECT * FROM finish();
+ROLLBACK;
