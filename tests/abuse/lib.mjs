@@ -2,7 +2,7 @@
  * What the attacks share: calls from any loopback address, users' tokens, halls and turns, the services' metrics, and
  * judgements. Settings come from the environment (tests/abuse/run).
  */
-import { execFileSync, fork } from 'node:child_process';
+import { execFileSync, fork, spawn } from 'node:child_process';
 import { createPrivateKey, randomUUID, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
@@ -240,6 +240,38 @@ export async function attacker(kind, options = {}) {
 		child.kill();
 		return counts;
 	} };
+}
+
+/**
+ * Starts the gateway tests' hostile client (tests/gateway/hostile.c). Resolves once it says "ready" to {done}, which
+ * resolves to its totals.
+ */
+export function hostile(...options) {
+	const child = spawn(`${settings.BUILD_DIR ?? `${top}build`}/tests/abuse/hostile`, [...options.map(String), String(port)],
+		{ stdio: ['ignore', 'pipe', 'inherit'] });
+	let text = '';
+	const done = new Promise((end, failed) => {
+		child.on('error', failed);
+		child.on('close', () => end(Object.fromEntries([...text.matchAll(/(\w+)=(\d+)/g)].map(([, name, n]) => [name, Number(n)]))));
+	});
+	return new Promise((ready, failed) => {
+		child.on('error', failed);
+		child.on('close', () => failed(new Error(`hostile ${options.join(' ')}: ended: ${text}`)));
+		child.stdout.on('data', (chunk) => {
+			text += chunk;
+			if (text.includes('ready'))
+				ready({ done });
+		});
+	});
+}
+
+/** The card provider's simulator: its books, what it is told to do, what its users have begun. */
+export async function provider(path, body) {
+	const answer = await call(body === undefined ? 'GET' : 'POST', `/simulator/${path}`, { body,
+		at: Number(settings.TOSS_PORT) });
+	if (answer.status < 200 || answer.status >= 300)
+		throw new Error(`the simulator, ${path}: ${answer.status} ${answer.body}`);
+	return answer.json;
 }
 
 /**
