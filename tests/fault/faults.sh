@@ -102,7 +102,7 @@ redis_killed() {
 
 redis_emptied() {
 	local kept
-	kept=$(find "${RUN_DIR:?}/redis" -type f | wc -l)
+	kept=$(find "${RUN_DIR:?}/redis/" -type f | wc -l)
 	rm -rf "${RUN_DIR:?}/redis"/*
 	((kept == 0)) || killed KILL redis
 }

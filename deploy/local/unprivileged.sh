@@ -1,0 +1,66 @@
+# Sourced by prepare, run-service and run-simulator: the users that the programs run as where root starts the stack. Only
+# supervisord and the gateway's master process are root's then; the gateway's workers are GATEWAY_USER's.
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # as_user is the callers', and so is folder
+
+# The services' and the card simulator's; PostgreSQL and Redis have those of their packages.
+SERVICE_USER=concert
+
+make_service_user() {
+	((EUID == 0)) || return 0
+	id "$SERVICE_USER" >/dev/null 2>&1 ||
+		useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$SERVICE_USER"
+}
+
+# own_folder NAME USER: the folder RUN_DIR/NAME, for this user alone. A RUN_DIR that the user cannot reach (under /root,
+# say) gets a link to a folder under /var/lib instead.
+own_folder() {
+	local name=$1 user=$2 outside
+	if ((EUID != 0)); then
+		mkdir -p "$RUN_DIR/$name"
+		chmod 700 "$RUN_DIR/$name"
+		return
+	fi
+	if [[ ! -L $RUN_DIR/$name ]] && ! (cd / && setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups test -x "$RUN_DIR"); then
+		outside=/var/lib/concert-$(sha256sum <<<"$RUN_DIR" | cut -c1-12)-$name
+		echo "    the user $user cannot reach $RUN_DIR: its folder $name is $outside"
+		rm -rf "$outside"
+		if [[ -d $RUN_DIR/$name ]]; then
+			mv "$RUN_DIR/$name" "$outside"
+		else
+			mkdir "$outside"
+		fi
+		ln -sfn "$outside" "$RUN_DIR/$name"
+	fi
+	mkdir -p "$RUN_DIR/$name/"
+	chmod 700 "$RUN_DIR/$name/"
+	chown -R "$user:" "$RUN_DIR/$name/"
+}
+
+# own_file FILE NAME: copies it into $folder (the program's, of run-service) for the program's user alone.
+own_file() {
+	install -m "${3:-400}" -o "$SERVICE_USER" -g "$SERVICE_USER" "$1" "$folder/$2"
+}
+
+# become_unprivileged MODULE: for root. Copies what the program is made of and its secrets into $folder, which it need not
+# leave then, points the settings at the copies, and sets as_user, which goes before its command.
+become_unprivileged() {
+	local name key
+	own_file "$BUILD_DIR/kore/kore" kore 500
+	own_file "$1" "${1##*/}" 500
+	export SO=$folder/${1##*/}
+	for name in JWT_SECRET_FILE QUEUE_TOKEN_SECRET_FILE CARD_PROVIDER_SECRET_FILE REDIS_PASSWORD_FILE; do
+		[[ -n ${!name:-} ]] || continue
+		own_file "${!name}" "$name"
+		export "$name=$folder/$name"
+	done
+	if [[ -n ${JWT_KEYS_DIR:-} ]]; then
+		rm -rf "$folder/keys"
+		install -d -m 500 -o "$SERVICE_USER" "$folder/keys"
+		for key in "$JWT_KEYS_DIR"/*.pem; do
+			own_file "$key" "keys/${key##*/}"
+		done
+		export JWT_KEYS_DIR=$folder/keys
+	fi
+	as_user=(setpriv "--reuid=$SERVICE_USER" "--regid=$SERVICE_USER" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all)
+}
