@@ -4,6 +4,12 @@
 --
 -- Definite are 2xx, 402, 404, 409 and 410. Not kept: what is wrong with the
 -- request itself (400, 403, 422), and what is only so for now.
+--
+-- A refusal that changed nothing (404, 409, 410) may be forgotten early: of each user the newest
+-- platform.refusals_kept() stay, so that nobody can fill the disk with refusals. A repetition after that is a new
+-- request; as the first one changed nothing, nothing is done twice. An answer that names a payment (a 402, money that
+-- came too late) did something and is never forgotten early. A declined charge is: its row in point.charges
+-- declines a repetition.
 CREATE OR REPLACE FUNCTION platform.idempotency_end(
 	p_user		uuid,
 	p_operation	text,
@@ -13,6 +19,9 @@ CREATE OR REPLACE FUNCTION platform.idempotency_end(
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
 AS $$
+DECLARE
+	v_refused	boolean := p_reply.outcome NOT IN ('OK', 'CREATED', 'ACCEPTED', 'NO_CONTENT')
+	    AND (p_reply.body LIKE '%"paymentId"%') IS NOT TRUE;
 BEGIN
 	IF p_key IS NOT NULL AND p_reply.outcome NOT IN (
 	    'INVALID_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN',
@@ -21,8 +30,12 @@ BEGIN
 	    'PAYMENT_IN_PROGRESS',
 	    'QUEUE_FULL', 'TOO_MANY_REQUESTS', 'INTERNAL_ERROR', 'SERVICE_UNAVAILABLE', 'OUTCOME_UNKNOWN') THEN
 		-- Should two get here in spite of the lock, the primary key lets one commit.
-		INSERT INTO platform.idempotency (user_id, operation, key, request_hash, outcome, body, request_id)
-		VALUES (p_user, p_operation, p_key, p_request_hash, p_reply.outcome, p_reply.body, p_reply.request_id);
+		INSERT INTO platform.idempotency (user_id, operation, key, request_hash, outcome, body, request_id, refused)
+		VALUES (p_user, p_operation, p_key, p_request_hash, p_reply.outcome, p_reply.body, p_reply.request_id, v_refused);
+		-- Not every time: it counts the user's refusals.
+		IF v_refused AND random() < 0.1 THEN
+			PERFORM platform.forget_refusals(p_user);
+		END IF;
 	END IF;
 	RETURN p_reply;
 END

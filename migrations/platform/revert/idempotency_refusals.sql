@@ -1,0 +1,5 @@
+BEGIN;
+
+DROP INDEX platform.idempotency_refusals;
+
+COMMIT;

@@ -1,0 +1,5 @@
+BEGIN;
+
+ALTER TABLE platform.idempotency DROP COLUMN refused;
+
+COMMIT;

@@ -1,0 +1,5 @@
+BEGIN;
+
+SELECT 1 / indisvalid::int FROM pg_index WHERE indexrelid = 'platform.idempotency_refusals'::regclass;
+
+ROLLBACK;

@@ -1,0 +1,5 @@
+BEGIN;
+
+SELECT refused FROM platform.idempotency WHERE false;
+
+ROLLBACK;
