@@ -82,7 +82,7 @@ queue_setup(void)
 	redisReply	*reply;
 
 	settings = (struct settings){ .patience = 10 * MINUTE, .settle = 25 * SECOND,
-	    .tick = 100 * MS, .max_active = 500, .admit = 100, .max_waiting = 2000000, .ttl = 120, .closes = -1 };
+	    .tick = 100 * MS, .max_active = 500, .admit = 100, .max_waiting = 2000000, .ttl = 120 };
 	memory = (struct memory){ .epoch = 0 };
 	store = store_connect();
 	freeReplyObject(redisCommand(store, "FLUSHALL"));
@@ -457,8 +457,8 @@ command_tick(struct ct_queue_command *command)
 {
 	ct_queue_command_init(command, "queue2_tick", &schedule);
 	append_settings(command);
-	if (settings.closes >= 0)
-		ct_queue_command_number(command, settings.closes);
+	if (settings.closes != 0)
+		ct_queue_command_number(command, settings.closes == CLOSED ? 0 : settings.closes);
 }
 
 struct round

@@ -62,13 +62,51 @@ is_lost(const struct model *model, struct place token)
 	    (token.seq < model->epoch || (model->draw && token.seq < model->opens))));
 }
 
+/* All of the user's places up to this one are over. */
 static void
-end_place(struct model *model, struct model_list *list, const struct model_place *place)
+note_over(struct model *model, int user, int64_t seq)
+{
+	const struct model_place	*over = model_find(&model->gone, user, -1);
+
+	if (over != NULL && over->seq >= seq)
+		return;
+	if (over != NULL)
+		drop(&model->gone, over);
+	add(&model->gone, user, seq, seq);
+}
+
+static bool
+is_over(const struct model *model, int user, int64_t seq)
+{
+	const struct model_place	*over = model_find(&model->gone, user, -1);
+
+	return (over != NULL && seq <= over->seq);
+}
+
+/* The highest place that may have been lost; 0: none was. */
+static int64_t
+lost_up_to(const struct model *model)
+{
+	int64_t	lost = model->settle != 0 ? model->epoch - 1 : 0, gap = model->restarted ? model->now : model->gap_to;
+
+	return (gap > lost ? gap : lost);
+}
+
+/* `turn`: it was ACTIVE. Then nothing is left that was lost. */
+static void
+forget(struct model *model, int user, int64_t seq, bool turn)
 {
 	int64_t	before = model->draw && model->opens > model->epoch ? model->opens : model->epoch;
+	int64_t	lost = lost_up_to(model), latest = model->draw && model->opens > lost ? model->opens : lost;
 
-	if (model->epoch == 0 || place->seq < before || is_in_gap(model, place->seq))
-		remember(&model->gone, place->user, place->seq, model->now);
+	if (model->epoch == 0 || seq < before || is_in_gap(model, seq) || (lost > 0 && model->now - latest <= TOKEN_LIFE))
+		note_over(model, user, turn && lost > seq ? lost : seq);
+}
+
+static void
+end_place(struct model *model, struct model_list *list, const struct model_place *place, bool turn)
+{
+	forget(model, place->user, place->seq, turn);
 	drop(list, place);
 }
 
@@ -225,13 +263,13 @@ model_enter(struct model *model, int user, int64_t drawn)
 	if ((place = mine(&model->waiting, user, -1)) != NULL) {
 		if (is_heard(model, place))
 			return (answer(model, "WAITING", place->seq, user, false));
-		end_place(model, &model->waiting, place);
+		end_place(model, &model->waiting, place, false);
 		model->abandoned++;
 	}
 	if ((place = mine(&model->active, user, -1)) != NULL) {
 		if (place->time > model_served(model))
 			return (answer(model, "ACTIVE", place->seq, user, false));
-		end_place(model, &model->active, place);
+		end_place(model, &model->active, place, true);
 		model->expired++;
 	}
 	if (strcmp(model->mode, "CLOSED") == 0)
@@ -268,7 +306,7 @@ model_status(struct model *model, int user, struct place token, bool unused)
 	if (waiting != NULL && waiting->seq == token.seq) {
 		if (is_heard(model, waiting))
 			return (answer(model, "WAITING", token.seq, user, false));
-		end_place(model, &model->waiting, waiting);
+		end_place(model, &model->waiting, waiting, false);
 		model->abandoned++;
 		return (answer(model, "EXPIRED", token.seq, user, false));
 	}
@@ -280,7 +318,7 @@ model_status(struct model *model, int user, struct place token, bool unused)
 		if (lives && same)
 			return (answer(model, "ACTIVE", token.seq, user, false));
 		if (!lives) {
-			end_place(model, &model->active, place);
+			end_place(model, &model->active, place, true);
 			model->expired++;
 		}
 		if (lives || same)
@@ -288,19 +326,19 @@ model_status(struct model *model, int user, struct place token, bool unused)
 	}
 	model_begin(model);
 	if (!is_lost(model, token) || model->now - token.seq > TOKEN_LIFE ||
-	    model_find(&model->gone, user, token.seq) != NULL)
+	    is_over(model, user, token.seq))
 		return (answer(model, "EXPIRED", token.seq, user, false));
 	back = return_of(model, token.seq);
 	if (strcmp(back, "WAITING") == 0 && (token.epoch == model->epoch || is_in_gap(model, token.seq)))
 		back = "ASK";
 	if (strcmp(back, "EXPIRED") == 0 || (strcmp(back, "ASK") == 0 && !unused))
 		return (answer(model, back, token.seq, user, false));
-	if (token.epoch != model->epoch && model->settle == 0 && model->now - model->epoch < settings.settle)
+	if (token.epoch != model->epoch && model->settle == 0)
 		model->settle = model->epoch + settings.settle;
 	if (waiting != NULL && (waiting->seq < model->epoch || is_in_gap(model, waiting->seq))) {
 		if (token.seq < waiting->seq)
 			return (answer(model, "EXPIRED", token.seq, user, false));
-		remember(&model->gone, user, waiting->seq, model->now);
+		note_over(model, user, waiting->seq);
 	}
 	if (waiting != NULL)
 		drop(&model->waiting, waiting);
@@ -320,15 +358,15 @@ model_leave(struct model *model, int user, struct place token)
 	struct model_place	*place;
 
 	if ((place = mine(&model->waiting, user, token.seq)) != NULL) {
-		end_place(model, &model->waiting, place);
+		end_place(model, &model->waiting, place, false);
 		return (true);
 	}
 	if ((place = mine(&model->active, user, token.seq)) != NULL) {
-		end_place(model, &model->active, place);
+		end_place(model, &model->active, place, true);
 		return (true);
 	}
 	if (is_lost(model, token))
-		remember(&model->gone, user, token.seq, model->now);
+		note_over(model, user, token.seq);
 	return (false);
 }
 
@@ -345,7 +383,7 @@ model_check(const struct model *model, int user, struct place token)
 		return (CT_QUEUE_USED);
 	return (is_lost(model, token) && model->now - token.seq <= TOKEN_LIFE &&
 	    strcmp(return_of(model, token.seq), "EXPIRED") != 0 &&
-	    model_find(&model->gone, user, token.seq) == NULL ? CT_QUEUE_WAITING : CT_QUEUE_EXPIRED);
+	    !is_over(model, user, token.seq) ? CT_QUEUE_WAITING : CT_QUEUE_EXPIRED);
 }
 
 void
@@ -353,6 +391,8 @@ model_use(struct model *model, int user, struct place token)
 {
 	struct model_place	*place;
 
+	if (model_find(&model->used, user, token.seq) == NULL)
+		forget(model, user, token.seq, model_find(&model->active, user, token.seq) != NULL);
 	if ((place = mine(&model->active, user, token.seq)) != NULL)
 		drop(&model->active, place);
 	else if ((place = mine(&model->waiting, user, token.seq)) != NULL)
@@ -419,7 +459,7 @@ model_tick(struct model *model)
 	}
 	for (int i = model->active.n - 1; i >= 0; i--) {
 		if (model->active.at[i].time <= time) {
-			end_place(model, &model->active, &model->active.at[i]);
+			end_place(model, &model->active, &model->active.at[i], true);
 			round.expired++;
 		} else {
 			active++;
@@ -427,7 +467,7 @@ model_tick(struct model *model)
 	}
 	for (int i = model->waiting.n - 1; i >= 0 && model->now - model->since > patience; i--) {
 		if (model->waiting.at[i].time < model->now - patience) {
-			end_place(model, &model->waiting, &model->waiting.at[i]);
+			end_place(model, &model->waiting, &model->waiting.at[i], false);
 			round.abandoned++;
 		}
 	}
@@ -435,7 +475,7 @@ model_tick(struct model *model)
 	model->abandoned += round.abandoned;
 	model->opened = model->told && is_open(model);
 	open = strcmp(model->mode, "PAUSED") != 0 && model->admit > 0 && model->opened && model->settle <= model->now &&
-	    (settings.closes < 0 || model->now < settings.closes);
+	    (settings.closes == 0 || model->now < settings.closes);
 	n = open ? admissible(model, active) : 0;
 	for (round.admitted = 0; round.admitted < n; round.admitted++) {
 		struct model_place	first = model->waiting.at[0];

@@ -35,7 +35,8 @@ struct model {
 	int64_t			busy_at;
 	int64_t			admitted, used_count, expired, abandoned;
 	struct model_list	waiting;	/* in order */
-	struct model_list	active, used, gone;
+	struct model_list	active, used;
+	struct model_list	gone;		/* of each user the place up to which all are over */
 	/* What operators set, and what the database knows. */
 	char			mode[8];
 	int64_t			max_active, admit, max_waiting, ttl;

@@ -15,7 +15,9 @@ enum where { NOWHERE, IN_LINE, ACTIVE };
 struct person {
 	enum where	where;
 	bool		given_up;	/* since the last look */
-	int64_t		owed;		/* the seq of a place that a restart has lost; 0: none */
+	bool		is_new;		/* the place was given, and not put back, since the store lost everything */
+	int64_t		owed, owed_turn;	/* the seq and turn of a place that a restart has lost; 0: none */
+	int64_t		over;		/* as far as this store can know, all the user's places up to this turn have ended */
 	int64_t		came_back;	/* the seq of one that has come back, after a restart */
 	int64_t		ended_lot;	/* the seq of a drawn place that has ended; entering again gives the same */
 	int64_t		turn;		/* of the place: who has a smaller one comes first */
@@ -35,6 +37,7 @@ static struct {
 	struct person	 people[MODEL_USERS];
 	struct rules	 rules;
 	int64_t		 opens, arrivals;
+	int64_t		 lost_turns;	/* of the last place given before the store was lost or restarted */
 	bool		 draw, told, opened, opened_before, lost, begins_again, restarted;
 	/* By the clock that is never set. */
 	int64_t		 now, ticked, served, unsettled, could_admit;
@@ -60,6 +63,8 @@ promises_start(const char *name, int64_t opens, bool draw)
 	p.opens = opens;
 	p.draw = draw;
 	p.opened = opens == 0;
+	for (int i = 0; i < MODEL_USERS; i++)
+		p.people[i].over = INT64_MIN;
 	/* Until somebody begins, it is as one that has lost everything; also if it is kept so, and comes back. */
 	p.lost = true;
 }
@@ -91,7 +96,9 @@ promises_store_lost(void)
 	for (int i = 0; i < MODEL_USERS; i++) {
 		p.people[i].where = NOWHERE;
 		p.people[i].owed = 0;
+		p.people[i].over = INT64_MIN;
 	}
+	p.lost_turns = p.arrivals;
 	p.opened = p.opens == 0;
 	p.lost = true;
 	p.told = p.restarted = false;
@@ -131,6 +138,9 @@ promises_store_restarted(void)
 		person->owed = person->where != NOWHERE && person->seq != person->came_back &&
 		    (person->turn > 0 || (!p.opened_before && kept->ended_lot != person->seq)) &&
 		    (kept->where == NOWHERE || kept->seq != person->seq) ? person->seq : 0;
+		person->owed_turn = person->turn;
+		person->is_new = kept->is_new;
+		person->over = kept->over;
 		person->where = kept->where;
 		person->seq = kept->seq;
 		person->turn = kept->turn;
@@ -140,6 +150,7 @@ promises_store_restarted(void)
 		person->breaks = kept->breaks;
 		person->ended_lot = kept->ended_lot;
 	}
+	p.lost_turns = p.arrivals;
 	p.ticked = kept_ticked;
 	p.served = kept_served;
 	p.opened = kept_opened;
@@ -210,6 +221,16 @@ check_position(int user, int64_t position)
 	    (long long)before);
 }
 
+/* One place a user: those before it have ended too. And a turn since a loss is worth all places from before. */
+static void
+ends(struct person *person)
+{
+	int64_t	over = person->where == ACTIVE && p.lost_turns > person->turn ? p.lost_turns : person->turn;
+
+	if (over > person->over)
+		person->over = over;
+}
+
 static void
 stands_in_line(int user, struct place place)
 {
@@ -235,10 +256,13 @@ promises_entered(int user, struct place place, int64_t clock)
 	if (strcmp(place.state, "WAITING") != 0)
 		return;
 	if (place.is_new) {
+		if (person->where != NOWHERE)
+			ends(person);
 		promise(person->where == NOWHERE || person->given_up || is_over(person),
 		    "user %d had a place and is given another", user);
 		if (clock >= p.opens)
 			p.opened = true;
+		person->is_new = true;
 		/* The lot decides among those who come before the opening, and they before all others. */
 		person->turn = p.draw && !p.opened ? place.seq - 2 * T0 : ++p.arrivals;
 		person->past[person->past_n % PAST].seq = person->seq = place.seq;
@@ -257,13 +281,17 @@ promises_asked(int user, struct place place)
 
 	begins();
 	p.told = true;
-	promise(strcmp(place.state, "EXPIRED") != 0 || place.seq != person->owed || person->where == ACTIVE,
-	    "user %d is lost by a restart", user);
+	promise(strcmp(place.state, "EXPIRED") != 0 || place.seq != person->owed || person->where == ACTIVE ||
+	    person->owed_turn <= person->over, "user %d is lost by a restart", user);
 	if (strcmp(place.state, "WAITING") != 0)
 		return;
 	promise(find_turn(person, place.seq), "user %d has a place nobody gave", user);
 	/* An old place is put back: the first of them may be what tells the store of its loss. */
 	if (person->where != IN_LINE || person->turn != turn) {
+		promise(person->turn > person->over, "user %d has a place again that had ended, or a second turn", user);
+		promise(person->where == NOWHERE || person->is_new || person->turn > turn,
+		    "user %d has a place again that was given up for a later one", user);
+		person->is_new = false;
 		p.unsettled = p.now;
 		if (p.restarted)
 			person->came_back = place.seq;
@@ -345,6 +373,8 @@ look(bool after_tick)
 			admitted++;
 			note_admission();
 		} else if (found[i] == NOWHERE) {
+			if (person->where != NOWHERE)
+				ends(person);
 			promise(person->where == NOWHERE || person->given_up || is_over(person), "user %d is lost", i);
 			if (person->where != NOWHERE && person->turn < 0)
 				person->ended_lot = person->seq;
@@ -392,7 +422,7 @@ promises_ticked(int64_t clock)
 		p.breaks++;
 	p.served = served();
 	p.ticked = p.now;
-	p.closed = p.rules.closes >= 0 && clock >= p.rules.closes;
+	p.closed = p.rules.closes != 0 && clock >= p.rules.closes;
 	admitted = look(true);
 	promise(admitted == 0 || standing(ACTIVE) <= p.rules.max_active, "%d are ACTIVE", standing(ACTIVE));
 	/* Where there is room, and somebody to fill it, the rate is kept. */

@@ -25,7 +25,7 @@ void		 promises_store_restarted(void);
 /* Operators have changed something. The rules are what they have set. */
 struct rules {
 	bool		paused;
-	int64_t		closes;		/* when the sale ends, by the clock; -1: never */
+	int64_t		closes;		/* when the sale ends, by the clock; 0: never */
 	int64_t		max_active, admit, ttl;
 };
 void		 promises_rules(struct rules rules);

@@ -22,12 +22,13 @@
 #define MS		INT64_C(1000)
 #define SECOND		INT64_C(1000000)
 #define MINUTE		(60 * SECOND)
+#define CLOSED		INT64_C(-1)	/* as `closes`: the sale lets nobody in */
 
 /* What the service passes as its settings; a test may change them before it calls. */
 struct settings {
 	int64_t		patience, settle, tick;		/* microseconds */
 	int64_t		max_active, admit, max_waiting, ttl;
-	int64_t		closes;		/* until when the sale lets people in (us, 0: it does not); -1: tick is not told */
+	int64_t		closes;		/* until when the sale lets people in (us); 0: tick is not told; CLOSED */
 };
 extern struct settings	settings;
 

@@ -386,7 +386,7 @@ Test(admission, a_closed_sale_admits_nobody_and_goes_on_in_order)
 	check_state(status(3, place[3]), "WAITING");
 	cr_assert_eq(status(5, place[5]).position, 3);
 
-	settings.closes = 0;
+	settings.closes = CLOSED;
 	cr_assert_eq(tick_for(MINUTE, 100 * MS), 0);
 	/* Nothing was saved up meanwhile. */
 	settings.closes = T0 + 100 * MINUTE;

@@ -108,7 +108,7 @@ compare_all(void)
 	compare_set(KEY("heard"), &model.waiting, false, false);
 	compare_set(KEY("active"), &model.active, false, false);
 	compare_set(KEY("used"), &model.used, false, true);
-	compare_set(KEY("gone"), &model.gone, false, true);
+	compare_set(KEY("gone"), &model.gone, false, false);
 	same(number_of("HLEN %s", KEY("places")), model.active.n, "places");
 	for (int i = 0; i < model.active.n; i++)
 		active += model.active.at[i].time > model_served(&model);
@@ -262,7 +262,8 @@ do_hold(int user, struct place token)
 		return;
 	model_use(&model, user, token);
 	promises_given_up(user);
-	if (next(2) == 0)
+	/* A call that begins a restarted queue takes the place out after that. */
+	if (next(2) == 0 || model.restarted)
 		use(user, token);
 	else
 		do_use_and_more(user, token);
@@ -326,7 +327,7 @@ do_sale(void)
 {
 	uint64_t	what = next(8);
 
-	settings.closes = what == 0 ? 0 : what == 1 ? model.now + (int64_t)next(5 * SECOND) : what == 2 ? -1 :
+	settings.closes = what == 0 ? CLOSED : what == 1 ? model.now + (int64_t)next(5 * SECOND) : what == 2 ? 0 :
 	    model.now + 1000 * MINUTE;
 	say_rules();
 }
@@ -419,7 +420,7 @@ run_trace(int64_t opens, bool draw)
 	settings.admit = 10;
 	settings.ttl = 20;
 	settings.max_waiting = 1000;
-	settings.closes = -1;
+	settings.closes = 0;
 	model_start(&model, opens, draw);
 	memset(tokens, 0, sizeof(tokens));
 	line_clear(&copy);

@@ -1,6 +1,8 @@
 /* The store is lost and comes back empty, or without what was written last: the order is in the tokens. */
 #include "queue.h"
 
+#include <string.h>
+
 TestSuite(store_loss, .init = queue_setup, .fini = queue_teardown);
 TestSuite(restart, .init = queue_setup, .fini = queue_teardown);
 
@@ -250,6 +252,131 @@ Test(store_loss, of_two_old_tokens_the_later_lived)
 	check_state(status(1, kept), "EXPIRED");
 }
 
+/* Enters and leaves, so often; all of these tokens are of the store that will be lost. */
+#define STASH	20
+static void
+stash(int user, struct place place_r[STASH])
+{
+	for (int i = 0; i < STASH; i++) {
+		place_r[i] = enter(user);
+		cr_assert(leave(user, place_r[i]));
+		clock_pass(100 * MS);
+	}
+}
+
+/* The user is in line: until the turn comes, and until it is over. */
+static void
+has_a_turn(int user, struct place place)
+{
+	for (int i = 0; i < 100 && strcmp(status_with(user, place, 0, true, false).state, "ACTIVE") != 0; i++)
+		tick_for(SECOND, SECOND);
+	check_state(status_with(user, place, 0, true, false), "ACTIVE");
+}
+
+Test(store_loss, twenty_stashed_tokens_are_worth_one_turn)
+{
+	struct place	place[STASH];
+	enum { EXPIRES, LEAVES, USES };
+
+	for (int end = EXPIRES; end <= USES; end++) {
+		int	user = 1 + end;
+
+		stash(user, place);
+		tick();
+		store_lose();
+		clock_pass(SECOND);
+		/* From the lowest up, for then each one is the highest that was ever seen. */
+		check_state(status(user, place[0]), "WAITING");
+		has_a_turn(user, place[0]);
+		for (int i = 1; i < STASH; i++)
+			check_state(status_with(user, place[i], 0, true, false), "EXPIRED");
+		if (end == USES)
+			use(user, place[0]);
+		else if (end == LEAVES)
+			cr_assert(leave(user, place[0]));
+		else
+			tick_for(3 * MINUTE, SECOND);
+		for (int i = 0; i < STASH; i++) {
+			check_state(status_with(user, place[i], 0, true, false), i == 0 && end == USES ? "USED" : "EXPIRED");
+			cr_assert_eq(check(user, place[i]), i == 0 && end == USES ? CT_QUEUE_USED : CT_QUEUE_EXPIRED);
+		}
+		/* A new place is as good as anybody's. */
+		check_state(enter(user), "WAITING");
+		store_lose();
+		memory = (struct memory){ .epoch = 0 };
+	}
+}
+
+Test(store_loss, later_of_the_stashed_tokens_takes_the_place_of_the_earlier)
+{
+	struct place	place[STASH];
+
+	stash(1, place);
+	tick();
+	store_lose();
+	clock_pass(SECOND);
+	settings.admit = 0;
+	for (int i = 0; i < STASH; i++) {
+		check_state(status(1, place[i]), "WAITING");
+		cr_assert_eq(control_get().waiting, 1);
+		for (int earlier = 0; earlier < i; earlier++) {
+			check_state(status(1, place[earlier]), "EXPIRED");
+			cr_assert_eq(check(1, place[earlier]), CT_QUEUE_EXPIRED);
+		}
+	}
+	/* One note a user, however many places have ended. */
+	cr_assert_eq(number_of("ZCARD q:{01935b7a-2e40-7c11-9a02-030405060708}:gone"), 1);
+}
+
+Test(store_loss, any_place_that_ended_takes_all_earlier_ones_with_it)
+{
+	struct place	place[STASH], anew;
+
+	/* Left without having come back; left after it; fallen silent; and given by the new store. */
+	for (int user = 1; user <= 4; user++) {
+		stash(user, place);
+		tick();
+		store_lose();
+		clock_pass(SECOND);
+		settings.admit = 0;
+		if (user == 1) {
+			leave(user, place[STASH - 2]);
+		} else if (user == 2) {
+			check_state(status(user, place[STASH - 2]), "WAITING");
+			cr_assert(leave(user, place[STASH - 2]));
+		} else if (user == 3) {
+			check_state(status(user, place[STASH - 2]), "WAITING");
+			tick_for(13 * MINUTE, 3 * SECOND);
+		} else {
+			anew = enter(user);
+			cr_assert(leave(user, anew));
+		}
+		for (int i = 0; i < STASH - 1; i++)
+			check_state(status_with(user, place[i], 0, true, false), "EXPIRED");
+		/* It had no turn: a later place, of which nothing was heard, may be the one that lives. */
+		check_state(status_with(user, place[STASH - 1], 0, true, false), user == 4 ? "EXPIRED" : "WAITING");
+		store_lose();
+		memory = (struct memory){ .epoch = 0 };
+	}
+}
+
+/* The database had not been told of the store: the first old token tells of the loss, and the rest holds as well. */
+Test(store_loss, stashed_tokens_of_a_store_nobody_remembers_are_worth_one_turn)
+{
+	struct place	place[STASH];
+
+	stash(1, place);
+	store_lose();
+	clock_pass(SECOND);
+	enter(2);
+	tick_for(MINUTE, SECOND);
+	check_state(status(1, place[0]), "WAITING");
+	has_a_turn(1, place[0]);
+	cr_assert(leave(1, place[0]));
+	for (int i = 0; i < STASH; i++)
+		check_state(status_with(1, place[i], 0, true, false), "EXPIRED");
+}
+
 Test(store_loss, twice_keeps_the_order_too)
 {
 	struct place	first = enter(1), second, third;
@@ -410,6 +537,62 @@ Test(restart, of_two_lost_places_of_one_user_the_later_lived)
 	check_state(status_with(1, kept, 0, true, false), "WAITING");
 	check_state(status_with(1, given_up, 0, true, false), "EXPIRED");
 	cr_assert_eq(enter(1).seq, kept.seq);
+}
+
+Test(restart, stashed_tokens_that_were_lost_are_worth_one_turn)
+{
+	struct place	place[STASH], before;
+
+	before = enter(1);
+	leave(1, before);
+	store_keep();
+	stash(1, place);
+	clock_pass(100 * MS);
+	store_restart();
+	check_state(status_with(1, place[0], 0, true, false), "WAITING");
+	has_a_turn(1, place[0]);
+	tick_for(3 * MINUTE, SECOND);
+	for (int i = 0; i < STASH; i++)
+		check_state(status_with(1, place[i], 0, true, false), "EXPIRED");
+	check_state(status_with(1, before, 0, true, false), "EXPIRED");
+	cr_assert(enter(1).is_new);
+}
+
+/* Notes are for as long as old tokens are looked into, and no longer. */
+Test(restart, a_week_later_ended_places_are_not_noted_any_more)
+{
+	struct place	place = enter(1);
+
+	store_keep();
+	clock_pass(SECOND);
+	store_restart();
+	(void)enter(2);
+	leave(1, place);
+	cr_assert_eq(number_of("ZCARD q:{01935b7a-2e40-7c11-9a02-030405060708}:gone"), 1);
+	clock_pass(8 * 24 * 60 * MINUTE);
+	tick();
+	cr_assert_eq(number_of("ZCARD q:{01935b7a-2e40-7c11-9a02-030405060708}:gone"), 0);
+	leave(3, enter(3));
+	cr_assert_eq(number_of("ZCARD q:{01935b7a-2e40-7c11-9a02-030405060708}:gone"), 0);
+}
+
+/* What the release before noted of ended places holds. */
+Test(restart, place_noted_by_the_release_before_stays_ended)
+{
+	struct place	place;
+	unsigned char	member[24] = { 0x01, 0x93, 0, 0, 0, 0, 0x70 };
+
+	(void)enter(2);
+	store_keep();
+	place = enter(1);
+	clock_pass(SECOND);
+	store_restart();
+	member[15] = 1;
+	for (int i = 0; i < 8; i++)
+		member[16 + i] = (unsigned char)(place.seq >> (56 - 8 * i));
+	freeReplyObject(redisCommand(store, "ZADD q:{01935b7a-2e40-7c11-9a02-030405060708}:gone %lld %b", (long long)T0,
+	    member, sizeof(member)));
+	check_state(status_with(1, place, 0, true, false), "EXPIRED");
 }
 
 Test(restart, a_lot_that_was_lost_comes_back_too)

@@ -16,7 +16,8 @@
 --   4 active   sorted set: user by deadline
 --   5 places   hash: active user -> seq
 --   6 used     sorted set: user and seq (24 bytes) by when; below zero until it is out of the line (take_used_out)
---   7 gone     sorted set: ended places that this store might not know (is_past), by when
+--   7 gone     sorted set: user by a seq: the user's places up to there are over, should their tokens come back (forget).
+--              Members of 24 bytes (user and seq, by when) are ended places that the release before noted
 --   8 guesses  hash: one waiter in eight -> when it entered and what wait it was told
 --   9 changes  list: seqs of who last left the line before their turn, for workers' copies (line)
 --
@@ -24,7 +25,8 @@
 -- this store does not have is answered NEW: the service asks the database what
 -- it remembers (operators' settings, how far the line had come) and calls begin.
 -- A token of another epoch was given by a store that is no more, and its place is
--- put back at its own seq. `gone` remembers which of those must not come back again.
+-- put back at its own seq. `gone` remembers which of those must not come back: a user has one place at a time, so
+-- where one has ended, all before it have. And whoever has had a turn since the loss gets no other by old tokens.
 --
 -- A restart, or a replica that takes over, may have lost what was written last.
 -- `run` is the server that keeps the queue; under another one all is NEW until
@@ -85,16 +87,23 @@ end
 
 -- What this store may be asked about and not know: the places of an earlier store, drawn ones
 -- (the same in every store), and those above `from` up to `to`, lost by a restart.
-local function past(epoch, draw, from, to)
-	return { epoch = tonumber(epoch), draw = tonumber(draw) or 0, from = tonumber(from) or 0, to = tonumber(to) or 0 }
+-- `settle` is 0 where there was no earlier store.
+local function past(epoch, draw, settle, from, to)
+	return { epoch = tonumber(epoch), draw = tonumber(draw) or 0, is_second = (tonumber(settle) or 0) ~= 0,
+	    from = tonumber(from) or 0, to = tonumber(to) or 0 }
 end
 
 local function past_of(keys)
-	local s = redis.call('HMGET', keys[STATE], 'epoch', 'draw', 'gap_from', 'gap_to', 'run', 'last')
-	if s[1] and s[5] ~= run() then
-		return past(s[1], s[2], s[6], math.huge)	-- not begun again: it has given none since
+	local s = redis.call('HMGET', keys[STATE], 'epoch', 'draw', 'settle', 'gap_from', 'gap_to', 'run', 'last')
+	if s[1] and s[6] ~= run() then
+		return past(s[1], s[2], s[3], s[7], math.huge)	-- not begun again: it has given none since
 	end
-	return past(s[1], s[2], s[3], s[4])
+	return past(s[1], s[2], s[3], s[4], s[5])
+end
+
+-- No place above this one was lost; 0: none was.
+local function lost_up_to(before, now)
+	return math.max(before.is_second and before.epoch - 1 or 0, before.to == math.huge and now or before.to)
 end
 
 local function is_in_gap(before, seq)
@@ -136,18 +145,26 @@ local function is_sampled(user)
 	return string.byte(user, #user) % 8 == 0
 end
 
--- Remembers for as long as a token can matter.
-local function remember(key, user, seq, now)
-	local added = redis.call('ZADD', key, 'NX', text(now), place_of(user, seq))
-	redis.call('EXPIRE', key, TOKEN_LIFE / SECOND)
-	return added == 1
+-- The user's places up to `seq` are over.
+local function note_over(keys, user, seq)
+	redis.call('ZADD', keys[GONE], 'GT', text(seq), user)
+	redis.call('EXPIRE', keys[GONE], TOKEN_LIFE / SECOND)
 end
 
--- A place has ended. If it might not be known, its token would look like one to be put back.
+local function is_over(keys, user, seq)
+	local s = redis.call('ZMSCORE', keys[GONE], user, place_of(user, seq))
+	return s[2] or seq <= (tonumber(s[1]) or -1)
+end
+
+-- A place has ended, with a turn or without. While tokens of lost places may come, theirs and the user's earlier
+-- ones must not be taken for those of places that live. After a turn none of the user's lost places is left, whichever
+-- of them lived last: one turn is all that old tokens are worth.
 -- `before`: the past, where it is at hand.
-local function forget(keys, user, seq, before, now)
-	if is_past(before or past_of(keys), seq) then
-		remember(keys[GONE], user, seq, now)
+local function forget(keys, user, seq, had_turn, before, now)
+	before = before or past_of(keys)
+	local lost = lost_up_to(before, now)
+	if is_past(before, seq) or lost > 0 and now - math.max(lost, before.draw) <= TOKEN_LIFE then
+		note_over(keys, user, had_turn and math.max(seq, lost) or seq)
 	end
 end
 
@@ -177,13 +194,13 @@ end
 
 local function expire_active(keys, user, seq, before, now)
 	drop_active(keys, user)
-	forget(keys, user, seq, before, now)
+	forget(keys, user, seq, true, before, now)
 	count(keys, 'expired', 1)
 end
 
 local function abandon(keys, user, seq, before, now)
 	drop_waiting(keys, user, seq)
-	forget(keys, user, seq, before, now)
+	forget(keys, user, seq, false, before, now)
 	count(keys, 'abandoned', 1)
 end
 
@@ -202,16 +219,20 @@ end
 -- Takes the used places out of the line; before anything else that the queue service does with it. The note is
 -- settled last: a caller without the rights for the rest changes nothing.
 local function take_used_out(keys, now)
-	for _, place in ipairs(noted(keys)) do
+	local places = noted(keys)
+	local before = #places > 0 and past_of(keys)
+	for _, place in ipairs(places) do
 		if #place ~= 24 then
 			redis.call('ZREM', keys[USED], place)	-- no place: not written by `use`
 		else
 			local user, seq = place:sub(1, 16), struct.unpack('>I8', place, 17)
-			if tonumber(redis.call('HGET', keys[PLACES], user)) == seq then
+			local is_active = tonumber(redis.call('HGET', keys[PLACES], user)) == seq
+			if is_active then
 				drop_active(keys, user)
 			elseif tonumber(redis.call('ZSCORE', keys[WAITING], user)) == seq then
 				drop_waiting(keys, user, seq)
 			end
+			forget(keys, user, seq, is_active, before, now)
 			count(keys, 'used', 1)
 			redis.call('ZADD', keys[USED], 'XX', text(now), place)
 		end
@@ -489,9 +510,8 @@ local function put_back(keys, user, seq, token_epoch, placed, unused, settle, dr
 	local s = redis.call('HMGET', keys[STATE], 'epoch', 'last', 'settle', 'lost_admitted', 'lost_ended', 'cand', 'ended',
 	    'gap_from', 'gap_to')
 	local epoch = tonumber(s[1])
-	local before = past(epoch, draw, s[8], s[9])
-	if not is_lost(before, seq, token_epoch) or now - seq > TOKEN_LIFE
-	    or redis.call('ZSCORE', keys[GONE], place_of(user, seq)) then
+	local before = past(epoch, draw, s[3], s[8], s[9])
+	if not is_lost(before, seq, token_epoch) or now - seq > TOKEN_LIFE or is_over(keys, user, seq) then
 		return 'NO'
 	end
 	local may = may_return(s[4], s[5], seq)
@@ -501,7 +521,7 @@ local function put_back(keys, user, seq, token_epoch, placed, unused, settle, dr
 	if may == 'NO' or may == 'ASK' and not unused then
 		return may
 	end
-	if epoch ~= token_epoch and tonumber(s[3]) == 0 and now - epoch < settle then
+	if epoch ~= token_epoch and tonumber(s[3]) == 0 then
 		-- The database did not remember that there was an earlier store.
 		redis.call('HSET', keys[STATE], 'settle', text(epoch + settle))
 	end
@@ -510,7 +530,7 @@ local function put_back(keys, user, seq, token_epoch, placed, unused, settle, dr
 		if seq < placed then
 			return 'NO'
 		end
-		forget(keys, user, placed, before, now)
+		note_over(keys, user, placed)
 	end
 	if draw ~= '' then
 		redis.call('HSET', keys[STATE], 'draw', draw)
@@ -620,17 +640,18 @@ local function leave(keys, args)
 	local before = past_of(keys)
 
 	take_used_out(keys, now)
-	if tonumber(redis.call('ZSCORE', keys[WAITING], user)) == seq then
-		drop_waiting(keys, user, seq)
-	elseif tonumber(redis.call('HGET', keys[PLACES], user)) == seq then
+	local had_turn = tonumber(redis.call('HGET', keys[PLACES], user)) == seq
+	if had_turn then
 		drop_active(keys, user)
+	elseif tonumber(redis.call('ZSCORE', keys[WAITING], user)) == seq then
+		drop_waiting(keys, user, seq)
 	else
 		if is_lost(before, seq, token_epoch) then
-			remember(keys[GONE], user, seq, now)
+			note_over(keys, user, seq)
 		end
 		return 0
 	end
-	forget(keys, user, seq, before, now)
+	forget(keys, user, seq, had_turn, before, now)
 	count(keys, 'left', 1)
 	return 1
 end
@@ -653,7 +674,7 @@ local function check(keys, args)
 	end
 	local s = redis.call('HMGET', keys[STATE], 'lost_admitted', 'lost_ended')
 	if is_lost(past_of(keys), seq, epoch) and now - seq <= TOKEN_LIFE and may_return(s[1], s[2], seq) ~= 'NO'
-	    and not redis.call('ZSCORE', keys[GONE], place_of(user, seq)) then
+	    and not is_over(keys, user, seq) then
 		return 'WAITING'
 	end
 	return 'EXPIRED'
@@ -755,7 +776,7 @@ local function tick(keys, args)
 	local busy, at = s[5] == '1', tonumber(s[6]) or 0
 	local ticked, since = tonumber(s[9]), tonumber(s[10])
 	local time, ahead = served(now, s[9], s[17])
-	local before = past(epoch, s[18], s[26], s[27])
+	local before = past(epoch, s[18], s[3], s[26], s[27])
 	local admitted_to, ended = tonumber(s[20]) or 0, tonumber(s[21]) or 0
 	local changes = {}
 	local function put(field, value)

@@ -36,8 +36,8 @@ static const struct ct_pg_statement save_control = {
 	.write = true,
 };
 
-static const struct ct_pg_statement place_used = {
-	.function = "reservation.queue_place_used",
+static const struct ct_pg_statement place_state = {
+	.function = "reservation.queue_place_state",
 	.args = "uuid, uuid, bigint",
 	.batch_max = 512,
 	.order_by = -1,
@@ -198,24 +198,26 @@ memory_save_control(struct ct_request *request, const char *schedule, const redi
 }
 
 static void
-used_known(const struct ct_outcome *outcome, void *arg)
+place_known(const struct ct_outcome *outcome, void *arg)
 {
 	struct asking	*asking = arg;
+	enum ct_error	 error = outcome->error;
 
-	if (outcome->error == CT_OK && strcmp(outcome->outcome, "QUEUE_TOKEN_USED") == 0)
-		asking->cb(CT_QUEUE_TOKEN_USED, asking->arg);
-	else
-		asking->cb(is_ok(outcome) ? CT_OK : CT_SERVICE_UNAVAILABLE, asking->arg);
+	if (error == CT_OK && strcmp(outcome->outcome, "OK") != 0)
+		error = ct_error_from_code(outcome->outcome);
+	if (error != CT_OK && error != CT_QUEUE_TOKEN_USED && error != CT_QUEUE_TOKEN_EXPIRED)
+		error = CT_SERVICE_UNAVAILABLE;
+	asking->cb(error, asking->arg);
 }
 
 void
-memory_ask_used(struct ct_request *request, const struct ct_queue_token *token, memory_cb cb, void *arg)
+memory_ask_place(struct ct_request *request, const struct ct_queue_token *token, memory_cb cb, void *arg)
 {
 	char	schedule[CT_UUID_TEXT], user[CT_UUID_TEXT], seq[24];
 
 	ct_uuid_format(&token->schedule, schedule);
 	ct_uuid_format(&token->user, user);
 	(void)snprintf(seq, sizeof(seq), "%" PRIu64, token->seq);
-	ct_pg_call(ct_service_pg, &place_used, (const char *const[]){ schedule, user, seq }, used_known,
+	ct_pg_call(ct_service_pg, &place_state, (const char *const[]){ schedule, user, seq }, place_known,
 	    asking_of(request, cb, arg));
 }

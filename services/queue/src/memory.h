@@ -36,9 +36,10 @@ void	 memory_save_control(struct ct_request *request, const char *schedule, cons
 	     memory_cb cb, void *arg);
 
 /*
- * Was the place used (a hold was made with it)? CT_QUEUE_TOKEN_USED if so, CT_OK if not,
- * CT_SERVICE_UNAVAILABLE if nobody can say. `cb` runs once, later.
+ * May the place still be one? CT_QUEUE_TOKEN_USED if a hold was made with it, CT_QUEUE_TOKEN_EXPIRED if the
+ * user made one with a later place, CT_OK if neither, CT_SERVICE_UNAVAILABLE if the database does not say.
+ * `cb` runs once, later.
  */
-void	 memory_ask_used(struct ct_request *request, const struct ct_queue_token *token, memory_cb cb, void *arg);
+void	 memory_ask_place(struct ct_request *request, const struct ct_queue_token *token, memory_cb cb, void *arg);
 
 #endif

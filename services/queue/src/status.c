@@ -23,7 +23,7 @@ struct asking {
 };
 
 static void	ask(struct asking *, struct queue *);
-static void	used_known(enum ct_error, void *);
+static void	place_known(enum ct_error, void *);
 
 static void
 reply_place(struct asking *asking, const struct place *place)
@@ -47,7 +47,7 @@ answered(const struct place *place, void *arg)
 	if (place == NULL)
 		store_unavailable(asking->request);
 	else if (place->state == PLACE_ASK && !asking->call.unused)
-		memory_ask_used(asking->request, &asking->call.token, used_known, asking);
+		memory_ask_place(asking->request, &asking->call.token, place_known, asking);
 	else if (place->state == PLACE_WAITING || place->state == PLACE_ACTIVE || place->state == PLACE_USED)
 		reply_place(asking, place);
 	else
@@ -78,8 +78,18 @@ marked_used(const redisReply *reply, void *arg)
 		(void)store_answered(asking->request, NULL, 0);
 }
 
+/* Now the store knows it too, and the next time the database is not asked. */
 static void
-used_known(enum ct_error error, void *arg)
+marked_ended(const redisReply *reply, void *arg)
+{
+	struct asking	*asking = arg;
+
+	if (store_answered(asking->request, reply, 0))
+		ct_reply_error(asking->request, CT_QUEUE_TOKEN_EXPIRED, NULL, NULL);
+}
+
+static void
+place_known(enum ct_error error, void *arg)
 {
 	struct asking		*asking = arg;
 	struct ct_queue_command	 command;
@@ -87,6 +97,10 @@ used_known(enum ct_error error, void *arg)
 	if (error == CT_QUEUE_TOKEN_USED) {
 		ct_queue_store_use(&asking->call.token, &command);
 		store_call(&command, marked_used, asking);
+	} else if (error == CT_QUEUE_TOKEN_EXPIRED) {
+		ct_queue_command_init(&command, "queue2_leave", &asking->call.token.schedule);
+		ct_queue_command_place(&command, &asking->call.token);
+		store_call(&command, marked_ended, asking);
 	} else if (error == CT_OK) {
 		asking->call.unused = true;
 		ask_again(asking);
