@@ -157,6 +157,7 @@ check_settings() {
 	check_secret CARD_PROVIDER_SECRET_FILE toss
 	check_secret QUEUE_TOKEN_SECRET_FILE queue_token
 	check_choice GATEWAY_LIMIT_PER_ADDRESS on off
+	check_choice GATEWAY_LIMIT_PER_CONNECTION on off
 	[[ $GATEWAY_FIREWALL =~ ^(nft|none|)$ ]] || bad_setting GATEWAY_FIREWALL "nft, none or empty"
 	# The parts of this stack find each other at 127.0.0.1.
 	check_choice BIND 127.0.0.1 0.0.0.0

@@ -36,7 +36,7 @@ test_other_calls_are_limited_a_user() {
 	rated 20 40 200 -H 'Authorization: Bearer h.p.greedy' /concerts
 	is 'another user' "$(many 40 -H 'Authorization: Bearer h.p.modest' /concerts)" '200=40'
 	is 'another limit' "$(many 40 -H 'Authorization: Bearer h.p.greedy' /queues/enter)" '200=40'
-	is 'nobody' "$(many 200 /concerts)" '200=200'
+	is 'without a token' "$(many 200 /reservations)" '200=200'
 }
 
 test_entering_is_limited_a_user() {
@@ -54,11 +54,11 @@ test_limits_by_address_can_be_switched_on() {
 	tuned 's/\(zone=[a-z]*_address burst\)=[0-9]*/\1=20/; s/\(zone=[a-z]*_address:16m rate\)=[0-9]*r/\1=10r/' \
 		GATEWAY_LIMIT_PER_ADDRESS=on
 	# Each has a count of its own: the first one's is used up when the second begins.
-	for path in /concerts /queues/status /queues/enter; do
+	for path in /reservations /queues/status /queues/enter; do
 		rated 10 20 100 "$path"
 	done
 	right
-	is 'switched off' "$(many 100 /concerts)" '200=100'
+	is 'switched off' "$(many 100 /reservations)" '200=100'
 }
 
 # Requests in flight at once: the stand-in takes 300 ms for each of these.

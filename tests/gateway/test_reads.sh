@@ -1,0 +1,111 @@
+# What anybody may read: limits by connection and address, and what a client that does not read can hold. Sourced by run.
+# shellcheck shell=bash disable=SC2154
+
+# in_a_row COUNT PATH: so many calls over one connection; prints how many had which status.
+in_a_row() {
+	curl -ks --no-progress-meter -o /dev/null -w '%{http_code}\n' "${@:3}" "$secure$2?[1-$1]" | sort | uniq -c |
+		awk '{ print $2 "=" $1 }' | xargs
+}
+
+test_maps_are_limited_a_connection() {
+	local began answers version
+	for version in --http1.1 --http2; do
+		began=$(now)
+		answers=$(in_a_row 40 /schedules/1/seats $version)
+		limited 11 $((13 + 2 * ($(now) - began) / 1000000)) "$answers"
+		answers=$(in_a_row 20 /schedules/1/seats/ $version)
+		limited 11 20 "$answers"
+	done
+	# Another connection, whole pages that ask for changes, and other paths of a schedule.
+	is 'another connection' "$(in_a_row 10 /schedules/1/seats)" 200=10
+	is changes "$(curl -ks -o /dev/null -w '%{http_code}\n' "$secure/schedules/1/seats?since=[1-30]" | sort | uniq -c | xargs)" '30 200'
+}
+
+test_listings_are_limited_a_connection() {
+	local began answers path
+	for path in /concerts /schedules /schedules/1 /concerts/1; do
+		began=$(now)
+		answers=$(in_a_row 200 "$path" --http2)
+		limited 41 $((43 + 20 * ($(now) - began) / 1000000)) "$answers"
+	done
+	is 'an account is counted by its token' "$(in_a_row 60 /reservations)" 200=60
+}
+
+test_limits_by_connection_can_be_switched_off() {
+	GATEWAY_LIMIT_PER_CONNECTION=off "$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
+	is maps "$(in_a_row 40 /schedules/1/seats)" 200=40
+	"$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
+}
+
+test_maps_and_listings_are_limited_an_address() {
+	tuned 's/\(zone=map_address burst\)=[0-9]*/\1=20/; s/\(zone=map_address:16m rate\)=[0-9]*r/\1=10r/
+		s/\(zone=listing_address burst\)=[0-9]*/\1=20/; s/\(zone=listing_address:16m rate\)=[0-9]*r/\1=10r/' \
+		GATEWAY_LIMIT_PER_ADDRESS=on GATEWAY_LIMIT_PER_CONNECTION=off
+	rated 10 20 100 /schedules/1/seats
+	rated 10 20 100 /schedules
+	is 'another address' "$(many 20 --interface 127.0.0.3 /schedules/1/seats)" 200=20
+	right
+}
+
+# One customer has all addresses of an IPv6 /64.
+test_an_ipv6_network_is_one_address() {
+	# shellcheck disable=SC2016 # $a is sed's
+	tuned 's/\(zone=other_address burst\)=[0-9]*/\1=5/; s/\(zone=other_address:16m rate\)=[0-9]*r/\1=1r/
+		$a set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;' GATEWAY_LIMIT_PER_ADDRESS=on
+	limited 6 10 "$(many 10 -H 'X-Forwarded-For: 2001:db8:0:1::1' /reservations)"
+	call -H 'X-Forwarded-For: 2001:db8:0:1:ffff::2' /reservations
+	problem 429 TOO_MANY_REQUESTS
+	call -H 'X-Forwarded-For: 2001:db8:0:2::1' /reservations
+	is 'another network' "$status" 200
+	right
+}
+
+# KiB of memory of all workers.
+workers_memory() {
+	local pid sum=0
+	for pid in $(pgrep -P "$(<"$RUN_DIR/gateway/nginx.pid")"); do
+		sum=$((sum + $(awk '/^VmRSS/ { print $2 }' "/proc/$pid/status")))
+	done
+	echo "$sum"
+}
+
+# The window is opened by a byte a second, so nothing ends by itself.
+test_a_connection_that_does_not_read_holds_a_bounded_memory() {
+	local before took
+	before=$(workers_memory)
+	hold stalled -n 1 -t 100 -s 4 -u /schedules/big/seats
+	took=$(($(workers_memory) - before))
+	((took < 6 * 1024)) || fail "maps: one connection holds $took KiB"
+	served 127.0.0.3
+	figures
+	is 'maps that are on their way' $((answered - refused)) 4
+	before=$(workers_memory)
+	hold stalled -n 1 -t 100 -s 4 -u /reservations/big
+	took=$(($(workers_memory) - before))
+	((took < 12 * 1024)) || fail "other answers: one connection holds $took KiB"
+	figures
+	is 'answers that are on their way' "$answered" 32
+}
+
+# A stream that is taken back at once costs a request all the same: a connection has so many, and then ends.
+test_floods_of_frames_end_the_connection() {
+	local mode
+	for mode in reset settings pings continuation; do
+		hold "$mode" -n 1 -s 2 -u /queues/flooded
+		served 127.0.0.3
+		figures
+		((closed > 0)) || fail "$mode: $sent frames over one connection"
+	done
+	is 'requests taken back that reached a service' "$(reached /queues/flooded)" 0
+}
+
+test_a_header_that_never_ends_is_given_up() {
+	local mode
+	tuned 's/^client_header_timeout .*/client_header_timeout 1s;/'
+	for mode in header hello silent idle idle2; do
+		hold "$mode" -n 5 -s 4
+		figures
+		((closed > 0)) || fail "$mode: still open"
+	done
+	right
+}
