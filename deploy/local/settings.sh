@@ -144,6 +144,7 @@ check_settings() {
 	check_number QUEUE_TICK_MS 10 5000
 	check_number QUEUE_COPY_FROM 0 100000000
 	check_number HOLD_TTL_SECONDS 1 86400
+	check_number UNPAID_HOLDS_MAX 0 1000
 	check_number SWEEP_INTERVAL_MS 50 600000
 	check_number EVENTS_KEEP_SECONDS 1 31536000
 	check_number EVENTS_KEEP 1000 100000000

@@ -29,6 +29,8 @@ static const struct ct_error_info	table[CT_ERROR_COUNT] = {
 	[CT_SCHEDULE_NOT_ON_SALE] = { "SCHEDULE_NOT_ON_SALE", 409, "The schedule is not on sale", 0 },
 	[CT_SEAT_NOT_FOUND] = { "SEAT_NOT_FOUND", 404, "Seat not found", 0 },
 	[CT_SEAT_NOT_AVAILABLE] = { "SEAT_NOT_AVAILABLE", 409, "A seat is not available", 0 },
+	[CT_SEAT_LIMIT_EXCEEDED] = { "SEAT_LIMIT_EXCEEDED", 409, "More seats than one person may have", 0 },
+	[CT_UNPAID_HOLD_LIMIT] = { "UNPAID_HOLD_LIMIT", 409, "Too many holds ended unpaid", 0 },
 
 	[CT_QUEUE_CLOSED] = { "QUEUE_CLOSED", 409, "The queue is closed", 0 },
 	[CT_QUEUE_FULL] = { "QUEUE_FULL", 429, "The queue is full", 30 },

@@ -14,12 +14,13 @@ SELECT ((reservation.create_schedule(
     ((reservation.create_concert('Title', 'Artist', 'Venue', 'Address')).body::json ->> 'concertId')::uuid,
     now() + interval '1 day', now() + interval '1 day 3 hours', NULL, 'ON_SALE',
     '[{"section": "A", "grade": "VIP", "price": 50000, "rows": 1, "seatsPerRow": 20}]')).body::json ->> 'scheduleId')::uuid AS schedule;
+UPDATE reservation.schedules SET max_per_user = 100 WHERE schedule_id = (SELECT schedule FROM stage);
 
 -- Holds the next free seat for a user; its reservation's id.
 CREATE SEQUENCE pg_temp.place;
 CREATE FUNCTION pg_temp.hold(p_user uuid, p_ttl int DEFAULT 300) RETURNS uuid LANGUAGE sql AS $$
 	SELECT ((reservation.hold(p_user, (SELECT schedule FROM stage), NULL, 'VIP', 1, nextval('pg_temp.place'), p_ttl,
-	    NULL, NULL, NULL, 'hold')).body::json ->> 'reservationId')::uuid
+	    NULL, NULL, NULL, 'hold', 0)).body::json ->> 'reservationId')::uuid
 $$;
 CREATE FUNCTION pg_temp.pay(p_user uuid, p_reservation uuid, p_key text, p_amount bigint DEFAULT 50000, p_max int DEFAULT 3)
 RETURNS platform.reply LANGUAGE sql AS $$

@@ -78,7 +78,7 @@ SELECT pg_temp.reads_few(format('SELECT * FROM pg_temp.hold(%L, %L, ARRAY[%L]::u
     (SELECT seat_id FROM places WHERE n = 5002), 'key'), 'a hold with a key');
 SELECT pg_temp.reads_few(format('SELECT h.outcome, h.body, h.etag, h.replayed, h.request_id FROM reservation.hold_many(ARRAY[%L, %L], ARRAY[%L, %L],
     ARRAY[%L, %L], ARRAY[NULL, NULL], ARRAY[NULL, NULL], ARRAY[%L, %L], ARRAY[%L, %L], ARRAY[NULL, NULL], ARRAY[NULL, NULL], ARRAY[NULL, NULL],
-    ARRAY[%L, %L]) h', pg_temp.user_no(5003), pg_temp.user_no(5004), :'hall', :'hall', (SELECT ARRAY[seat_id] FROM places WHERE n = 5003)::text,
+    ARRAY[%L, %L], ARRAY[''5'', ''5'']) h', pg_temp.user_no(5003), pg_temp.user_no(5004), :'hall', :'hall', (SELECT ARRAY[seat_id] FROM places WHERE n = 5003)::text,
     (SELECT ARRAY[seat_id] FROM places WHERE n = 5004)::text, '90001', '90002', '300', '300', 'r', 'r'), 'two holds in one call');
 SELECT pg_temp.reads_few(format('SELECT * FROM pg_temp.hold(%L, %L, ARRAY[%L]::uuid[])', pg_temp.user_no(5005), :'hall',
     (SELECT seat_id FROM places WHERE n = 1)), 'a hold that is refused');
@@ -105,7 +105,7 @@ SELECT pg_temp.reads_few(format('SELECT * FROM point.charge(%L, 1000, %L, %L, %L
 SELECT pg_temp.reads_few(format('SELECT * FROM reservation.get_reservation(%L, %L)', h.user_id, h.id), 'a look at a reservation') FROM held h WHERE h.n = 5;
 SELECT pg_temp.ends_in((SELECT id FROM held WHERE n = 1004), '-1 second');
 SELECT pg_temp.reads_few(format('SELECT h.outcome, h.body, h.etag, h.replayed, h.request_id FROM reservation.hold_many(ARRAY[%L], ARRAY[%L],
-    ARRAY[%L], ARRAY[NULL], ARRAY[NULL], ARRAY[%L], ARRAY[%L], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY[%L]) h',
+    ARRAY[%L], ARRAY[NULL], ARRAY[NULL], ARRAY[%L], ARRAY[%L], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY[%L], ARRAY[''5'']) h',
     pg_temp.user_no(5008), :'hall', (SELECT ARRAY[seat_id] FROM places WHERE n = 1004)::text, '90003', '300', 'r'),
     'the hold of such a seat, in a call for many,');
 SELECT pg_temp.reads_few(format('SELECT * FROM point.begin_charge(%L, 1000, %L, %L, %L, 1000, %L)', h.user_id, 'charge of 6', 'card', 'hash', 'r'),

@@ -44,7 +44,7 @@ SELECT is(pg_temp.places(pg_temp.hold_best(:'ann', :'gaps', 'VIP', 3)), 'V-A-4 V
 -- Forty at once, in one statement: all fit, each has its own.
 SELECT pg_temp.new_schedule('[{"section":"V","grade":"VIP","price":1000,"rows":8,"seatsPerRow":10}]') AS batch \gset
 CREATE TEMP TABLE answers AS
-SELECT n, o.* FROM generate_series(1, 41) n, LATERAL reservation.hold(:'ann', :'batch', NULL, 'VIP', 2, n, 300, NULL, NULL, NULL, 'r') o;
+SELECT n, o.* FROM generate_series(1, 41) n, LATERAL reservation.hold(:'ann', :'batch', NULL, 'VIP', 2, n, 300, NULL, NULL, NULL, 'r', 0) o;
 SELECT results_eq('SELECT outcome, count(*) FROM answers GROUP BY outcome ORDER BY outcome', $$VALUES ('CREATED', 40::bigint), ('SEAT_NOT_AVAILABLE', 1)$$,
     'forty pairs in a house of eighty, and not one more');
 SELECT is_empty($$SELECT body FROM answers WHERE outcome = 'CREATED' AND (body::json #>> '{seats,0,row}' <> body::json #>> '{seats,1,row}'

@@ -82,9 +82,10 @@ SELECT dblink_exec('a', $$DO 'BEGIN WHILE (reservation.sweep(1000)).body <> ''{"
 SELECT pg_temp.ask('a', $$SELECT body::json ->> 'concertId' FROM reservation.create_concert('T', 'A', 'V', 'S')$$) AS concert \gset
 SELECT pg_temp.ask('a', $$SELECT body::json ->> 'scheduleId' FROM reservation.create_schedule(%L, now() + '1 day', now() + '2 days', NULL, 'ON_SALE',
     '[{"section":"V","grade":"VIP","price":1000,"rows":1,"seatsPerRow":20}]')$$, :'concert') AS schedule \gset
+SELECT dblink_exec('a', format('UPDATE reservation.schedules SET max_per_user = 100 WHERE schedule_id = %L', :'schedule'));
 SELECT array_agg(seat_id ORDER BY number) AS seats FROM reservation.seats WHERE schedule_id = :'schedule' \gset
 CREATE FUNCTION pg_temp.hold(p_user uuid, p_schedule uuid, p_seats uuid[], p_seq int, p_key text DEFAULT NULL) RETURNS text
-LANGUAGE sql AS $$ SELECT format('SELECT outcome FROM reservation.hold(%L, %L, %L, NULL, NULL, %s, 300, %L, ''h'', NULL, ''r'')',
+LANGUAGE sql AS $$ SELECT format('SELECT outcome FROM reservation.hold(%L, %L, %L, NULL, NULL, %s, 300, %L, ''h'', NULL, ''r'', 0)',
     p_user, p_schedule, p_seats, p_seq, p_key) $$;
 CREATE FUNCTION pg_temp.reservation(p_user uuid, p_schedule uuid, p_seq int) RETURNS uuid
 LANGUAGE sql VOLATILE AS $$ SELECT reservation_id FROM reservation.reservations WHERE (user_id, schedule_id, queue_seq) = (p_user, p_schedule, p_seq) $$;
@@ -119,7 +120,7 @@ SELECT dblink_exec('a', 'BEGIN');
 SELECT is(pg_temp.ask('a', pg_temp.hold(:'ann', :'schedule', pg_temp.seat(:'seats', 3, 4), 2)), 'CREATED', 'a holds 3 and 4, not committed');
 SELECT is(pg_temp.ask('b', pg_temp.hold(:'bob', :'schedule', pg_temp.seat(:'seats', 4, 5), 2)), 'SEAT_NOT_AVAILABLE', 'who wants 4 is told at once');
 SELECT is(pg_temp.ask('b', pg_temp.hold(:'bob', :'schedule', pg_temp.seat(:'seats', 5), 2)), 'CREATED', 'and may have 5 with the same token');
-SELECT is(pg_temp.ask('b', 'SELECT body::json #>> ''{seats,0,number}'' FROM reservation.hold(%L, %L, NULL, ''VIP'', 2, 3, 300, NULL, NULL, NULL, ''r'')', :'bob', :'schedule'), '10',
+SELECT is(pg_temp.ask('b', 'SELECT body::json #>> ''{seats,0,number}'' FROM reservation.hold(%L, %L, NULL, ''VIP'', 2, 3, 300, NULL, NULL, NULL, ''r'', 0)', :'bob', :'schedule'), '10',
     'who asks for the best gets the best that are free');
 SELECT dblink_exec('a', 'ROLLBACK');
 SELECT is(pg_temp.ask('b', pg_temp.hold(:'bob', :'schedule', pg_temp.seat(:'seats', 4), 4)), 'CREATED', 'what was not committed is free again');
@@ -197,12 +198,13 @@ SELECT is(pg_temp.ask('b', 'SELECT body FROM reservation.sweep(100)'), '{"expire
 -- A seat whose hold has run out is to be had while somebody tidies it: who asks waits, and is never refused.
 CREATE FUNCTION pg_temp.hold_many(p_user uuid, p_schedule uuid, p_seats uuid[], p_seq int, p_key text DEFAULT NULL) RETURNS text
 LANGUAGE sql AS $$ SELECT format('SELECT string_agg(outcome, '' '') FROM reservation.hold_many(ARRAY[%L], ARRAY[%L], ARRAY[%L], ARRAY[NULL], ARRAY[NULL],
-    ARRAY[''%s''], ARRAY[''300''], ARRAY[%L], ARRAY[''h''], ARRAY[NULL], ARRAY[''r''])', p_user, p_schedule, p_seats, p_seq, p_key) $$;
+    ARRAY[''%s''], ARRAY[''300''], ARRAY[%L], ARRAY[''h''], ARRAY[NULL], ARRAY[''r''], ARRAY[''0''])', p_user, p_schedule, p_seats, p_seq, p_key) $$;
 CREATE FUNCTION pg_temp.hold_best(p_user uuid, p_schedule uuid, p_quantity int, p_seq int) RETURNS text
-LANGUAGE sql AS $$ SELECT format('SELECT outcome FROM reservation.hold(%L, %L, NULL, ''VIP'', %s, %s, 300, NULL, NULL, NULL, ''r'')',
+LANGUAGE sql AS $$ SELECT format('SELECT outcome FROM reservation.hold(%L, %L, NULL, ''VIP'', %s, %s, 300, NULL, NULL, NULL, ''r'', 0)',
     p_user, p_schedule, p_quantity, p_seq) $$;
 SELECT pg_temp.ask('a', $$SELECT body::json ->> 'scheduleId' FROM reservation.create_schedule(%L, now() + '1 day', now() + '2 days', NULL, 'ON_SALE',
     '[{"section":"W","grade":"VIP","price":1000,"rows":1,"seatsPerRow":4}]')$$, :'concert') AS small \gset
+SELECT dblink_exec('a', format('UPDATE reservation.schedules SET max_per_user = 100 WHERE schedule_id = %L', :'small'));
 SELECT array_agg(seat_id ORDER BY number) AS w FROM reservation.seats WHERE schedule_id = :'small' \gset
 SELECT is(pg_temp.ask('b', pg_temp.hold(:'ann', :'small', pg_temp.seat(:'w', n), n)), 'CREATED', format('seat %s is held', n)) FROM generate_series(1, 4) n;
 -- All of them run out; a sweeps, and has not committed yet.

@@ -43,9 +43,10 @@ SELECT platform.uuid_v7() AS bob \gset
 SELECT pg_temp.ask('a', $$SELECT body::json ->> 'concertId' FROM reservation.create_concert('T', 'A', 'V', 'S')$$) AS concert \gset
 SELECT pg_temp.ask('a', $$SELECT body::json ->> 'scheduleId' FROM reservation.create_schedule(%L, now() + '1 day', now() + '2 days', NULL, 'ON_SALE',
     '[{"section":"V","grade":"VIP","price":1000,"rows":1,"seatsPerRow":20}]')$$, :'concert') AS schedule \gset
+SELECT dblink_exec('a', format('UPDATE reservation.schedules SET max_per_user = 100 WHERE schedule_id = %L', :'schedule'));
 CREATE TEMP TABLE names (name text, id uuid);
 CREATE FUNCTION pg_temp.hold(p_user text, p_schedule text, p_seq int) RETURNS text
-LANGUAGE sql AS $$ SELECT format('SELECT body::json ->> ''reservationId'' FROM reservation.hold(%L, %L, NULL, ''VIP'', 1, %s, 300, NULL, NULL, NULL, ''r'')',
+LANGUAGE sql AS $$ SELECT format('SELECT body::json ->> ''reservationId'' FROM reservation.hold(%L, %L, NULL, ''VIP'', 1, %s, 300, NULL, NULL, NULL, ''r'', 0)',
     p_user, p_schedule, p_seq) $$;
 CREATE FUNCTION pg_temp.pay(p_user text, p_reservation text) RETURNS text
 LANGUAGE sql AS $$ SELECT format('SELECT body::json ->> ''paymentId'' FROM payment.pay_by_points(%L, %L, 1000, platform.uuid_v7()::text, ''h'', 3, ''r'')',

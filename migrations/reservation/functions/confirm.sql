@@ -2,17 +2,19 @@
 -- and the seats are SOLD_OUT. OK; also if this very payment has confirmed it
 -- already. Else nothing is changed: RESERVATION_NOT_FOUND,
 -- RESERVATION_ALREADY_PAID (by another payment), RESERVATION_CANCELLED, or
--- RESERVATION_EXPIRED if it was swept or a seat is no longer its own (its epoch has
--- moved on).
+-- RESERVATION_EXPIRED if it was swept, a seat is no longer its own (its epoch has
+-- moved on), or the user has taken so many seats since it ran out that all of them
+-- would exceed the limit per user.
 --
--- Does not look at the clock: claim_for_payment did, and what was claimed in time
--- may be confirmed as long as the seats are still there.
+-- What was claimed in time (claim_for_payment) may be confirmed late, as long as the
+-- seats are still there. The caller has the user locked.
 CREATE OR REPLACE FUNCTION reservation.confirm(p_reservation uuid, p_payment uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
 AS $$
 DECLARE
 	v_reservation	reservation.reservations;
+	v_now		timestamptz := clock_timestamp();
 BEGIN
 	SELECT * INTO v_reservation FROM reservation.reservations r WHERE r.reservation_id = p_reservation FOR UPDATE;
 	IF NOT FOUND THEN
@@ -24,6 +26,8 @@ BEGIN
 	ELSIF v_reservation.status = 'CANCELLED' THEN
 		RETURN platform.refuse('RESERVATION_CANCELLED');
 	ELSIF v_reservation.status = 'EXPIRED' OR NOT reservation.lock_own_seats(p_reservation) THEN
+		RETURN platform.refuse('RESERVATION_EXPIRED');
+	ELSIF v_reservation.hold_expires_at <= v_now AND reservation.exceeds_limit(v_reservation, v_now) THEN
 		RETURN platform.refuse('RESERVATION_EXPIRED');
 	END IF;
 

@@ -1,6 +1,6 @@
 -- reservation.hold_seats(user, schedule, seat_ids, grade, quantity, queue_seq, ttl,
--- request_id): a hold, apart from idempotency and what the queue says of the
--- token. See reservation.hold. The caller has the user locked.
+-- unpaid_holds_max, request_id): a hold, apart from idempotency and what the queue
+-- says of the token. See reservation.hold. The caller has the user locked.
 CREATE OR REPLACE FUNCTION reservation.hold_seats(
 	p_user		uuid,
 	p_schedule	uuid,
@@ -9,6 +9,7 @@ CREATE OR REPLACE FUNCTION reservation.hold_seats(
 	p_quantity	int,
 	p_queue_seq	bigint,
 	p_ttl_seconds	int,
+	p_unpaid_holds_max int,
 	p_request_id	text)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE
@@ -22,6 +23,7 @@ DECLARE
 	v_not_free	uuid[];
 	v_run_out	uuid[];
 	v_lock		record;
+	v_refusal	platform.reply;
 BEGIN
 	-- The token comes first: who has used it is told so, whatever the seats are.
 	PERFORM FROM reservation.reservations r
@@ -33,8 +35,16 @@ BEGIN
 	SELECT * INTO v_schedule FROM reservation.schedules s WHERE s.schedule_id = p_schedule;
 	IF NOT FOUND THEN
 		RETURN platform.refuse('SCHEDULE_NOT_FOUND', NULL, p_request_id);
-	ELSIF v_schedule.status <> 'ON_SALE' OR v_schedule.sale_opens_at > v_now THEN
+	ELSIF v_schedule.status <> 'ON_SALE' OR v_schedule.sale_opens_at > v_now
+	    OR coalesce(v_schedule.sale_closes_at, v_schedule.start_at) <= v_now THEN
 		RETURN platform.refuse('SCHEDULE_NOT_ON_SALE', NULL, p_request_id);
+	END IF;
+
+	-- Before the seats: a user who may not have more learns nothing of them, and locks none.
+	v_refusal := reservation.limit_refusal(p_user, p_schedule, coalesce(cardinality(p_seat_ids), p_quantity),
+	    v_schedule.max_per_user, p_unpaid_holds_max, v_now, p_request_id);
+	IF v_refusal.outcome IS NOT NULL THEN
+		RETURN v_refusal;
 	END IF;
 
 	IF p_seat_ids IS NULL THEN
@@ -42,7 +52,7 @@ BEGIN
 		IF v_lock.p_seats IS NULL THEN
 			RETURN platform.refuse('SEAT_NOT_AVAILABLE', '{"unavailableSeatIds":[]}', p_request_id);
 		END IF;
-		RETURN reservation.take_seats(p_user, p_schedule, v_schedule.concert_id, v_lock.p_seats, v_lock.p_total,
+		RETURN reservation.take_seats(p_user, v_schedule, v_lock.p_seats, v_lock.p_total,
 		    false, p_queue_seq, p_ttl_seconds, v_now, p_request_id);
 	END IF;
 
@@ -71,7 +81,10 @@ BEGIN
 		    (SELECT row_to_json(u)::text FROM (SELECT v_not_free AS "unavailableSeatIds") u), p_request_id);
 	END IF;
 
-	RETURN reservation.take_seats(p_user, p_schedule, v_schedule.concert_id, v_seats, v_lock.p_total,
+	RETURN reservation.take_seats(p_user, v_schedule, v_seats, v_lock.p_total,
 	    v_run_out IS NOT NULL, p_queue_seq, p_ttl_seconds, v_now, p_request_id);
 END
 $$;
+
+-- The one before it, which only hold called: it is replaced in this very transaction.
+DROP FUNCTION IF EXISTS reservation.hold_seats(uuid, uuid, uuid[], text, int, bigint, int, text);

@@ -57,6 +57,15 @@ UNION ALL
 	SELECT 'a_queue_token_is_used_once', format('user %s, schedule %s, place %s: %s reservations', r.user_id, r.schedule_id, r.queue_seq, count(*))
 	FROM reservation.reservations r GROUP BY r.schedule_id, r.user_id, r.queue_seq HAVING count(*) > 1
 UNION ALL
+	-- By the limit that the newest of them was made under: the schedule's may have been lowered since.
+	SELECT 'a_user_has_no_more_seats_than_the_limit', format('user %s, schedule %s: %s seats, limit %s', o.user_id, o.schedule_id, o.seats, o.seat_limit)
+	FROM (SELECT r.user_id, r.schedule_id, sum(c.seats) AS seats, (array_agg(r.seat_limit ORDER BY r.reservation_id DESC))[1] AS seat_limit
+	    FROM reservation.reservations r
+	    CROSS JOIN LATERAL (SELECT count(*) AS seats FROM reservation.reservation_seats c WHERE c.reservation_id = r.reservation_id AND c.live) c
+	    WHERE r.status = 'CONFIRMED' OR r.status = 'HOLD' AND r.hold_expires_at > clock_timestamp()
+	    GROUP BY r.user_id, r.schedule_id) o
+	WHERE o.seats > o.seat_limit
+UNION ALL
 	SELECT 'a_kept_answer_has_its_effect', format('hold of user %s, key %s: no reservation %s', k.user_id, k.key, k.body ->> 'reservationId')
 	FROM platform.kept_answers('reservations.hold') k
 	LEFT JOIN reservation.reservations r ON r.reservation_id = (k.body ->> 'reservationId')::uuid

@@ -3,12 +3,16 @@
 -- it is shown (a HOLD that has run out is EXPIRED). `cursor` is the id of the last
 -- one already seen (whatever its status is by now). INVALID_REQUEST if that is not
 -- one of the user's own reservations.
+--
+-- Each status is a walk through its part of reservations_by_user_status, from the
+-- cursor on and no longer than the page: however many reservations the user has.
 CREATE OR REPLACE FUNCTION reservation.list_reservations(p_user uuid, p_status text, p_limit int, p_cursor uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
 AS $$
 DECLARE
 	v_now	timestamptz := clock_timestamp();
+	v_last	uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';	-- above every id
 	v_body	text;
 BEGIN
 	IF p_cursor IS NOT NULL AND NOT EXISTS (
@@ -19,12 +23,14 @@ BEGIN
 
 	WITH found AS (
 		-- One more than asked for: is there a next page?
-		SELECT r AS reservation, r.reservation_id, row_number() OVER (ORDER BY r.reservation_id DESC) AS n
-		FROM reservation.reservations r
-		WHERE r.user_id = p_user
-		  AND (p_cursor IS NULL OR r.reservation_id < p_cursor)
-		  AND (p_status IS NULL OR p_status = CASE
-			WHEN r.status = 'HOLD' AND r.hold_expires_at <= v_now THEN 'EXPIRED' ELSE r.status END)
+		SELECT r.reservation, r.reservation_id, row_number() OVER (ORDER BY r.reservation_id DESC) AS n
+		FROM unnest(CASE WHEN p_status IS NULL THEN ARRAY['HOLD', 'CONFIRMED', 'CANCELLED', 'EXPIRED']
+		    WHEN p_status = 'EXPIRED' THEN ARRAY['HOLD', 'EXPIRED'] ELSE ARRAY[p_status] END) k (status)
+		CROSS JOIN LATERAL (
+			SELECT m AS reservation, m.reservation_id FROM reservation.reservations m
+			WHERE m.user_id = p_user AND m.status = k.status AND m.reservation_id < coalesce(p_cursor, v_last)
+			  AND (p_status IS NULL OR m.status <> 'HOLD' OR (m.hold_expires_at <= v_now) = (p_status = 'EXPIRED'))
+			ORDER BY m.reservation_id DESC LIMIT p_limit + 1) r
 		ORDER BY r.reservation_id DESC LIMIT p_limit + 1)
 	SELECT row_to_json(page)::text INTO v_body FROM (
 		SELECT coalesce(json_agg(reservation.reservation_json(f.reservation, v_now) ORDER BY f.n)

@@ -1,6 +1,7 @@
 -- reservation.reservation_object(reservation, concert, seats, payment, refund, now):
 -- the contract's Reservation from its parts. A HOLD that has run out is shown
--- EXPIRED, swept or not.
+-- EXPIRED, swept or not. holdSecondsLeft is cut, not rounded: a hold has at least so
+-- many seconds.
 CREATE OR REPLACE FUNCTION reservation.reservation_object(
 	p_reservation	reservation.reservations,
 	p_concert	uuid,
@@ -22,6 +23,8 @@ BEGIN
 		       (p_reservation).total_amount AS "totalAmount",
 		       platform.rfc3339((p_reservation).hold_expires_at) AS "expiresAt",
 		       (p_reservation).hold_ttl_seconds AS "holdTtlSeconds",
+		       CASE WHEN (p_reservation).status = 'HOLD' AND (p_reservation).hold_expires_at > p_now
+			    THEN floor(extract(epoch FROM (p_reservation).hold_expires_at - p_now))::int END AS "holdSecondsLeft",
 		       p_payment AS "payment",
 		       p_refund AS "refund",
 		       platform.rfc3339((p_reservation).created_at) AS "createdAt") r);

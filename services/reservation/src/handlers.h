@@ -16,7 +16,7 @@ void	schedules_get(struct ct_request *);
 void	seats_configure(void);
 void	seats_get(struct ct_request *);
 
-/* hold.c; hold_configure reads HOLD_TTL_SECONDS in the parent. */
+/* hold.c; hold_configure reads HOLD_TTL_SECONDS and UNPAID_HOLDS_MAX in the parent. */
 void	hold_configure(void);
 void	hold(struct ct_request *);
 

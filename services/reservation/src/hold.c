@@ -21,7 +21,7 @@
 
 static const struct ct_pg_statement hold_seats = {
 	.function = "reservation.hold",
-	.args = "uuid, uuid, uuid[], text, int, bigint, int, text, text, text, text",
+	.args = "uuid, uuid, uuid[], text, int, bigint, int, text, text, text, text, int",
 	.batch_max = 64,
 	/* As they came: of two who want a seat the first has it. hold_many itself locks the users in one order. */
 	.order_by = -1,
@@ -36,7 +36,7 @@ static const struct ct_pg_statement place_used = {
 	.order_by = -1,
 };
 
-static char	hold_ttl_seconds[16];
+static char	hold_ttl_seconds[16], unpaid_holds_max[16];
 
 /* Where one hold stands between its two stores. */
 struct hold {
@@ -62,6 +62,8 @@ hold_configure(void)
 	ct_queue_token_configure();
 	(void)snprintf(hold_ttl_seconds, sizeof(hold_ttl_seconds), "%ld",
 	    ct_config_number("HOLD_TTL_SECONDS", 1, 86400, 300));
+	(void)snprintf(unpaid_holds_max, sizeof(unpaid_holds_max), "%ld",
+	    ct_config_number("UNPAID_HOLDS_MAX", 0, 1000, 5));
 }
 
 /* Reads seatIds into a PostgreSQL array: 1 to 4 UUIDs, no two the same. */
@@ -215,7 +217,7 @@ hold_run(struct hold *hold, const char *refusal)
 	    request->user, hold->schedule, hold->seat_ids, hold->grade, hold->quantity,
 	    ct_printf(request, "%llu", (unsigned long long)hold->token.seq), hold_ttl_seconds,
 	    request->idempotency_key, request->idempotency_key == NULL ? NULL : hold->hash,
-	    refusal, request->id }, hold_done, hold);
+	    refusal, request->id, unpaid_holds_max }, hold_done, hold);
 }
 
 static const char *

@@ -1,0 +1,19 @@
+-- reservation.exceeds_limit(reservation, now): would a hold that has run out, if it were confirmed now, give its user
+-- more seats than the limit that the user's newest live reservation of the schedule was made under? While it was
+-- counted as run out, the user may have taken others. The caller has the user locked.
+CREATE OR REPLACE FUNCTION reservation.exceeds_limit(p_reservation reservation.reservations, p_now timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+	v_limit	int := (
+		SELECT r.seat_limit FROM reservation.reservations r
+		WHERE r.schedule_id = p_reservation.schedule_id AND r.user_id = p_reservation.user_id
+		  AND (r.status IN ('HOLD', 'CONFIRMED')) IS TRUE
+		  AND (r.status = 'CONFIRMED' OR r.hold_expires_at > p_now OR r.reservation_id = p_reservation.reservation_id)
+		ORDER BY r.reservation_id DESC LIMIT 1);
+BEGIN
+	RETURN coalesce(reservation.owned_seats(p_reservation.user_id, p_reservation.schedule_id, p_now)
+	    + (SELECT count(*) FROM reservation.reservation_seats c WHERE c.reservation_id = p_reservation.reservation_id) > v_limit, false);
+END
+$$;

@@ -1,0 +1,16 @@
+-- reservation.owned_seats(user, schedule, now): how many seats of the schedule the user has: those of CONFIRMED
+-- reservations and of HOLDs that have not run out, swept or not.
+--
+-- To be relied on only with the user locked: each call that gives a user a seat locks the user first.
+CREATE OR REPLACE FUNCTION reservation.owned_seats(p_user uuid, p_schedule uuid, p_now timestamptz)
+RETURNS int
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+	RETURN (
+		SELECT count(*) FROM reservation.reservations r
+		JOIN reservation.reservation_seats c ON c.reservation_id = r.reservation_id AND c.live
+		WHERE r.schedule_id = p_schedule AND r.user_id = p_user AND (r.status IN ('HOLD', 'CONFIRMED')) IS TRUE
+		  AND (r.status = 'CONFIRMED' OR r.hold_expires_at > p_now));
+END
+$$;

@@ -1,0 +1,5 @@
+BEGIN;
+
+ALTER TABLE reservation.reservations DROP COLUMN seat_limit CASCADE;
+
+COMMIT;

@@ -1,0 +1,5 @@
+BEGIN;
+
+SELECT seat_limit FROM reservation.reservations WHERE false;
+
+ROLLBACK;

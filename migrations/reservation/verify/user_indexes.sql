@@ -1,0 +1,7 @@
+BEGIN;
+
+SELECT 1 / coalesce(indisvalid, false)::int FROM pg_index WHERE indexrelid = 'reservation.reservations_owned'::regclass;
+SELECT 1 / coalesce(indisvalid, false)::int FROM pg_index WHERE indexrelid = 'reservation.reservations_unpaid'::regclass;
+SELECT 1 / coalesce(indisvalid, false)::int FROM pg_index WHERE indexrelid = 'reservation.reservations_by_user_status'::regclass;
+
+ROLLBACK;
