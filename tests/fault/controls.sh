@@ -2,14 +2,15 @@
 # to be changed, or the control fails: a control that controls nothing would go unseen.
 # shellcheck shell=bash disable=SC2034 # run uses it
 
-# Replaces a pattern in the schema's function of that name, wherever it is; an error if it is nowhere.
+# Replaces a pattern in the schema's function of that name, wherever it is; an error if it is nowhere. Of functions of one
+# name, in the one with the most arguments: the others are for the release before and call it.
 readonly alter_function="CREATE OR REPLACE FUNCTION pg_temp.alter(p_schema text, p_name text, p_pattern text, p_by text)
 RETURNS void LANGUAGE plpgsql AS \$do\$
 DECLARE
 	v_old text; v_new text;
 BEGIN
 	SELECT pg_get_functiondef(p.oid) INTO STRICT v_old FROM pg_proc p
-	WHERE p.pronamespace = p_schema::regnamespace AND p.proname = p_name;
+	WHERE p.pronamespace = p_schema::regnamespace AND p.proname = p_name ORDER BY p.pronargs DESC LIMIT 1;
 	v_new := regexp_replace(v_old, p_pattern, p_by, 'g');
 	IF v_new = v_old THEN
 		RAISE EXCEPTION '%.% has no: %', p_schema, p_name, p_pattern;
@@ -114,6 +115,18 @@ off_fence_but_reservation() {
 off_honesty() {
 	alter reservation hold_seats 'WHERE NOT \(s\.status' 'WHERE random() < 0.3 OR NOT (s.status'
 	alter reservation hold_many 'WHERE NOT \(t\.status' 'WHERE random() < 0.3 OR NOT (t.status'
+}
+
+# Nobody counts what the user has already.
+off_limit() {
+	alter reservation hold_seats 'v_refusal\.outcome IS NOT NULL' 'false'
+	alter reservation hold_many 'THEN true\s+ELSE \(reservation\.limit_refusal.*\.outcome IS NULL END' 'THEN true ELSE true END'
+}
+
+# Every user is told of a limit, whatever the user has.
+off_honesty_of_limit() {
+	alter reservation limit_refusal 'v_owned \+ p_seats > p_max_per_user' 'v_owned + p_seats > p_max_per_user OR random() < 0.3'
+	alter reservation hold_many 'AND \(SELECT true FROM reservation\.reservations o' 'AND false AND (SELECT true FROM reservation.reservations o'
 }
 
 # A repetition is run again.

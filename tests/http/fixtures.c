@@ -53,7 +53,7 @@ schedule_with(const char *concert, const char *start_at, const char *end_at,
 	const cJSON	*section, *row, *seat;
 
 	reply = http((struct call){ .path = format("/admin/concerts/%s/schedules", concert),
-	    .jwt = operator.jwt, .body = format("{\"startAt\":\"%s\",\"endAt\":\"%s\",%s\"status\":\"%s\","
+	    .jwt = operator.jwt, .body = format("{\"startAt\":\"%s\",\"endAt\":\"%s\",%s\"status\":\"%s\",\"maxPerUser\":100,"
 	    "\"sections\":[{\"section\":\"Floor\",\"grade\":\"VIP\",\"price\":150000,\"rows\":%d,"
 	    "\"seatsPerRow\":%d},{\"section\":\"Balcony\",\"grade\":\"R\",\"price\":100000,\"rows\":%d,"
 	    "\"seatsPerRow\":%d}]}", start_at, end_at, sale_opens_at == NULL ? "" :

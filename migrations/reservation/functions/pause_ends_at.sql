@@ -4,9 +4,9 @@
 --
 -- A hold ends unpaid when it runs out (at that time by the database's clock, swept or not), or when it is cancelled
 -- before it is paid, by the user or by failed payments. The count never starts again: after the pause the user may
--- hold, and the next hold that ends unpaid begins another pause. So neither waiting, nor buying, nor ending several
--- holds at once gives a user more than one unpaid hold in ten minutes. An operator's own cancellation of a hold, once
--- there is one, must not count here.
+-- hold, and the next hold that ends unpaid begins another pause. Neither waiting for the sweeper, nor buying a ticket in
+-- between, nor letting several holds end at once evades that. An operator's own cancellation of a hold, once there is
+-- one, must not count here.
 CREATE OR REPLACE FUNCTION reservation.pause_ends_at(p_user uuid, p_schedule uuid, p_unpaid_holds_max int, p_now timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE
