@@ -85,7 +85,7 @@ SELECT results_eq($$SELECT r.rolname::text COLLATE "default", string_agg(DISTINC
 	WHERE p.pronamespace = 'reservation'::regnamespace AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
 	  AND has_schema_privilege(r.oid, p.pronamespace, 'USAGE')
 	GROUP BY r.rolname ORDER BY r.rolname$$,
-    $$VALUES ('payment_owner', 'claim_for_card claim_for_payment confirm payment_failed status_of'),
+    $$VALUES ('payment_owner', 'claim_for_card claim_for_payment confirm given_back payment_failed status_of'),
 	('queue_service', 'queue_facts queue_place_state queue_place_used queue_sale'),
 	('reservation_service', 'cancel change_schedule create_concert create_schedule get_concert get_reservation get_schedule hold hold_many list_concerts '
 	    || 'list_reservations list_schedules queue_place_used seat_changes seat_map set_schedule_status sweep')$$, 'each role calls exactly this');
