@@ -6,7 +6,7 @@ LOCAL = deploy/local
 
 .DEFAULT_GOAL = help
 .PHONY: help build up down status logs queue journey token invariants ledger-verify story migrate gateway-reload clean \
-	test test-unit test-sql test-http test-money test-abuse test-fault test-mutants test-asan lint bench bench-pay bench-queue bench-hold
+	test test-unit test-sql test-http test-money test-abuse test-fault test-mutants test-asan fuzz lint bench bench-pay bench-queue bench-hold
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -115,6 +115,11 @@ bench-queue: ## what the waiting room costs, against floors of the same run (BEN
 
 bench-hold: ## holds, hot seats and seat maps, against floors of the same run (BENCH_QUICK=1: short)
 	@tests/bench/hold
+
+fuzz: ## fuzz everything that reads what strangers send (FOR=seconds for each target, 60; T=name: one)
+	@$(LOCAL)/install-packages build test
+	@$(MAKE) --no-print-directory -s build-tests SUITES=fuzz
+	@tests/fuzz/run $(or $(FOR),60) '$(T)'
 
 lint: ## warnings as errors, clang-tidy, cppcheck, shellcheck, layout, the pages' links, the API's description
 	@tests/lint

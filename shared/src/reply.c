@@ -181,6 +181,7 @@ ct_reply_outcome(struct ct_request *request, const struct ct_outcome *outcome)
 	static const struct { const char *name; int status; }	successes[] = {
 		{ "OK", 200 }, { "CREATED", 201 }, { "ACCEPTED", 202 }, { "NO_CONTENT", 204 },
 		{ "NOT_MODIFIED", 304 } };
+	enum ct_error						error;
 	unsigned						i;
 
 	if (outcome->error != CT_OK) {
@@ -201,7 +202,9 @@ ct_reply_outcome(struct ct_request *request, const struct ct_outcome *outcome)
 			ct_reply_json(request, successes[i].status, outcome->body, outcome->body_length);
 		return;
 	}
-	problem(request, ct_error_from_code(outcome->outcome), NULL,
+	error = ct_error_from_code(outcome->outcome);
+	/* An outcome that is none is a fault of ours: what came with it is nobody's business. */
+	problem(request, error, NULL,
 	    outcome->replayed && outcome->request_id != NULL ? outcome->request_id : request->id,
-	    outcome->body);
+	    error == CT_INTERNAL_ERROR ? NULL : outcome->body);
 }
