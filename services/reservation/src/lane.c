@@ -11,7 +11,7 @@
 #include "lane.h"
 
 #define WAITING_MAX	256	/* calls */
-#define SHARE		2	/* one part in so many of a connection's time */
+#define LONG_MS		20	/* a longer call is paid twice: it delays others' more than many short ones */
 #define SAVED_MAX_MS	2000	/* of the share, saved up while there are few readers */
 #define CHARGE_MAX_MS	500	/* a call that waited for a lock did not use the time */
 #define TICK_MS		20
@@ -31,7 +31,7 @@ static struct calls	 others = TAILQ_HEAD_INITIALIZER(others);
 static struct calls	 refused = TAILQ_HEAD_INITIALIZER(refused);
 static unsigned		 waiting, running, running_max = 1;
 static uint64_t		 wait_max_ms = 5000;
-static uint64_t		 paid_until_ms;	/* each call moves it on by SHARE times its duration; none starts before it */
+static uint64_t		 paid_until_ms;	/* each call moves it on by its duration; none starts before it */
 static struct ct_metric	*waiting_now, *shed, *used_ms;
 
 static void	pump(void);
@@ -70,7 +70,7 @@ answered(const struct ct_outcome *outcome, void *arg)
 		took = CHARGE_MAX_MS;
 	if (now > SAVED_MAX_MS && paid_until_ms < now - SAVED_MAX_MS)
 		paid_until_ms = now - SAVED_MAX_MS;
-	paid_until_ms += took * SHARE;
+	paid_until_ms += took > LONG_MS ? 2 * took : took;
 	call->cb(outcome, call->arg);
 	free(call);
 	pump();

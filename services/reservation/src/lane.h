@@ -2,9 +2,9 @@
  * Calls of SQL functions for readers without an account. Anybody can cause
  * them, so they must not keep buyers waiting:
  * - At most half of the worker's connections to PostgreSQL work for them at once.
- * - In the long run they use at most half of one connection's time. A call that
- *   took 300 ms is followed by a pause of 300 ms. Two seconds may be saved up,
- *   so that few readers never notice.
+ * - In the long run they use at most one connection's time, and calls that take
+ *   longer than 20 ms at most half of it: a map that took 300 ms is followed by a
+ *   pause of 300 ms. Two seconds may be saved up, so that few readers never notice.
  * Other calls wait here. Refreshes of copies go first, because many readers wait
  * for each of them. A call fails with CT_SERVICE_UNAVAILABLE if the lane is full
  * or the call has waited for PG_TIMEOUT_MS.

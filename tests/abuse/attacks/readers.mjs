@@ -10,6 +10,7 @@ const at = Number(settings.RESERVATION_PORT);
 // The short form makes do with a smaller hall.
 const big = short ? await hall(100, 200) : await hall(200, 500);
 const seconds = short ? 2 : 4;
+big.next = 1000;
 const sale = await hall(40, 100);
 const map = `/schedules/${big.schedule}/seats`;
 const gzip = { 'Accept-Encoding': 'gzip' };

@@ -37,6 +37,7 @@ for (let i = 0; i < 20; i++) {
 	stream.on('error', (error) => { refused[error.code] = (refused[error.code] ?? 0) + 1; });
 	stream.pause();
 }
+await until('answers', () => Object.values(refused).reduce((sum, n) => sum + n, 0) >= 20, 30).catch(() => {});
 const streams = await grown(before);
 say(`one HTTP/2 connection, 20 streams: ${JSON.stringify(refused)}, ${streams} MiB`);
 judge('MiB that one HTTP/2 connection with 20 stalled streams holds', streams, 24);
@@ -48,9 +49,8 @@ const many = short ? 50 : 200;
 const sockets = await Promise.all(Array.from({ length: many }, () => new Promise((done) => {
 	const socket = tls.connect({ host: '127.0.0.1', servername: 'localhost', port, ca, localAddress: '127.0.0.7' }, () => {
 		socket.write(`GET ${map} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-		socket.pause();
-		done(socket);
 	});
+	socket.once('readable', () => done(socket));
 	socket.on('error', () => done(socket));
 })));
 const held = await grown(before);
