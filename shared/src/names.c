@@ -30,11 +30,11 @@ is_direction(ucs4_t c)
 	return ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x206f));
 }
 
-/* Symbols that Unicode counts as such and that show nothing: an empty Braille cell, a note without a head. */
+/* Letters and symbols to Unicode that show nothing: an empty Braille cell, blanks among hieroglyphs, a note without a head. */
 static bool
 is_blank(ucs4_t c)
 {
-	return (c == 0x2800 || c == 0x1d159);
+	return (c == 0x2800 || c == 0xfffc || c == 0x13441 || c == 0x13442 || c == 0x1d159);
 }
 
 static bool

@@ -67,7 +67,7 @@ Test(names, name_without_a_visible_character_is_refused)
 {
 	static const char *const	unseen[] = { "", "\u00ad", "\u034f", "\u061c", "\u115f", "\u1160", "\u17b4", "\u180b", "\u200c",
 		"\u200d", "\u200e", "\u200f", "\u2061", "\u2800", "\u3164", "\ufe00", "\ufe0f", "\uffa0", "\ufff9", "\U0001bca0",
-		"\U0001d159", "\U0001d173", "\U000e0001", "\U000e0020", "\U000e0100", "\u200b\u2060\ufeff", " \u3164 \u200d \ufe0f ",
+		"\U0001d159", "\ufffc", "\U00013441", "\U0001d173", "\U000e0001", "\U000e0020", "\U000e0100", "\u200b\u2060\ufeff", " \u3164 \u200d \ufe0f ",
 		"\u0301", "\u20e3" };
 	size_t				i;
 
