@@ -103,6 +103,7 @@ Test(administration, limit_per_user_out_of_range_is_refused)
 Test(administration, concert_of_the_past_reads_closed_and_is_not_sold)
 {
 	char		*concert = concert_new();
+	struct user	 user;
 	struct schedule	 past = schedule_with(concert, "2020-05-01T10:00:00.000Z", "2020-05-01T12:00:00.000Z", NULL, "ON_SALE", 1, 1);
 	struct reply	 reply;
 
@@ -110,6 +111,9 @@ Test(administration, concert_of_the_past_reads_closed_and_is_not_sold)
 	cr_assert_eq(listed(concert, "ON_SALE"), 0);
 	cr_assert_eq(listed(concert, "CLOSED"), 1);
 	cr_assert_eq(listed(concert, "ALL"), 1);
+	user = user_new();
+	reply = enter(&user, &past);
+	check_problem(reply, 409, "SCHEDULE_NOT_ON_SALE");
 	/* Opening it anew changes nothing. */
 	reply = patch(past.id, "{\"status\":\"ON_SALE\"}");
 	check_status(reply, 200);

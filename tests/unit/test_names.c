@@ -78,12 +78,16 @@ Test(names, name_without_a_visible_character_is_refused)
 Test(names, control_and_direction_characters_are_refused)
 {
 	static const char *const	wrong[] = { "\x01", "\t", "\n", "\x1f", "\x7f", "\xc2\x80", "\xc2\x85", "\xc2\x9f", "\u2028", "\u2029",
-		"\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069", "\u206a", "\u206f",
 		"\ufdd0", "\uffff", "\U0010ffff" };
-	size_t				i;
+	unsigned			i;
 
 	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		cr_expect_null(form(ct_printf(request, "A%sB", wrong[i])), "number %zu", i);
+		cr_expect_null(form(ct_printf(request, "A%sB", wrong[i])), "number %u", i);
+	/* In bytes: written out they would turn the text around here too. */
+	for (i = 0x202a; i <= 0x206f; i++) {
+		if (i <= 0x202e || i >= 0x2066)
+			cr_expect_null(form(ct_printf(request, "A\xe2%c%cB", 0x80 | (i >> 6 & 0x3f), 0x80 | (i & 0x3f))), "U+%04X", i);
+	}
 }
 
 Test(names, invisible_characters_that_writing_needs_stay)
