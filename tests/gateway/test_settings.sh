@@ -14,6 +14,45 @@ test_wrong_settings_are_named() {
 	done
 }
 
+# production [SETTING=VALUE...]: renders with what a production has, and these; prints what render says, or "rendered".
+production() {
+	env ENVIRONMENT=production GATEWAY_LIMIT_PER_ADDRESS=on GATEWAY_FIREWALL=none GATEWAY_SERVER_NAME=api.example.com \
+		env "$@" "$work/nginx/render" "$work/production" >"$work/out" 2>&1 && echo rendered
+	cat "$work/out"
+}
+
+test_production_refuses_what_is_safe_only_in_development_and_names_each_fault() {
+	local said name mode
+	is 'the settings of a production' "$(production)" rendered
+	has hsts "$(cat "$work/production/nginx.conf")" 'max-age=31536000'
+	has 'limits by address' "$(cat "$work/production/nginx.conf")" 'limit_per_address { default "on"; }'
+	said=$(production GATEWAY_LIMIT_PER_ADDRESS=off GATEWAY_LIMIT_PER_CONNECTION=off GATEWAY_SERVER_NAME=localhost \
+		GATEWAY_HSTS_SECONDS=0 GATEWAY_USER=root 'CORS_ORIGIN=https://a.example http://b.example' \
+		GATEWAY_TLS_KEY="$work/none" INSTANCES=x GATEWAY_WORKERS=many)
+	for name in GATEWAY_LIMIT_PER_ADDRESS GATEWAY_LIMIT_PER_CONNECTION GATEWAY_SERVER_NAME GATEWAY_HSTS_SECONDS GATEWAY_USER \
+		CORS_ORIGIN GATEWAY_TLS_KEY INSTANCES GATEWAY_WORKERS; do
+		has 'the faults' "$said" "setting $name: "
+	done
+	lacks 'the faults' "$said" rendered
+	# Production is what it is where nothing says otherwise.
+	has 'no ENVIRONMENT' "$(production -u ENVIRONMENT GATEWAY_LIMIT_PER_ADDRESS=off)" 'setting GATEWAY_LIMIT_PER_ADDRESS: off'
+	has 'an empty ENVIRONMENT' "$(production ENVIRONMENT= GATEWAY_LIMIT_PER_ADDRESS=off)" 'setting GATEWAY_LIMIT_PER_ADDRESS: off'
+	has 'another word' "$(production ENVIRONMENT=prod)" "setting ENVIRONMENT: 'prod' is not"
+	is 'limits by address where nothing is set' "$(production -u GATEWAY_LIMIT_PER_ADDRESS)" rendered
+	is development "$(production ENVIRONMENT=development GATEWAY_LIMIT_PER_ADDRESS=off GATEWAY_SERVER_NAME=localhost)" rendered
+	for mode in 604 640 620 660 644; do
+		chmod "$mode" "$RUN_DIR/tls/key.pem"
+		has "a key of mode $mode" "$(production)" 'setting GATEWAY_TLS_KEY: '
+	done
+	chmod 600 "$RUN_DIR/tls/key.pem"
+	is 'a key of mode 600' "$(production)" rendered
+	mkdir -p "$work/no-nft"
+	printf '#!/bin/sh\necho "Error: Operation not permitted" >&2\nexit 1\n' >"$work/no-nft/nft"
+	chmod +x "$work/no-nft/nft"
+	has 'no right to use nft' "$(production GATEWAY_FIREWALL= PATH="$work/no-nft:$PATH")" \
+		'setting GATEWAY_FIREWALL: connections by address cannot be bounded here (nft: Operation not permitted)'
+}
+
 test_instances_listen_on_the_ports_after_the_first() {
 	env -u QUEUE_UPSTREAMS QUEUE_PORT=9110 INSTANCES=3 BIND=0.0.0.0 "$work/nginx/render" "$work/three"
 	is servers "$(grep -o '127.0.0.1:911[0-9]' "$work/three/upstreams.conf" | xargs)" \
