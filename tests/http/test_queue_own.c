@@ -456,6 +456,78 @@ Test(own, what_redis_lost_of_its_file_comes_back_and_settings_hold, .timeout = 1
 	check_problem(reply, 503, "SERVICE_UNAVAILABLE");
 }
 
+/* Bytes 33 to 40 of a token are its place. */
+static long long
+seq_of(const char *token)
+{
+	static const char	digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	unsigned long long	seq = 0;
+
+	for (int bit = 33 * 8; bit < 41 * 8; bit++)
+		seq = seq << 1 | (unsigned long long)((strchr(digits, token[bit / 6]) - digits) >> (5 - bit % 6) & 1);
+	return ((long long)seq);
+}
+
+static void
+give_up(const struct user *user, const char *token)
+{
+	check_status(http((struct call){ .method = "POST", .path = "/queues/leave", .jwt = user->jwt, .queue_token = token,
+	    .base = bases[0] }), 204);
+}
+
+#define STASH	20
+
+/* The database knows that the line has come as far as this. */
+static void
+wait_until_saved(const struct schedule *schedule, const char *column, const char *token)
+{
+	wait_for(strcmp(sql(format("SELECT %s >= %lld FROM queue.queues WHERE schedule_id = '%s'", column, seq_of(token),
+	    schedule->id)), "t") == 0, 20);
+}
+
+Test(own, stashed_tokens_are_worth_one_turn_after_a_store_loss, .timeout = 180)
+{
+	struct schedule	schedule = schedule_new(1, 2);
+	struct user	hoarder = user_new(), buyer = user_new();
+	char		*stash[STASH], *given_up, *used;
+	struct reply	reply;
+
+	start_own(8);
+	(void)start_instance(0, "QUEUE_SETTLE_SECONDS=1");
+	given_up = token_at(0, &buyer, &schedule);
+	give_up(&buyer, given_up);
+	used = token_at(0, &buyer, &schedule);
+	wait_for(is_active(0, &buyer, used), 20);
+	cr_assert_str_eq(sql(format("SELECT (reservation.hold('%s', '%s', ARRAY['%s']::uuid[], NULL, NULL, %lld, 300, NULL, "
+	    "NULL, NULL, 'test')).outcome", buyer.id, schedule.id, schedule.seats[0], seq_of(used))), "CREATED");
+	for (int i = 0; i < STASH; i++) {
+		stash[i] = token_at(0, &hoarder, &schedule);
+		give_up(&hoarder, stash[i]);
+	}
+	wait_until_saved(&schedule, "last_seq", stash[STASH - 1]);
+	wait_until_saved(&schedule, "admitted_to", used);
+
+	end(redis, SIGKILL);
+	cr_assert_eq(system(format("rm -rf %s/redis", folder)), 0);
+	start_redis();
+	wait_for(ask(0, &hoarder, stash[0]).status == 200, 30);
+	wait_for(is_active(0, &hoarder, stash[0]), 30);
+	give_up(&hoarder, stash[0]);
+	for (int i = 0; i < STASH; i++) {
+		reply = ask(0, &hoarder, stash[i]);
+		check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
+	}
+	/* Who held with a later place had given this one up, as the database knows; then Redis knows it too. */
+	for (int i = 0; i < 2; i++) {
+		reply = ask(0, &buyer, given_up);
+		check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
+	}
+	cr_assert(strtoll(redis_says(format("ZCARD q:{%s}:gone", schedule.id)), NULL, 10) == 2);
+	reply = ask(0, &buyer, used);
+	check_status(reply, 200);
+	cr_assert_str_eq(text_at(reply.json, "status"), "USED");
+}
+
 /* The service compares what Redis noted with its own clock. */
 Test(own, a_redis_whose_clock_is_an_hour_off_serves_all_the_same, .timeout = 120)
 {
