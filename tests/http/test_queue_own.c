@@ -528,6 +528,38 @@ Test(own, stashed_tokens_are_worth_one_turn_after_a_store_loss, .timeout = 180)
 	cr_assert_str_eq(text_at(reply.json, "status"), "USED");
 }
 
+/* How many ticks there are in the next three seconds or so, for each second of them. */
+static double
+ticks_a_second(void)
+{
+	double	before = metric(0, "queue_tick_seconds_count");
+	int64_t	began = now_ms();
+
+	while (now_ms() < began + 3000)
+		pause_ms(50);
+	return ((metric(0, "queue_tick_seconds_count") - before - 1) * 1000 / (double)(now_ms() - began));
+}
+
+/* One user may enter every schedule there is: a queue that can admit nobody must not cost Redis what others' do. */
+Test(own, queue_that_can_admit_nobody_is_ticked_rarely, .timeout = 120)
+{
+	struct schedule	schedule = schedule_new(1, 1);
+	struct user	user, second;
+	char		*token;
+
+	start_own(9);
+	(void)start_instance(0, "WORKERS=1");
+	token = new_token(0, &user, &schedule);
+	wait_for(is_active(0, &user, token), 20);
+	cr_assert_leq(ticks_a_second(), 1, "nobody waits");
+	(void)control(0, &schedule, "{\"mode\":\"PAUSED\"}");
+	token = new_token(0, &second, &schedule);
+	wait_for(gauge(0, "queue_waiting", &schedule) == 1, 20);
+	cr_assert_leq(ticks_a_second(), 2, "the queue is paused");
+	(void)control(0, &schedule, "{\"mode\":\"OPEN\"}");
+	wait_for(is_active(0, &second, token), 20);
+}
+
 /* The service compares what Redis noted with its own clock. */
 Test(own, a_redis_whose_clock_is_an_hour_off_serves_all_the_same, .timeout = 120)
 {

@@ -53,7 +53,7 @@ entered(const struct place *place, void *arg)
 		ct_reply_error(request, CT_SERVICE_UNAVAILABLE, NULL, NULL);
 		return;
 	}
-	ticker_add(queue);
+	ticker_add(queue, place->is_new);
 	token = (struct ct_queue_token){ .schedule = entering->schedule, .user = request->user_id,
 	    .seq = place->seq, .issued_ms = (uint64_t)draw_issued_ms(queue, place->seq), .epoch = place->epoch };
 	ct_queue_token_sign(&token, text);

@@ -5,7 +5,8 @@
 
 #include "ct/loop.h"
 
-#define BUCKETS	1024
+#define BUCKETS		4096
+#define LOOKED_AT	64
 
 static struct queue	 entries[QUEUES_MAX];
 static unsigned		 entries_used;
@@ -18,7 +19,7 @@ bucket_of(const struct ct_uuid *schedule)
 
 	/* The end of a UUID is random in all versions that are made today. */
 	memcpy(&hash, schedule->bytes + 8, sizeof(hash));
-	return (&buckets[(hash * UINT64_C(0x9e3779b97f4a7c15)) >> 54]);
+	return (&buckets[(hash * UINT64_C(0x9e3779b97f4a7c15)) >> 52]);
 }
 
 struct queue *
@@ -45,18 +46,23 @@ has_calls(const struct queue *queue)
 	return (false);
 }
 
-/* Takes the entry that was not used for the longest time out of its bucket. */
+/*
+ * Takes out of its bucket an entry that was not used for long: the oldest of the next LOOKED_AT that can be had. Calls
+ * about schedules that nobody has must not cost a look at the whole table each.
+ */
 static struct queue *
-take_oldest(void)
+take_old(void)
 {
+	static unsigned	 next;
 	struct queue	*oldest = NULL, **at;
 
-	for (unsigned i = 0; i < entries_used; i++) {
-		struct queue	*queue = &entries[i];
+	for (unsigned i = 0, found = 0; i < entries_used && found < LOOKED_AT; i++) {
+		struct queue	*queue = &entries[next++ % entries_used];
 
 		if (queue->live || queue->asking || queue->ticking || queue->saving ||
 		    queue->copy != NULL || has_calls(queue))
 			continue;
+		found++;
 		if (oldest == NULL || queue->used_ms < oldest->used_ms)
 			oldest = queue;
 	}
@@ -75,7 +81,7 @@ queues_get(const struct ct_uuid *schedule)
 
 	if (queue != NULL)
 		return (queue);
-	queue = entries_used < QUEUES_MAX ? &entries[entries_used++] : take_oldest();
+	queue = entries_used < QUEUES_MAX ? &entries[entries_used++] : take_old();
 	if (queue == NULL)
 		return (NULL);
 	memset(queue, 0, sizeof(*queue));

@@ -12,7 +12,7 @@
 #include "ct/ids.h"
 #include "sale.h"
 
-#define QUEUES_MAX	2048
+#define QUEUES_MAX	8192
 
 /* What is asked of a place: a quick look, queue2_status, queue2_enter. */
 enum place_kind { PLACE_LOOK, PLACE_STATUS, PLACE_ENTER, PLACE_KINDS };
@@ -47,6 +47,8 @@ struct queue {
 	/* ticker.c */
 	bool			 live;		/* somebody waits or is ACTIVE, as far as known */
 	bool			 ticking;	/* a tick is under way */
+	bool			 awake;		/* somebody has come since the last tick was sent */
+	uint64_t		 tick_sent_ms;
 	bool			 empty;		/* as the last tick said, and nobody has come since */
 	int64_t			 waits;		/* how many wait and are ACTIVE, as the last tick said */
 	int64_t			 active;
@@ -82,7 +84,7 @@ struct queue {
 struct queue	*queues_find(const struct ct_uuid *schedule);
 
 /*
- * The schedule's entry, made if need be; the one longest not used makes room.
+ * The schedule's entry, made if need be; one that was not used for long makes room.
  * NULL if all are busy, which takes QUEUES_MAX queues with people in them.
  * Entries stay where they are; one that is live, asking, ticking, saving, with a
  * copy, people who gather or a call under way is never given to another schedule.

@@ -23,3 +23,9 @@ sale_status(const struct sale *sale, bool paused)
 		return (SALE_PAUSED);
 	return (sale->opens_ms > now ? SALE_NOT_YET : SALE_OPEN);
 }
+
+bool
+sale_opens_within(const struct sale *sale, int64_t ms)
+{
+	return (sale_status(sale, false) == SALE_NOT_YET && sale->opens_ms - unix_ms() <= ms);
+}

@@ -21,4 +21,7 @@ enum sale_status { SALE_NOT_YET, SALE_OPEN, SALE_PAUSED, SALE_CLOSED };
  */
 enum sale_status	 sale_status(const struct sale *sale, bool paused);
 
+/* The sale is on, has not opened, and does within the next `ms`. */
+bool			 sale_opens_within(const struct sale *sale, int64_t ms);
+
 #endif

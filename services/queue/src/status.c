@@ -32,7 +32,7 @@ reply_place(struct asking *asking, const struct place *place)
 	struct queue	*queue;
 
 	if (place->state != PLACE_USED && (queue = queues_get(&asking->call.token.schedule)) != NULL)
-		ticker_add(queue);
+		ticker_add(queue, false);
 	ct_uuid_format(&asking->call.token.schedule, schedule);
 	ticket_reply(asking->request, 200, &(struct ticket){ .token = asking->text,
 	    .schedule = schedule, .sale = asking->sale, .seats_left = asking->seats_left,

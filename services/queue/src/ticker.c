@@ -15,7 +15,8 @@
 #include "store.h"
 
 #define BEGIN_EVERY_MS	1000
-#define EMPTY_EVERY_MS	1000	/* a queue that is empty, until all turns are over for certain */
+#define IDLE_EVERY_MS	1000	/* a queue in which nobody waits: only to tidy, and until all turns are over for certain */
+#define SHUT_EVERY_MS	500	/* one that admits nobody now, whoever waits */
 #define KNOWN_MS	5000	/* for so long the last tick's numbers are shown */
 
 /* Not under a schedule's hash tag: it is only ever used by commands of its own. */
@@ -34,13 +35,6 @@ static struct {
 
 /* As ADMIT_MAX in queue.lua: so that nobody else's call has to wait long, a round admits no more, and the next follows. */
 #define ADMIT_MAX	250
-
-/* One tick under way. */
-struct ticking {
-	struct queue	*queue;
-	uint64_t	 sent_ms;
-};
-static struct ticking	 tickings[QUEUES_MAX];
 
 void
 ticker_configure(void)
@@ -108,14 +102,29 @@ begin(struct queue *queue)
 
 static void	tick(struct queue *);
 
+/*
+ * How long a queue rests after a tick. A user may enter as many schedules as there are, and each stays live for some
+ * minutes: only those in which somebody may be admitted are ticked at the full rate.
+ */
+static uint64_t
+rest_ms(const struct queue *queue)
+{
+	if (queue->awake || queue->ticked_ms == 0)
+		return (0);
+	if (queue->waits == 0)
+		return (IDLE_EVERY_MS);
+	if (strcmp(queue->mode, "PAUSED") == 0 || (queue->sale_ms != 0 && sale_status(&queue->sale, false) != SALE_OPEN &&
+	    !sale_opens_within(&queue->sale, SHUT_EVERY_MS)))
+		return (SHUT_EVERY_MS);
+	return (0);
+}
+
 static void
 ticked(const redisReply *reply, void *arg)
 {
-	struct ticking	*ticking = arg;
-	struct queue	*queue = ticking->queue;
+	struct queue	*queue = arg;
 	struct progress	 progress;
 
-	ticking->queue = NULL;
 	queue->ticking = false;
 	if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != 12) {
 		store_failed(NULL, reply);
@@ -125,7 +134,7 @@ ticked(const redisReply *reply, void *arg)
 		begin(queue);
 		return;
 	}
-	ct_metric_observe(metrics.seconds, (double)(ct_loop_now_ms() - ticking->sent_ms) / 1000);
+	ct_metric_observe(metrics.seconds, (double)(ct_loop_now_ms() - queue->tick_sent_ms) / 1000);
 	ct_metric_add(metrics.admitted, (uint64_t)reply->element[2]->integer);
 	ct_metric_add(metrics.expired, (uint64_t)reply->element[3]->integer);
 	ct_metric_add(metrics.abandoned, (uint64_t)reply->element[4]->integer);
@@ -158,23 +167,18 @@ static void
 tick(struct queue *queue)
 {
 	struct ct_queue_command	 command;
-	struct ticking		*ticking = NULL;
+	uint64_t		 now = ct_loop_now_ms();
 
 	/* Redis is slow or away: what was asked is not asked again before it is answered. */
-	if (queue->ticking || (queue->empty && ct_loop_now_ms() - queue->ticked_ms < EMPTY_EVERY_MS))
-		return;
-	for (size_t i = 0; i < QUEUES_MAX && ticking == NULL; i++) {
-		if (tickings[i].queue == NULL)
-			ticking = &tickings[i];
-	}
-	if (ticking == NULL)
+	if (queue->ticking || now - queue->ticked_ms < rest_ms(queue))
 		return;
 	queue->ticking = true;
-	*ticking = (struct ticking){ .queue = queue, .sent_ms = ct_loop_now_ms() };
+	queue->awake = false;
+	queue->tick_sent_ms = now;
 	ct_queue_command_init(&command, "queue2_tick", &queue->schedule);
 	store_append_settings(&command);
 	ct_queue_command_number(&command, facts_admit_until(queue) * 1000);
-	store_call(&command, ticked, ticking);
+	store_call(&command, ticked, queue);
 }
 
 static void
@@ -186,9 +190,10 @@ tick_all(void *arg)
 }
 
 void
-ticker_add(struct queue *queue)
+ticker_add(struct queue *queue, bool has_come)
 {
 	queue->empty = false;
+	queue->awake = queue->awake || has_come;
 	if (queue->live)
 		return;
 	queue->live = true;

@@ -18,8 +18,8 @@ void	 ticker_configure(void);
 /* Begins to tick. Worker. */
 void	 ticker_start(void);
 
-/* Somebody is in this queue: tick it from now on, here and everywhere. */
-void	 ticker_add(struct queue *queue);
+/* Somebody is in this queue: tick it from now on, here and everywhere. `has_come`: just now, so tick it at once. */
+void	 ticker_add(struct queue *queue, bool has_come);
 
 /* Appends the gauges of each live queue, labelled with its schedule. */
 void	 ticker_print_metrics(struct ct_buf *buf);
