@@ -130,7 +130,7 @@ ct_time_utc(const char *text, char utc_r[CT_TIME_TEXT])
 	static const char	*no_time = "must be a time with its zone, as in 2026-05-01T19:00:00.000Z";
 	int			 year, month, day, zone;
 	int64_t			 clock, moment;
-	char			 utc[40];	/* as long as gcc thinks it might be */
+	char			 utc[96];	/* what seven numbers of any size need */
 
 	if (!take_date(&text, &year, &month, &day) || !take(&text, "Tt") || (clock = take_clock(&text)) < 0 ||
 	    !take_zone(&text, &zone) || *text != '\0')
