@@ -2,7 +2,7 @@
 -- provider gave back without our order is refunded, once, with its reservation; nothing else that it says changes an
 -- APPROVED payment.
 BEGIN;
-SELECT plan(61);
+SELECT plan(80);
 \ir include/reservation.psql
 CREATE TEMP TABLE stage AS SELECT :'schedule'::uuid AS schedule;
 
@@ -136,6 +136,29 @@ SELECT is(pg_temp.begun(:'bob', 'V-A-7', 'early') || ' ' || pg_temp.webhooks('ea
     'BEGUN NO_CONTENT CREATED APPROVED, due in 0', 'webhook_before_the_answer_is_not_lost');
 SELECT is((pg_temp.says('early', 'CAPTURED')).outcome || ' ' || pg_temp.work('early') || ' ' || pg_temp.taken('early'), 'CREATED APPROVED, due in 0 APPROVED', 'nor_by_an_old_answer');
 SELECT is((pg_temp.says('early', 'CAPTURED')).outcome || ' ' || pg_temp.work('early'), 'CREATED APPROVED', 'until_it_is_looked_up');
+
+-- A regular look-up before the ten seconds are over does not serve the webhook that came after it began.
+SELECT is(pg_temp.begun(:'cleo', 'V-A-9', 'kept') || ' ' || (pg_temp.says('kept', 'UNKNOWN')).outcome || ' ' || pg_temp.webhooks('kept', 1) || ' ' || pg_temp.taken('kept'),
+    'BEGUN ACCEPTED NO_CONTENT PENDING', 'one in doubt is looked up for a webhook');
+SELECT is(pg_temp.webhooks('kept', 1) || ' ' || (pg_temp.says('kept', 'UNKNOWN')).outcome, 'NO_CONTENT ACCEPTED', 'the next webhook comes at once');
+UPDATE payment.cards SET due_at = clock_timestamp() WHERE payment_key = 'kept';
+SELECT is(pg_temp.taken('kept') || ' ' || (pg_temp.says('kept', 'CAPTURED')).outcome || ' ' || pg_temp.work('kept'), 'PENDING CREATED APPROVED, due in 10', 'webhook_is_owed_its_lookup_after_an_early_one');
+SELECT is(pg_temp.webhooks('kept', 1) || ' ' || (reservation.cancel(:'cleo', pg_temp.reservation_of('kept'), 'r')).outcome || ' ' || pg_temp.work('kept'),
+    'NO_CONTENT OK REFUND_PENDING, due in 0', 'refund_does_not_wait_for_a_webhook_s_lookup');
+SELECT is((pg_temp.says('kept', 'CANCELLED')).outcome || ' ' || pg_temp.work('kept'), 'OK REFUNDED', 'refunded payment is owed no look-up');
+SELECT is((payment.refund(pg_temp.reservation_of('kept'), 'r')).body::json ->> 'status' || ' ' || pg_temp.work('kept'), 'REFUNDED REFUNDED', 'refund_of_a_refunded_payment_changes_nothing');
+
+-- A decline that our own confirm may have been the reason for is watched: it may have been captured by us.
+SELECT is(pg_temp.begun(:'cleo', place, code) || ' ' || (pg_temp.says(code, 'DECLINED', code)).outcome, 'BEGUN CARD_DECLINED', code || '_is_a_decline')
+FROM (VALUES ('V-A-10', 'DUPLICATED_ORDER_ID'), ('V-B-1', 'ALREADY_PROCESSED_PAYMENT'), ('V-B-2', 'REJECT_CARD_PAYMENT')) v (place, code);
+SELECT is(pg_temp.work(code), format('FAILED %s%s', code, watched), code || CASE watched WHEN '' THEN '_is_final' ELSE '_is_watched' END)
+FROM (VALUES ('DUPLICATED_ORDER_ID', ', due in 60'), ('ALREADY_PROCESSED_PAYMENT', ', due in 60'), ('REJECT_CARD_PAYMENT', '')) v (code, watched);
+SELECT is((point.begin_charge(:'cleo', 5000, code, code, 'h', 1000, 'r')).outcome, 'BEGUN', 'a charge by ' || code)
+FROM unnest(ARRAY['DUPLICATED_ORDER_ID', 'ALREADY_PROCESSED_PAYMENT', 'REJECT_CARD_PAYMENT']) code;
+SELECT is((point.settle_charge(c.user_id, c.charge_id, 'DECLINED', c.payment_key)).outcome, 'CARD_DECLINED', 'is declined')
+FROM point.charges c WHERE c.user_id = :'cleo' AND c.payment_key IN ('DUPLICATED_ORDER_ID', 'ALREADY_PROCESSED_PAYMENT', 'REJECT_CARD_PAYMENT');
+SELECT is((SELECT string_agg(payment_key, ' ' ORDER BY payment_key) FROM point.charges WHERE user_id = :'cleo' AND status = 'FAILED' AND due_at > clock_timestamp()),
+    'ALREADY_PROCESSED_PAYMENT DUPLICATED_ORDER_ID', 'charge_that_may_have_been_captured_by_us_is_watched');
 
 SELECT is((SELECT coalesce(string_agg(DISTINCT name, ' '), 'none') FROM platform.invariants), 'none', 'after all that nothing is hurt');
 

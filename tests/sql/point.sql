@@ -1,7 +1,7 @@
 -- What the point functions promise: charge, wallet, history, debit, restore;
 -- every outcome, what is kept under a key, and who may call what.
 BEGIN;
-SELECT plan(74);
+SELECT plan(78);
 
 \set ann '00000000-0000-7000-8000-0000000000a1'
 \set bob '00000000-0000-7000-8000-0000000000b2'
@@ -95,12 +95,16 @@ SELECT is((point.debit(gen_random_uuid(), 1, :'pay1', :'pay1')).outcome, 'INSUFF
 SELECT is((point.debit(:'ann', 7000, :'pay1', :'pay1')), ROW('OK', '{"balance":3000}', NULL, false, NULL)::platform.reply, 'a debit takes');
 SELECT is((point.debit(:'ann', 7000, :'pay1', :'pay1')), ROW('OK', '{"balance":3000}', NULL, false, NULL)::platform.reply, 'once an operation, though there is too little left now');
 SELECT throws_ok(format('SELECT point.debit(%L, 1, %L, %2$L)', :'ann', :'pay1'), '23505', NULL, 'an operation cannot take another amount');
+SELECT is((point.debit(:'ann', 7001, :'pay1', :'pay1')), ROW('INSUFFICIENT_POINTS', '{"balance":3000}', NULL, false, NULL)::platform.reply, 'repeated_debit_of_more_than_is_left_is_refused');
+SELECT is((point.debit(gen_random_uuid(), 7000, :'pay1', :'pay1')).outcome, 'INSUFFICIENT_POINTS', 'repeated_debit_from_an_empty_wallet_is_refused');
+SELECT is((point.reserve(:'ann', 3001)).outcome || ' ' || (point.reserve(:'ann', 3000)).outcome, 'INSUFFICIENT_POINTS OK', 'reserve_is_exact');
 SELECT throws_ok(format('SELECT point.debit(%L, 7000, %L, %2$L)', :'bob', :'pay1'), '23505', NULL, 'nor from another user');
 SELECT throws_ok(format('SELECT point.restore(%L, 7001, %L, %2$L)', :'ann', :'pay1'), '23000', NULL, 'more than was taken is not given back');
 SELECT throws_ok(format('SELECT point.restore(%L, 7000, %L, %2$L)', :'bob', :'pay1'), '23000', NULL, 'nor to another user');
 SELECT throws_ok(format('SELECT point.restore(%L, 7000, gen_random_uuid(), %L)', :'ann', :'pay1'), '23000', NULL, 'nor what was never taken');
 SELECT is((point.restore(:'ann', 7000, :'pay1', :'pay1')).body, '{"balance":10000}', 'what was taken is given back');
 SELECT is((point.restore(:'ann', 7000, :'pay1', :'pay1')).body, '{"balance":10000}', 'once');
+SELECT throws_ok(format('SELECT point.restore(%L, 1, %L, %2$L)', :'ann', :'pay1'), '23505', NULL, 'repeated_restore_of_another_amount_is_refused');
 
 UPDATE point.wallets SET updated_at = '2999-01-01Z' WHERE user_id = :'bob';
 SELECT is((point.charge(:'bob', 1000, 'clock', 'hash', 'request')).body::json #>> '{history,createdAt}', '2999-01-01T00:00:00.000Z',
@@ -132,7 +136,7 @@ SELECT is_empty($$SELECT p.proname, r.rolname FROM pg_proc p, pg_roles r
 SELECT is_empty($$SELECT p.proname, r.rolname FROM pg_proc p, pg_roles r
     WHERE p.pronamespace = 'point'::regnamespace AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
       AND r.rolname ~ '_owner$' AND r.rolname <> 'point_owner'
-      AND NOT (r.rolname = 'payment_owner' AND p.proname IN ('reserve', 'debit', 'restore', 'movements', 'heard_of'))$$,
+      AND NOT (r.rolname = 'payment_owner' AND p.proname IN ('reserve', 'debit', 'restore', 'movements', 'heard_of', 'heard_users'))$$,
     'of the other schemas only payment may call, and only what is made for it');
 SELECT is_empty($$SELECT c.relname, r.rolname FROM pg_class c, pg_roles r
     WHERE c.relnamespace = 'point'::regnamespace AND c.relkind IN ('r', 'v') AND r.rolname ~ '_(service|owner)$'
