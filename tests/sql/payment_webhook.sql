@@ -140,7 +140,8 @@ SELECT is((pg_temp.says('early', 'CAPTURED')).outcome || ' ' || pg_temp.work('ea
 -- A regular look-up before the ten seconds are over does not serve the webhook that came after it began.
 SELECT is(pg_temp.begun(:'cleo', 'V-A-9', 'kept') || ' ' || (pg_temp.says('kept', 'UNKNOWN')).outcome || ' ' || pg_temp.webhooks('kept', 1) || ' ' || pg_temp.taken('kept'),
     'BEGUN ACCEPTED NO_CONTENT PENDING', 'one in doubt is looked up for a webhook');
-SELECT is(pg_temp.webhooks('kept', 1) || ' ' || (pg_temp.says('kept', 'UNKNOWN')).outcome, 'NO_CONTENT ACCEPTED', 'the next webhook comes at once');
+UPDATE payment.cards SET tries = 50 WHERE payment_key = 'kept';
+SELECT is(pg_temp.webhooks('kept', 1) || ' ' || (pg_temp.says('kept', 'UNKNOWN')).outcome || ' ' || pg_temp.work('kept'), 'NO_CONTENT ACCEPTED PENDING, due in 10', 'webhook_is_served_though_the_pause_is_a_minute');
 UPDATE payment.cards SET due_at = clock_timestamp() WHERE payment_key = 'kept';
 SELECT is(pg_temp.taken('kept') || ' ' || (pg_temp.says('kept', 'CAPTURED')).outcome || ' ' || pg_temp.work('kept'), 'PENDING CREATED APPROVED, due in 10', 'webhook_is_owed_its_lookup_after_an_early_one');
 SELECT is(pg_temp.webhooks('kept', 1) || ' ' || (reservation.cancel(:'cleo', pg_temp.reservation_of('kept'), 'r')).outcome || ' ' || pg_temp.work('kept'),
