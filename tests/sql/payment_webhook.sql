@@ -24,9 +24,10 @@ CREATE FUNCTION pg_temp.paid(p_user uuid, p_place text, p_card text) RETURNS tex
 BEGIN
 	RETURN pg_temp.begun(p_user, p_place, p_card) || ' ' || (pg_temp.says(p_card, 'CAPTURED')).outcome;
 END $$;
--- "APPROVED, due in 10": status, provider's code, seconds until it is due.
+-- "APPROVED, due in 10": status, provider's code, seconds until it is due at most: 0, 10 or 60.
 CREATE FUNCTION pg_temp.work(p_card text) RETURNS text LANGUAGE sql AS $$
-	SELECT concat(p.status, ' ' || c.provider_code, CASE WHEN c.due_at IS NOT NULL THEN ', due in ' || greatest(0, round(extract(epoch FROM c.due_at - clock_timestamp()))) END)
+	SELECT concat(p.status, ' ' || c.provider_code, CASE WHEN c.due_at IS NOT NULL THEN ', due in ' || CASE WHEN c.due_at <= clock_timestamp() THEN 0
+	    WHEN c.due_at <= clock_timestamp() + interval '10 s' THEN 10 WHEN c.due_at <= clock_timestamp() + interval '60 s' THEN 60 END END)
 	FROM payment.payments p JOIN payment.cards c USING (payment_id) WHERE p.payment_id = pg_temp.of(p_card)
 $$;
 CREATE FUNCTION pg_temp.later(p_card text, p_seconds int) RETURNS void LANGUAGE sql AS $$

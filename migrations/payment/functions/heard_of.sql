@@ -16,8 +16,11 @@ DECLARE
 	v_payment	uuid;
 BEGIN
 	SELECT array_agg(h.payment_id), array_agg(h.user_id) INTO v_payments, v_users FROM (
-		SELECT c.payment_id, p.user_id FROM payment.cards c JOIN payment.payments p ON p.payment_id = c.payment_id
-		WHERE c.payment_key = p_payment_key AND p.status <> 'REFUNDED'
+		SELECT c.payment_id, p.user_id
+		-- By the payment key, then by the payment's id, whatever the statistics say.
+		FROM (SELECT k.* FROM payment.cards k WHERE k.payment_key = p_payment_key OFFSET 0) c
+		CROSS JOIN LATERAL (SELECT q.user_id, q.status FROM payment.payments q WHERE q.payment_id = c.payment_id OFFSET 0) p
+		WHERE p.status <> 'REFUNDED'
 		  AND (c.nudged AND c.heard_at > clock_timestamp()) IS NOT TRUE
 		ORDER BY p.status = 'FAILED', c.heard_at NULLS FIRST LIMIT 20) h;
 	v_users := v_users || point.heard_users(p_payment_key);
