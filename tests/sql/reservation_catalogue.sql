@@ -1,6 +1,6 @@
 -- Concerts, schedules and their seats: made by operators, listed for everybody.
 BEGIN;
-SELECT plan(101);
+SELECT plan(102);
 \ir include/reservation.psql
 
 -- Concerts.
@@ -66,7 +66,7 @@ FROM reservation.schedules WHERE schedule_id = :'draw';
 UPDATE reservation.schedules SET sale_opens_at = now() WHERE schedule_id = :'draw';
 SELECT is((reservation.get_schedule(:'draw')).body::json ->> 'drawSeed', encode(draw_seed, 'hex'), 'from the opening on everybody')
 FROM reservation.schedules WHERE schedule_id = :'draw';
-SELECT is((r).body, '{"errors" : [{"field":"preQueue","reason":"DRAW needs saleOpensAt"}]}', 'a draw needs an opening')
+SELECT is((r).body, '{"errors" : [{"field": "preQueue", "reason": "DRAW needs saleOpensAt"}]}', 'a draw needs an opening')
 FROM (SELECT reservation.create_schedule(:'c1', now(), now() + '1 day', NULL, 'ON_SALE',
     '[{"section":"A","grade":"S","price":50000,"rows":1,"seatsPerRow":1}]', 'DRAW') AS r) d;
 
@@ -123,6 +123,10 @@ SELECT is(pg_temp.listed(:'c1', NULL, '2031-05-10', 'ALL'), :'t1', 'until a day,
 SELECT is(pg_temp.listed(:'c1', '2031-05-12', NULL, 'ALL'), 'none', 'from a day on');
 SELECT is((reservation.list_schedules(:'nobody', NULL, NULL, 'ALL')).outcome, 'CONCERT_NOT_FOUND', 'of an unknown concert');
 SELECT is((reservation.list_schedules(:'c2', NULL, NULL, 'ALL')).body, format('{"concertId":"%s","schedules":[]}', :'c2'), 'of one without schedules');
+
+SELECT is(string_agg(e ->> 'field', ' '), 'endAt preQueue sections[0].price', 'all that is wrong is said at once')
+FROM json_array_elements((reservation.create_schedule(:'c1', now(), now(), NULL, 'ON_SALE',
+    '[{"section":"A","grade":"S","price":0,"rows":1,"seatsPerRow":1}]', 'DRAW')).body::json -> 'errors') e;
 
 -- The end of the sale.
 \set sections '[{"section":"A","grade":"S","price":50000,"rows":1,"seatsPerRow":1}]'

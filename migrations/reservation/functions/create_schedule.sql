@@ -16,18 +16,14 @@ RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
 AS $$
 DECLARE
-	v_errors	json;
+	v_errors	jsonb;
 	v_schedule	reservation.schedules;
 BEGIN
-	v_errors := reservation.sale_errors(p_start_at, p_end_at, p_sale_opens_at, p_sale_closes_at);
-	IF v_errors IS NOT NULL THEN
-		NULL;
-	ELSIF p_pre_queue = 'DRAW' AND p_sale_opens_at IS NULL THEN
-		v_errors := '[{"field":"preQueue","reason":"DRAW needs saleOpensAt"}]';
-	ELSE
-		v_errors := reservation.section_errors(p_sections);
-	END IF;
-	IF v_errors IS NOT NULL THEN
+	v_errors := coalesce(reservation.sale_errors(p_start_at, p_end_at, p_sale_opens_at, p_sale_closes_at)::jsonb, '[]')
+	    || CASE WHEN p_pre_queue = 'DRAW' AND p_sale_opens_at IS NULL
+		THEN '[{"field":"preQueue","reason":"DRAW needs saleOpensAt"}]' ELSE '[]' END::jsonb
+	    || coalesce(reservation.section_errors(p_sections)::jsonb, '[]');
+	IF v_errors <> '[]' THEN
 		RETURN platform.refuse('INVALID_REQUEST', json_build_object('errors', v_errors)::text);
 	END IF;
 
