@@ -5,6 +5,7 @@
  * The input is two texts, with a NUL between them.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -94,20 +95,23 @@ reverse(cJSON *item)
 	}
 }
 
-/* Whether all numbers are whole and exact in a double, as all that the services take are. cJSON rounds others when it prints. */
-static bool
-is_exact(const cJSON *item)
+/* cJSON prints some numbers with a digit too few: they are printed here. */
+static void
+write_numbers(cJSON *item)
 {
-	const cJSON	*child;
+	cJSON	*child;
+	char	 text[40];
 
-	if (cJSON_IsNumber(item) && (fabs(item->valuedouble) >= 9007199254740992.0 ||
-	    floor(item->valuedouble) != item->valuedouble))
-		return (false);
-	cJSON_ArrayForEach(child, item) {
-		if (!is_exact(child))
-			return (false);
+	if (cJSON_IsNumber(item)) {
+		if (isinf(item->valuedouble))
+			(void)snprintf(text, sizeof(text), "%s", item->valuedouble < 0 ? "-1e999" : "1e999");
+		else
+			(void)snprintf(text, sizeof(text), "%.17g", item->valuedouble);
+		item->type = (item->type & ~0xff) | cJSON_Raw;
+		item->valuestring = strdup(text);
 	}
-	return (true);
+	cJSON_ArrayForEach(child, item)
+		write_numbers(child);
 }
 
 static cJSON *
@@ -115,7 +119,7 @@ read_one(const char *text, size_t length)
 {
 	char		*printed, hash[CT_REQUEST_HASH_TEXT], other[CT_REQUEST_HASH_TEXT];
 	const char	*why = NULL, *end;
-	cJSON		*tree, *again, *loose;
+	cJSON		*tree, *again, *loose, *copy;
 
 	if ((tree = ct_json_parse(text, length, &why)) == NULL) {
 		must(why != NULL && *why != '\0');
@@ -127,17 +131,18 @@ read_one(const char *text, size_t length)
 	cJSON_Delete(loose);
 	check_tree(tree, 1);
 
-	must((printed = cJSON_PrintUnformatted(tree)) != NULL);
-	if ((again = ct_json_parse(printed, strlen(printed), &why)) != NULL && is_exact(tree)) {
-		must(same(tree, again));
-		ct_request_hash("op", tree, fields, hash);
-		reverse(again);
-		ct_request_hash("op", again, fields, other);
-		must(strcmp(hash, other) == 0);
-		ct_request_hash("another", again, fields, other);
-		must(strcmp(hash, other) != 0);
-	}
-	must(again != NULL);
+	must((copy = cJSON_Duplicate(tree, true)) != NULL);
+	write_numbers(copy);
+	must((printed = cJSON_PrintUnformatted(copy)) != NULL);
+	cJSON_Delete(copy);
+	must((again = ct_json_parse(printed, strlen(printed), &why)) != NULL);
+	must(same(tree, again));
+	ct_request_hash("op", tree, fields, hash);
+	reverse(again);
+	ct_request_hash("op", again, fields, other);
+	must(strcmp(hash, other) == 0);
+	ct_request_hash("another", again, fields, other);
+	must(strcmp(hash, other) != 0);
 	cJSON_Delete(again);
 	cJSON_free(printed);
 	return (tree);
