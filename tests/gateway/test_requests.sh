@@ -229,3 +229,77 @@ test_an_unknown_method_is_the_services_404_or_405() {
 	done
 	is 'as they are' "$(reached 'TRACE\|FOO\|PROPFIND')" 0
 }
+
+# In each location that takes a body, and however it is announced; also where the service is down, as the point service is
+# here: the gateway's own answer.
+test_a_body_over_64k_is_a_problem_document_at_each_service() {
+	local path method form
+	head -c 70000 /dev/zero >"$work/large"
+	for path in /points/charge /points /queues/enter /reservations/hold /schedules/1/seats /concerts /payments \
+		/payments/webhooks/toss /admin/queues/1; do
+		for method in POST PUT PATCH; do
+			for form in '--http1.1 -H Transfer-Encoding:chunked' '--http1.1' '--http2' \
+				'--http1.1 -H Transfer-Encoding:chunked -H Expect:100-continue'; do
+				# shellcheck disable=SC2086
+				write $form -X "$method" --data-binary "@$work/large" "$path"
+				if [[ $method$path == P[UA]*webhooks/toss ]]; then
+					# The service says that its method is another: here it answers 200 without a body.
+					lacks "$form $method $path" "$body" '<html'
+				else
+					problem 413 PAYLOAD_TOO_LARGE
+				fi
+			done
+			write --http2 -X "$method" -T - "$path" <"$work/large"
+			[[ $path == *toss ]] || problem 413 PAYLOAD_TOO_LARGE
+		done
+	done
+}
+
+# A body that ends in another place for the gateway than for the service would be a second request.
+test_forms_that_hide_a_second_request_are_refused_or_passed_on_as_one() {
+	local text answer smuggled='GET /queues/smuggled HTTP/1.1\r\nHost: a\r\n\r\n'
+	while IFS= read -r text; do
+		answer=$(raw "POST /queues/enter HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\n$text")
+		[[ $(grep -c '^HTTP/1.1 ' <<<"$answer") -le 1 ]] || fail "two answers to: $text"
+	done <<-E
+		Content-Length: 4\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n
+		Content-Length: 4\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n
+		Content-Length: 4\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n
+		Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n
+		Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n
+		Transfer-Encoding:\x0bchunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n
+		Transfer-Encoding\r\n: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n
+		X: y\r\n Content-Length: 0\r\nContent-Length: 5\r\n\r\n0\r\n\r\n
+		Content-Length: +5\r\n\r\n0\r\n\r\n
+		Content-Length: 5, 5\r\n\r\n0\r\n\r\n
+		Content-Length: 0x5\r\n\r\n0\r\n\r\n
+		Content-Length: -1\r\n\r\n
+		Content-Length: 99999999999999999999\r\n\r\n
+		Content_Length: 0\r\nContent-Length: 5\r\n\r\n0\r\n\r\n
+		Transfer-Encoding: chunked\r\n\r\n5;ext=\"a\r\nx\"\r\nabcde\r\n0\r\n\r\n
+		Transfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\nabc\r\n0\r\n\r\n
+		Transfer-Encoding: chunked\r\n\r\n-1\r\nabc\r\n0\r\n\r\n
+	E
+	# What follows a whole request is the next one, of the same client, and not of another's.
+	raw "POST /queues/enter HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\nContent-Length: 60\r\nConnection: close\r\n\r\n$smuggled" >/dev/null
+	is smuggled "$(reached smuggled)" 0
+}
+
+test_paths_in_odd_forms_reach_only_the_service_they_name() {
+	local path
+	for path in '//queues/enter' '/queues//enter' '/./queues/enter' '/x/../queues/enter' '/%71ueues/enter' '/queues/enter/' \
+		'/queues/enter;a=b' '/queues%2fenter' '/queues/%2e%2e/metrics' '/queues/..;/metrics' '/queues/\..\metrics' \
+		'/queues/%00' '/queues/a%0d%0ab' '/queues#x' '/queues?x=/../metrics'; do
+		call "$path"
+		[[ $status == 200 || $status == 400 || $status == 404 ]] || fail "$path: $status"
+		[[ $status != 200 ]] || has "$path" "$body" 'Host: queue'
+	done
+	is 'metrics asked' "$(grep -c ' /metrics' "$upstream_log" || true)" 0
+	# A header that only looks like another one.
+	call --http1.1 -H 'X_Queue_Token: underscore' -H 'X-Queue-Token:  spaced ' /queues/status
+	lacks request "$body" underscore
+	has request "$body" 'X-Queue-Token: spaced'
+	raw_problem "$(raw 'GET /queues/odd HTTP/1.1\r\nHost: a\r\nAuthorization : x\r\n\r\n')" 400 INVALID_REQUEST
+	raw_problem "$(raw 'GET /queues/odd HTTP/1.1\r\nHost: a\r\n Authorization: x\r\n\r\n')" 400 INVALID_REQUEST
+	is 'sent on' "$(reached queues/odd)" 0
+}
