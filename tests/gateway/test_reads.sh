@@ -37,6 +37,28 @@ test_limits_by_connection_can_be_switched_off() {
 	"$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
 }
 
+test_cheap_answers_are_limited_too() {
+	local answers path
+	for path in /nowhere / /healthz; do
+		answers=$(in_a_row 900 "$path" --http2)
+		has "$path" "$answers" 429=
+	done
+	tuned 's/\(zone=other_address burst\)=[0-9]*/\1=20/; s/\(zone=other_address:16m rate\)=[0-9]*r/\1=10r/' \
+		GATEWAY_LIMIT_PER_ADDRESS=on
+	answers=$(curl -s -o /dev/null -w '%{http_code}\n' "http://127.0.0.1:$GATEWAY_HTTP_PORT/nowhere?[1-60]" | sort | uniq -c | xargs)
+	has 'the plain port' "$answers" ' 429'
+	right
+}
+
+# Behind a load balancer a connection stands for many clients.
+test_a_load_balancers_connection_is_not_limited() {
+	# shellcheck disable=SC2016 # $a is sed's
+	tuned '$a set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;'
+	is 'maps of many clients' "$(in_a_row 60 /schedules/1/seats -H 'X-Forwarded-For: 192.0.2.9')" 200=60
+	limited 11 60 "$(in_a_row 60 /schedules/1/seats)"
+	right
+}
+
 test_maps_and_listings_are_limited_an_address() {
 	tuned 's/\(zone=map_address burst\)=[0-9]*/\1=20/; s/\(zone=map_address:16m rate\)=[0-9]*r/\1=10r/
 		s/\(zone=listing_address burst\)=[0-9]*/\1=20/; s/\(zone=listing_address:16m rate\)=[0-9]*r/\1=10r/' \

@@ -53,6 +53,18 @@ test_production_refuses_what_is_safe_only_in_development_and_names_each_fault() 
 		'setting GATEWAY_FIREWALL: connections by address cannot be bounded here (nft: Operation not permitted)'
 }
 
+# A worker with more connections than files would accept nobody once they are used up.
+test_connections_are_no_more_than_open_files() {
+	local conf as=()
+	# Root may raise its limit, but for this.
+	[[ $(id -u) -ne 0 ]] || as=(setpriv --bounding-set -sys_resource --inh-caps -sys_resource)
+	# shellcheck disable=SC2016
+	conf=$("${as[@]}" bash -c '
+		ulimit -n 2000 && "$1/render" "$2" && cat "$2/nginx.conf"' - "$work/nginx" "$work/files" 2>&1) || fail "$conf"
+	has 'with 2,000 files' "$conf" 'worker_rlimit_nofile 2000;'
+	has 'with 2,000 files' "$conf" 'worker_connections 1488;'
+}
+
 test_instances_listen_on_the_ports_after_the_first() {
 	env -u QUEUE_UPSTREAMS QUEUE_PORT=9110 INSTANCES=3 BIND=0.0.0.0 "$work/nginx/render" "$work/three"
 	is servers "$(grep -o '127.0.0.1:911[0-9]' "$work/three/upstreams.conf" | xargs)" \
