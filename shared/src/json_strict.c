@@ -188,8 +188,8 @@ scan_string(struct scan *scan)
 }
 
 /*
- * Whether a double makes another number of this one, and a whole one: 1000.0000000000000001, 1e-400. Who reads a whole
- * number would take it for that.
+ * Whether a double makes another number of this one, and a whole one: 1000.0000000000000001, 1e-400. A caller that reads a
+ * whole number would take it for that one.
  */
 static bool
 becomes_whole(const char *from, const char *end)
