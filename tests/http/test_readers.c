@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -129,6 +130,27 @@ Test(readers, changes_of_many_seats_come_as_gzip, .timeout = 60)
 	cr_assert_eq(count_of(unpacked(&reply), "seatId"), 2000);
 }
 
+/* Midnight in Seoul begins the day that it is named after. */
+Test(readers, a_schedule_at_midnight_is_of_the_new_day, .timeout = 60)
+{
+	char		*concert = concert_new();
+	struct schedule	 schedule = schedule_with(concert, "2031-03-09T15:00:00.000Z", "2031-03-09T17:00:00.000Z", NULL, "ON_SALE", 1, 1);
+	static const struct { const char *days; int expected; }	ranges[] = {
+		{ "dateFrom=2031-03-10", 1 }, { "dateFrom=2031-03-11", 0 }, { "dateTo=2031-03-10", 1 }, { "dateTo=2031-03-09", 0 },
+		{ "dateFrom=2031-03-10&dateTo=2031-03-10", 1 }, { "dateFrom=0001-01-01&dateTo=9999-12-31", 1 },
+		{ "dateFrom=2031-03-01", 1 }, { "dateTo=0001-01-01", 0 }, { "dateFrom=9999-12-31", 0 } };
+	struct reply	 reply;
+	size_t		 i;
+
+	cr_assert_eq(schedule.seats_count, 2);
+	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		reply = http((struct call){ .path = format("/schedules?concertId=%s&%s", concert, ranges[i].days) });
+		check_status(reply, 200);
+		cr_assert_eq(length_at(reply.json, "schedules"), ranges[i].expected, "%s: %s", ranges[i].days, reply.body);
+		cr_assert_str_eq(text_at(reply.json, "concertId"), concert);
+	}
+}
+
 /* All answers of the service are counted: the suite `restart` runs alone. */
 Test(restart, a_map_is_compressed_once_a_version, .timeout = 120)
 {
@@ -221,4 +243,30 @@ Test(restart, readers_leave_connections_to_buyers, .timeout = 120)
 	let_go(lock);
 	cr_assert_eq(waitpid(readers, &status, 0), readers);
 	cr_assert_eq(status, 0, "more readers waited than the lane has room for");
+}
+
+/* Each asks for another version of a map of 8 MB and reads none of it; the suite `restart` runs alone. */
+Test(restart, slow_readers_hold_a_bounded_number_of_bytes, .timeout = 240)
+{
+	enum { SLOW = 18 };
+	struct schedule	 schedule = schedule_new(100, 500);
+	char		*map = format("/schedules/%s/seats", schedule.id), *request;
+	int64_t		 closed = metric("ct_slow_readers_closed_total");
+	int		 sockets[SLOW], i;
+
+	request = format("GET %s HTTP/1.1\r\nHost: x\r\n\r\n", map);
+	for (i = 0; i < SLOW; i++) {
+		struct pollfd	answer;
+
+		(void)sql(format("UPDATE reservation.seats SET changes = changes + 1 WHERE seat_id = '%s' RETURNING 1", schedule.seats[i]));
+		sockets[i] = raw_send(atoi(setting("RESERVATION_PORT")), request);
+		answer = (struct pollfd){ .fd = sockets[i], .events = POLLIN };
+		cr_assert_eq(poll(&answer, 1, 60000), 1, "no answer to reader %d", i);
+		cr_assert_leq(metric("ct_sending_bytes"), 128 * 1024 * 1024, "after %d readers", i + 1);
+	}
+	cr_assert_gt(metric("ct_slow_readers_closed_total"), closed, "nothing was closed: there was no need to");
+	/* Whoever reads is served. */
+	check_status(http((struct call){ .base = direct("reservation"), .path = map }), 200);
+	for (i = 0; i < SLOW; i++)
+		(void)close(sockets[i]);
 }
