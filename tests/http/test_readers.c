@@ -165,6 +165,9 @@ Test(restart, a_map_is_compressed_once_a_version, .timeout = 120)
 	for (i = 0; i < CROWD; i++)
 		calls[i] = (struct call){ .base = direct("reservation"), .path = format("/schedules/%s/seats", schedule.id),
 		    .headers = gzip };
+	/* One after the other, each asks PostgreSQL; then many at once. */
+	for (i = 0; i < 8; i++)
+		check_status(http(calls[i]), 200);
 	for (n = 0; n < 10; n++) {
 		http_all(calls, replies, CROWD);
 		for (i = 0; i < CROWD; i++) {
