@@ -341,6 +341,7 @@ Test(store_loss, any_place_that_ended_takes_all_earlier_ones_with_it)
 		settings.admit = 0;
 		if (user == 1) {
 			leave(user, place[STASH - 2]);
+			leave(user, place[0]);
 		} else if (user == 2) {
 			check_state(status(user, place[STASH - 2]), "WAITING");
 			cr_assert(leave(user, place[STASH - 2]));

@@ -103,6 +103,33 @@ Test(queue_token, any_change_is_refused)
 	}
 }
 
+/* Limits are counted by the text, so no token may have a second one: the last character has bits that say nothing. */
+Test(queue_token, token_has_one_spelling)
+{
+	static const char	any[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=. \n";
+	struct ct_queue_token	token = some_token(), back;
+	char			text[CT_QUEUE_TOKEN_TEXT], changed[CT_QUEUE_TOKEN_TEXT + 8];
+	size_t			last;
+	int			accepted = 0;
+
+	ct_queue_token_sign(&token, text);
+	last = strlen(text) - 1;
+	(void)strcpy(changed, text);
+	for (size_t i = 0; i < sizeof(any) - 1; i++) {
+		changed[last] = any[i];
+		accepted += ct_queue_token_verify(changed, &back);
+	}
+	cr_assert_eq(accepted, 1, "%d texts", accepted);
+	for (size_t i = 0; i < sizeof(any) - 1; i++) {
+		(void)snprintf(changed, sizeof(changed), "%s%c", text, any[i]);
+		cr_assert_not(ct_queue_token_verify(changed, &back), "'%c' at the end", any[i]);
+		(void)snprintf(changed, sizeof(changed), "%c%s", any[i], text);
+		cr_assert_not(ct_queue_token_verify(changed, &back), "'%c' in front", any[i]);
+	}
+	(void)snprintf(changed, sizeof(changed), "%s==", text);
+	cr_assert_not(ct_queue_token_verify(changed, &back), "padded");
+}
+
 Test(queue_token, what_is_none_is_refused)
 {
 	struct ct_queue_token	token = some_token(), back;
