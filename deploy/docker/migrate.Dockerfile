@@ -1,9 +1,11 @@
 # The migration job: sqitch and migrations/. docker build -f deploy/docker/migrate.Dockerfile .
-FROM debian:bookworm-slim
+ARG DEBIAN=debian:bookworm-slim
+FROM $DEBIAN
 WORKDIR /app
 COPY deploy/local/install-packages deploy/local/packages deploy/local/
 RUN deploy/local/install-packages migrate
 COPY migrations migrations
 COPY deploy/docker/start-migrate .
 ENV SQITCH_FULLNAME=migrate SQITCH_EMAIL=migrate@localhost
+USER 10001
 ENTRYPOINT ["/app/start-migrate"]

@@ -1,5 +1,5 @@
 # Sourced by tests/stack/run: services started as in production, beside the stack's, on its stores.
-# shellcheck shell=bash disable=SC2154 # $work and $said are the runner's
+# shellcheck shell=bash disable=SC2016,SC2154 # $work and $said are the runner's
 
 # shellcheck source=deploy/local/unprivileged.sh
 source deploy/local/unprivileged.sh
