@@ -88,6 +88,17 @@ CREATE TEMP TABLE refused_for_nothing AS
 	SELECT r.* FROM refused r WHERE NOT EXISTS (SELECT FROM made m CROSS JOIN unnest(m.seats) s (seat)
 	    WHERE s.seat = r.seat AND m.created <= r.answered AND m.over >= r.sent);
 
+-- Who was told that it would be too many seats, until the first answer to the key; and how many the user may have had
+-- then, at most.
+CREATE TEMP TABLE told_limit AS
+	SELECT c.*, (SELECT coalesce(sum(cardinality(m.seats)), 0) FROM made m
+	    WHERE m.person = c.person AND m.created <= c.answered AND m.over >= c.sent) AS most
+	FROM (SELECT c.person, min(pg_temp.at(c.sent_us)) AS sent, min(pg_temp.at(c.answered_us)) AS answered,
+		min((c.body ->> 'limit')::int) AS seat_limit, min((c.body ->> 'owned')::int) AS owned,
+		min(coalesce(json_array_length(c.asked::json -> 'seatIds'), (c.asked::json #>> '{bestAvailable,quantity}')::int)) AS wanted
+	    FROM call c WHERE c.kind = 'hold' AND c.code = 'SEAT_LIMIT_EXCEEDED'
+	    GROUP BY c.person, coalesce(c.key, c.sent_us::text)) c;
+
 -- Every unknown is resolved, to one outcome.
 	SELECT 'an unknown was never resolved', format('%s by %s, key %s, after %s tries', c.kind, c.person, c.key, c.tries)
 	FROM call c WHERE c.status = 0
@@ -126,6 +137,19 @@ UNION ALL
 	      AND (strpos(c.asked, 'bestAvailable') > 0
 		OR strpos(c.asked, r.seat::text) > 0
 		AND (c.tries > 1 OR strpos(coalesce(c.body ->> 'unavailableSeatIds', ''), r.seat::text) = 0)))
+UNION ALL
+	-- What the user had for certain when the hold was made, and the hold itself.
+	SELECT 'more seats than the limit', format('reservation %s of %s: %s seats beside %s others', t.reservation, t.person, cardinality(t.seats), o.seats)
+	FROM told t JOIN reservation.schedules d ON d.schedule_id = :'schedule'
+	CROSS JOIN LATERAL (SELECT coalesce(sum(cardinality(a.seats)), 0) AS seats FROM told a
+	    WHERE a.person = t.person AND a.created < t.created AND a.until > t.created) o
+	WHERE cardinality(t.seats) + o.seats > d.max_per_user
+UNION ALL
+	SELECT 'told SEAT_LIMIT_EXCEEDED, and it was not', format('%s, who wanted %s: limit %s, owned %s; had %s at most', l.person, l.wanted, l.seat_limit, l.owned, l.most)
+	FROM told_limit l JOIN reservation.schedules d ON d.schedule_id = :'schedule'
+	WHERE (l.seat_limit = d.max_per_user AND l.owned + l.wanted > l.seat_limit AND l.owned <= l.most) IS NOT TRUE
+UNION ALL
+	SELECT 'told UNPAID_HOLD_LIMIT, and it is off', c.person::text FROM call c WHERE c.code = 'UNPAID_HOLD_LIMIT'
 UNION ALL
 	SELECT 'told CONFIRMED and lost the seat', format('reservation %s of %s: seat %s is %s of %s', t.reservation, t.person, s.seat_id, s.status, s.reservation_id)
 	FROM told t CROSS JOIN unnest(t.seats) g (seat_id) JOIN reservation.seats s ON s.seat_id = g.seat_id

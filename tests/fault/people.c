@@ -24,6 +24,7 @@ static const char	usage_text[] =
 "  --same N       of 100 holds so many are for the same few seats (30)\n"
 "  --dead N       of 100 holds so many are paid or cancelled after they have run out (2)\n"
 "  --doubled N    of 100 tokens so many are used for two holds at once (8)\n"
+"  --hoard N      of 100 holds so many are left alone, and more seats are wanted at once (0)\n"
 "  --seed N       what they choose (1)\n"
 "\n"
 "The stack's settings are in the environment.\n";
@@ -191,7 +192,7 @@ main(int argc, char **argv)
 		{ "count", required_argument, NULL, 'n' }, { "seconds", required_argument, NULL, 't' },
 		{ "settle", required_argument, NULL, 'l' }, { "same", required_argument, NULL, 'a' },
 		{ "dead", required_argument, NULL, 'd' }, { "doubled", required_argument, NULL, 'u' },
-		{ "seed", required_argument, NULL, 'r' }, { 0 } };
+		{ "hoard", required_argument, NULL, 'o' }, { "seed", required_argument, NULL, 'r' }, { 0 } };
 	struct person			*people;
 	const char			*history = NULL, *secret, *seats = NULL;
 	unsigned			 count = 60, seconds = 10, settle = 30, i;
@@ -229,6 +230,9 @@ main(int argc, char **argv)
 			break;
 		case 'u':
 			settings.doubled = (unsigned)atoi(optarg);
+			break;
+		case 'o':
+			settings.hoard = (unsigned)atoi(optarg);
 			break;
 		case 'r':
 			seed = strtoull(optarg, NULL, 10);

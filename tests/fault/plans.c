@@ -216,6 +216,10 @@ held(struct person *person)
 		person->expires_us = time_of(text_of(call, "expiresAt"));
 		person->attempts = 0;
 		person->step = HOLDING;
+		if (dice(person, 100) < settings.hoard) {
+			leave(person);
+			return;
+		}
 		person->plan = choose(person);
 		pause_ms(person, 0, 400);
 		if (person->plan == RUN_OUT)

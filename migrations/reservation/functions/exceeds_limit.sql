@@ -8,7 +8,9 @@ AS $$
 DECLARE
 	v_limit	int := (
 		SELECT r.seat_limit FROM reservation.reservations r
-		WHERE r.schedule_id = p_reservation.schedule_id AND r.user_id = p_reservation.user_id
+		WHERE uuid_hash_extended(r.user_id, uuid_hash_extended(r.schedule_id, 0)) =
+			uuid_hash_extended(p_reservation.user_id, uuid_hash_extended(p_reservation.schedule_id, 0))
+		  AND (r.schedule_id = p_reservation.schedule_id AND r.user_id = p_reservation.user_id) IS TRUE
 		  AND (r.status IN ('HOLD', 'CONFIRMED')) IS TRUE
 		  AND (r.status = 'CONFIRMED' OR r.hold_expires_at > p_now OR r.reservation_id = p_reservation.reservation_id)
 		ORDER BY r.reservation_id DESC LIMIT 1);

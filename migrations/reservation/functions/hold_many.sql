@@ -68,15 +68,18 @@ BEGIN
 			       AND u.user_id = r.user_id AND u.queue_seq = r.queue_seq) IS NULL
 			   -- Most users have nothing of the schedule, which two looks into an index tell.
 			   AND CASE WHEN cardinality(r.wanted) <= s.max_per_user
-			       AND (SELECT true FROM reservation.reservations o WHERE o.schedule_id = r.schedule_id
-				   AND o.user_id = r.user_id AND (o.status IN ('HOLD', 'CONFIRMED')) IS TRUE LIMIT 1) IS NULL
-			       AND (SELECT true FROM reservation.reservations e WHERE e.schedule_id = r.schedule_id AND e.user_id = r.user_id
+			       AND (SELECT true FROM reservation.reservations o
+				   WHERE uuid_hash_extended(o.user_id, uuid_hash_extended(o.schedule_id, 0)) = r.key_of_user
+				   AND (o.status IN ('HOLD', 'CONFIRMED')) IS TRUE LIMIT 1) IS NULL
+			       AND (SELECT true FROM reservation.reservations e
+				   WHERE uuid_hash_extended(e.user_id, uuid_hash_extended(e.schedule_id, 0)) = r.key_of_user
 				   AND (e.status = 'EXPIRED' OR e.status = 'CANCELLED' AND e.payment_id IS NULL) IS TRUE LIMIT 1) IS NULL
 			       THEN true
 			       ELSE (reservation.limit_refusal(r.user_id, r.schedule_id, cardinality(r.wanted), s.max_per_user,
 				   r.unpaid_holds_max, v_now, NULL)).outcome IS NULL END AS usual
 		FROM (SELECT a.n, a.user_id::uuid, a.schedule_id::uuid, a.wanted::uuid[], a.queue_seq::bigint, a.key,
-			     a.request_hash, a.refusal, a.request_id, a.unpaid_holds_max::int
+			     a.request_hash, a.refusal, a.request_id, a.unpaid_holds_max::int,
+			     uuid_hash_extended(a.user_id::uuid, uuid_hash_extended(a.schedule_id::uuid, 0)) AS key_of_user
 		      FROM unnest(p_users, p_schedules, p_seat_ids, p_queue_seqs, p_idempotency_keys, p_request_hashes,
 			  p_refusals, p_request_ids, p_unpaid_holds_maxes) WITH ORDINALITY
 			  a (user_id, schedule_id, wanted, queue_seq, key, request_hash, refusal, request_id, unpaid_holds_max, n)) r

@@ -28,7 +28,8 @@ BEGIN
 		    WHEN p_status = 'EXPIRED' THEN ARRAY['HOLD', 'EXPIRED'] ELSE ARRAY[p_status] END) k (status)
 		CROSS JOIN LATERAL (
 			SELECT m AS reservation, m.reservation_id FROM reservation.reservations m
-			WHERE m.user_id = p_user AND m.status = k.status AND m.reservation_id < coalesce(p_cursor, v_last)
+			WHERE uuid_hash_extended(m.user_id, 0) = uuid_hash_extended(p_user, 0) AND (m.user_id = p_user) IS TRUE
+			  AND m.status = k.status AND m.reservation_id < coalesce(p_cursor, v_last)
 			  AND (p_status IS NULL OR m.status <> 'HOLD' OR (m.hold_expires_at <= v_now) = (p_status = 'EXPIRED'))
 			ORDER BY m.reservation_id DESC LIMIT p_limit + 1) r
 		ORDER BY r.reservation_id DESC LIMIT p_limit + 1)

@@ -10,7 +10,8 @@ BEGIN
 	RETURN (
 		SELECT count(*) FROM reservation.reservations r
 		JOIN reservation.reservation_seats c ON c.reservation_id = r.reservation_id AND c.live
-		WHERE r.schedule_id = p_schedule AND r.user_id = p_user AND (r.status IN ('HOLD', 'CONFIRMED')) IS TRUE
+		WHERE uuid_hash_extended(r.user_id, uuid_hash_extended(r.schedule_id, 0)) = uuid_hash_extended(p_user, uuid_hash_extended(p_schedule, 0))
+		  AND (r.schedule_id = p_schedule AND r.user_id = p_user) IS TRUE AND (r.status IN ('HOLD', 'CONFIRMED')) IS TRUE
 		  AND (r.status = 'CONFIRMED' OR r.hold_expires_at > p_now));
 END
 $$;

@@ -16,12 +16,14 @@ BEGIN
 		SELECT CASE WHEN p_unpaid_holds_max > 0 AND count(*) >= p_unpaid_holds_max THEN max(e.ended) + interval '10 minutes' END
 		FROM (
 			(SELECT coalesce(r.cancelled_at, r.hold_expires_at) AS ended FROM reservation.reservations r
-			WHERE r.schedule_id = p_schedule AND r.user_id = p_user
+			WHERE uuid_hash_extended(r.user_id, uuid_hash_extended(r.schedule_id, 0)) = uuid_hash_extended(p_user, uuid_hash_extended(p_schedule, 0))
+			  AND (r.schedule_id = p_schedule AND r.user_id = p_user) IS TRUE
 			  AND (r.status = 'EXPIRED' OR r.status = 'CANCELLED' AND r.payment_id IS NULL) IS TRUE
 			ORDER BY coalesce(r.cancelled_at, r.hold_expires_at) DESC LIMIT p_unpaid_holds_max)
 			UNION ALL
 			SELECT r.hold_expires_at FROM reservation.reservations r
-			WHERE r.schedule_id = p_schedule AND r.user_id = p_user AND (r.status IN ('HOLD', 'CONFIRMED')) IS TRUE
+			WHERE uuid_hash_extended(r.user_id, uuid_hash_extended(r.schedule_id, 0)) = uuid_hash_extended(p_user, uuid_hash_extended(p_schedule, 0))
+			  AND (r.schedule_id = p_schedule AND r.user_id = p_user) IS TRUE AND (r.status IN ('HOLD', 'CONFIRMED')) IS TRUE
 			  AND r.status = 'HOLD' AND r.hold_expires_at <= p_now) e);
 END
 $$;
