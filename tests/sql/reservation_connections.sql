@@ -7,7 +7,7 @@
 -- own through them and takes it away in the end. No BEGIN here: a transaction
 -- that has written (temporary functions count) would hold the version back.
 SET client_min_messages = warning;
-SELECT plan(53);
+SELECT plan(67);
 
 \set ann '00000000-0000-7000-8000-c0ecce0000a1'
 \set bob '00000000-0000-7000-8000-c0ecce0000b2'
@@ -242,13 +242,43 @@ SELECT dblink_exec('a', 'COMMIT');
 SELECT is(pg_temp.answer_in_the_end('b', pg_temp.hold(:'bob', :'small', pg_temp.seat(:'w', 3), 15)), 'CREATED', 'and has it');
 SELECT dblink_exec('a', $$DO 'BEGIN WHILE (reservation.sweep(1000)).body <> ''{"expired":0}'' LOOP END LOOP; END'$$);
 
+-- Another transaction has one seat of a dead hold locked (it looked at it, and has not ended): the sweeper leaves the hold
+-- whole, and does not wait. Ann's is swept meanwhile.
+SELECT is(pg_temp.ask('b', pg_temp.hold(:'bob', :'schedule', pg_temp.seat(:'seats', 17, 18), 41)), 'CREATED', 'bob_holds_two_seats');
+SELECT is(pg_temp.ask('b', pg_temp.hold(:'ann', :'schedule', pg_temp.seat(:'seats', 19), 41)), 'CREATED', 'ann_holds_another');
+SELECT pg_temp.ends_in(pg_temp.reservation(u::uuid, :'schedule', 41), '-1 second') FROM unnest(ARRAY[:'bob', :'ann']) u;
+SELECT dblink_exec('a', 'BEGIN');
+SELECT is(pg_temp.ask('a', 'SELECT status FROM reservation.seats WHERE seat_id = %L FOR UPDATE', (:'seats'::uuid[])[18]::text), 'HOLD', 'one_of_bobs_seats_is_locked');
+SELECT is(pg_temp.ask('b', 'SELECT body FROM reservation.sweep(100)'), '{"expired":1}', 'a_hold_whose_seat_another_transaction_has_locked_is_not_swept');
+SELECT is_empty('SELECT * FROM reservation.invariants', 'and_the_sweeper_hurts_no_invariant');
+SELECT is(status, 'HOLD', 'the_hold_is_left_as_it_is') FROM reservation.reservations WHERE reservation_id = pg_temp.reservation(:'bob', :'schedule', 41);
+SELECT dblink_exec('a', 'ROLLBACK');
+SELECT is(pg_temp.ask('b', 'SELECT body FROM reservation.sweep(100)'), '{"expired":1}', 'the_next_sweep_takes_it');
+SELECT is(string_agg(status || ' ' || hold_epoch, ', '), 'AVAILABLE 1, AVAILABLE 1, AVAILABLE 1', 'and_frees_all_its_seats') FROM reservation.seats
+WHERE seat_id = ANY (pg_temp.seat(:'seats', 17, 19));
+
+-- Two holds of one user at once, in two transactions, alone and in a batch: the second counts the first one's seats.
+SELECT pg_temp.ask('a', $$SELECT body::json ->> 'scheduleId' FROM reservation.create_schedule(%L, now() + '1 day', now() + '2 days', NULL, 'ON_SALE',
+    '[{"section":"P","grade":"VIP","price":1000,"rows":1,"seatsPerRow":10}]')$$, :'concert') AS pair \gset
+SELECT array_agg(seat_id ORDER BY number) AS p FROM reservation.seats WHERE schedule_id = :'pair' \gset
+SELECT dblink_exec('a', 'BEGIN');
+SELECT is(pg_temp.ask('a', pg_temp.hold(:'ann', :'pair', pg_temp.seat(:'p', 1, 3), 51)), 'CREATED', 'ann_holds_three_of_four_seats_not_committed');
+SELECT ok(pg_temp.waits('b', pg_temp.hold(:'ann', :'pair', pg_temp.seat(:'p', 4, 5), 52)), 'her_next_hold_waits');
+SELECT dblink_exec('a', 'COMMIT');
+SELECT is(pg_temp.answer('b'), 'SEAT_LIMIT_EXCEEDED', 'and_counts_them');
+SELECT dblink_exec('a', 'BEGIN');
+SELECT is(pg_temp.ask('a', pg_temp.hold_many(:'bob', :'pair', pg_temp.seat(:'p', 6, 8), 51)), 'CREATED', 'bob_holds_three_in_a_batch_not_committed');
+SELECT ok(pg_temp.waits('b', pg_temp.hold_many(:'bob', :'pair', pg_temp.seat(:'p', 9, 10), 52)), 'his_next_batch_waits');
+SELECT dblink_exec('a', 'COMMIT');
+SELECT is(pg_temp.answer('b'), 'SEAT_LIMIT_EXCEEDED', 'and_counts_them_too');
+
 SELECT is_empty('SELECT * FROM reservation.invariants', 'no invariant is hurt');
 
 SELECT dblink_exec('a', format('DELETE FROM %s', t)) FROM unnest(ARRAY[
-	format('reservation.reservation_seats WHERE schedule_id IN (%L, %L)', :'schedule', :'small'),
-	format('reservation.reservations WHERE schedule_id IN (%L, %L)', :'schedule', :'small'),
-	format('reservation.seats WHERE schedule_id IN (%L, %L)', :'schedule', :'small'),
-	format('reservation.sections WHERE schedule_id IN (%L, %L)', :'schedule', :'small'),
+	format('reservation.reservation_seats WHERE schedule_id IN (%L, %L, %L)', :'schedule', :'small', :'pair'),
+	format('reservation.reservations WHERE schedule_id IN (%L, %L, %L)', :'schedule', :'small', :'pair'),
+	format('reservation.seats WHERE schedule_id IN (%L, %L, %L)', :'schedule', :'small', :'pair'),
+	format('reservation.sections WHERE schedule_id IN (%L, %L, %L)', :'schedule', :'small', :'pair'),
 	format('reservation.schedules WHERE concert_id = %L', :'concert'), format('reservation.concerts WHERE concert_id = %L', :'concert'),
 	format('platform.idempotency WHERE user_id IN (%L, %L)', :'ann', :'bob')]) t;
 SELECT dblink_disconnect(c) FROM unnest(ARRAY['a', 'b', 'reader']) c;
