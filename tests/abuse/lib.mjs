@@ -153,7 +153,7 @@ export async function buyer(where, from, user = randomUUID()) {
 		const answer = await call('GET', '/queues/status', { token, from, headers: { 'X-Queue-Token': queueToken } });
 		if (answer.status === 200 && answer.json.status === 'ACTIVE')
 			return true;
-		await pause(1000);
+		await pause(300);
 		return false;
 	});
 	return { user, token, queueToken };

@@ -4,7 +4,7 @@ import { call, check, hostile, judge, memory, pause, say, short, workers } from 
 const count = short ? 500 : 16000;
 const pids = workers('gateway');
 const before = memory(pids);
-const attack = await hostile('idle', '-a', '127.0.0.10', '-n', count, '-s', short ? 6 : 60);
+const attack = await hostile('idle', '-a', '127.0.0.10', '-n', count, '-s', short ? 4 : 60);
 const times = [];
 let refused = 0;
 for (let i = 0; i < (short ? 10 : 100); i++) {

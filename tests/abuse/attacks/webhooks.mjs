@@ -15,7 +15,7 @@ const asked = async () => (await provider('books')).orders.filter((order) => ord
 const before = await asked();
 const began = Date.now();
 const counts = {};
-const seconds = short ? 4 : 25;
+const seconds = short ? 3 : 25;
 await Promise.all(Array.from({ length: 16 }, async () => {
 	while (Date.now() - began < seconds * 1000) {
 		const { status } = await call('POST', '/payments/webhooks/toss', { from: '127.0.0.11',
