@@ -99,7 +99,7 @@ test-abuse: ## attacks, each judged by what it costs and gains (T=name: one)
 test-fault: build ## five minutes of load while things are killed, stalled and emptied, then the checker (FOR=seconds, SEED=n)
 	@tests/fault/run long
 
-test-mutants: ## every guard off in turn, each must fail its tests; half an hour (T=name: some)
+test-mutants: ## turn off each guard in turn; a test must fail each time; half an hour (T=name: some)
 	@tests/mutants/run $(T)
 
 test-asan: ## unit and HTTP tests with AddressSanitizer and UBSan in Kore, services and tests
@@ -116,7 +116,7 @@ bench-queue: ## what the waiting room costs, against floors of the same run (BEN
 bench-hold: ## holds, hot seats and seat maps, against floors of the same run (BENCH_QUICK=1: short)
 	@tests/bench/hold
 
-fuzz: ## fuzz everything that reads what strangers send (FOR=seconds for each target, 60; T=name: one)
+fuzz: ## fuzz every reader of outside input (FOR=seconds for each target, 60; T=name: one)
 	@$(LOCAL)/install-packages build test
 	@$(MAKE) --no-print-directory -s build-tests SUITES=fuzz
 	@tests/fuzz/run $(or $(FOR),60) '$(T)'
