@@ -225,3 +225,23 @@ Test(sale, first_to_enter_a_paused_queue_is_told_so)
 	set_status(&schedule, "CLOSED");
 	wait_for(strcmp(sale_of(&user, text_at(reply.json, "token")), "CLOSED") == 0, 10);
 }
+
+/* In the suite that runs alone: for some seconds the queue service may not ask about any sale. */
+Test(restart, state_of_the_sale_that_cannot_be_read_admits_nobody, .timeout = 120)
+{
+	struct schedule	schedule = schedule_new(1, 4);
+	struct user	users[PEOPLE];
+	char		*tokens[PEOPLE];
+	int64_t		asked;
+
+	fill(&schedule, users, tokens);
+	(void)sql("REVOKE EXECUTE ON FUNCTION reservation.queue_sale(uuid), reservation.queue_facts(uuid, uuid) FROM queue_service");
+	asked = now_ms();
+	while (now_ms() < asked + FORGOTTEN_MS)
+		pause_ms(50);
+	(void)control(&schedule, "{\"maxActive\":100,\"admitPerSecond\":1000}");
+	for (int round = 0; round < 10; round++, pause_ms(100))
+		cr_assert_str_eq(text_at(status_of(&users[1], tokens[1]).json, "status"), "WAITING");
+	(void)sql("GRANT EXECUTE ON FUNCTION reservation.queue_sale(uuid), reservation.queue_facts(uuid, uuid) TO queue_service");
+	wait_for(strcmp(text_at(status_of(&users[1], tokens[1]).json, "status"), "ACTIVE") == 0, 20);
+}

@@ -14,7 +14,7 @@
 #define UNDER_WAY_MAX	3	/* in Redis, on the way to it, and on the way back */
 #define REST_MS		1	/* after a call the next one waits so long, */
 #define ENOUGH		32	/* or for so many people */
-#define SPEED_PAUSED	-1	/* as the speed that heads an answer: the mode is PAUSED */
+#define SPEED_PAUSED	(-1)	/* as the speed that heads an answer: the mode is PAUSED */
 #define SPEED_MS	2000	/* how old the last tick's speed may be, to tell a wait by */
 
 static void	send_function(struct queue *, struct place_call *);
