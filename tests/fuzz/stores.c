@@ -135,6 +135,18 @@ ct_pg_call(struct ct_pg *pg, const struct ct_pg_statement *stmt, const char *con
 	push((struct waiting){ .pg = cb, .write = stmt->write, .arg = arg });
 }
 
+/* A code that a function of the database may answer with: what the checks before it refuse is not its business. */
+static const char *
+refusal(void)
+{
+	const struct ct_error_info	*info;
+
+	do
+		info = ct_error_info((enum ct_error)(1 + chance(CT_ERROR_COUNT - 1)));
+	while (info->status == 401 || info->status == 405 || info->status == 413 || info->status == 415);
+	return (info->code);
+}
+
 static void
 answer_pg(const struct waiting *waiting)
 {
@@ -151,7 +163,7 @@ answer_pg(const struct waiting *waiting)
 	else if (kind == 3)
 		outcome.error = CT_IDEMPOTENCY_KEY_IN_USE;
 	if (outcome.error == CT_OK) {
-		outcome.outcome = kind < 6 ? ct_error_info((enum ct_error)(1 + chance(CT_ERROR_COUNT - 1)))->code :
+		outcome.outcome = kind < 6 ? refusal() :
 		    kind < 10 ? good[chance(2)] : good[chance(6)];
 		outcome.body = kind == 7 ? NULL : kind < 6 ? extras : object;
 		outcome.body_length = outcome.body == NULL ? 0 : strlen(outcome.body);
