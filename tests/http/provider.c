@@ -147,8 +147,12 @@ cancel(const struct user *user, const char *reservation)
 struct reply
 webhook(const char *card)
 {
-	return (http((struct call){ .path = "/payments/webhooks/toss", .body = format("{\"eventType\":\"PAYMENT_STATUS_CHANGED\","
-	    "\"data\":{\"orderId\":\"x\",\"paymentKey\":\"%s\",\"status\":\"DONE\",\"totalAmount\":1}}", card) }));
+	struct call	call = { .path = "/payments/webhooks/toss", .body = format("{\"eventType\":\"PAYMENT_STATUS_CHANGED\","
+			    "\"data\":{\"orderId\":\"x\",\"paymentKey\":\"%s\",\"status\":\"DONE\",\"totalAmount\":1}}", card) };
+	struct reply	reply;
+
+	wait_for((reply = http(call)).status != 503, 30);
+	return (reply);
 }
 
 double

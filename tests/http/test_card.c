@@ -225,8 +225,7 @@ Test(card, a_spent_payment_key_is_declined, .timeout = 120)
 	cr_assert_str_eq(text_at(reply.json, "providerCode"), "ALREADY_PROCESSED_PAYMENT");
 	check_status(pay_by_card(&user, reservation, amount, card_new(), key_new()), 201);
 	/* Nor is the first one's money touched when the second is looked at. */
-	reply = http((struct call){ .path = "/payments/webhooks/toss", .body = format("{\"data\":{\"paymentKey\":\"%s\"}}", card) });
-	check_status(reply, 200);
+	check_status(webhook(card), 200);
 	wait_for(is(sql(format("SELECT count(*) FROM payment.cards WHERE payment_key = '%s' AND due_at <= now()", card)), "0"),
 	    CERTAIN_SECONDS);
 	cr_assert_str_eq(payment_status(&user, payment), "APPROVED");

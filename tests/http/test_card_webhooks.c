@@ -161,7 +161,7 @@ Test(card, flood_of_webhooks_is_one_lookup_in_ten_seconds, .timeout = 120)
 /* 200 means noted: while the payment cannot be noted, and beyond what a worker notes at once, the provider is to repeat it. */
 Test(card, webhook_that_is_not_noted_is_503, .timeout = 120)
 {
-	enum { WEBHOOKS = 60, NOTED_AT_ONCE = 16 };
+	enum { WEBHOOKS = 60, NOTED_AT_ONCE = 2 };
 	static struct call	 calls[WEBHOOKS];
 	static struct reply	 replies[WEBHOOKS];
 	struct schedule		 schedule = schedule_new(1, 1);

@@ -22,8 +22,11 @@ static const struct ct_pg_statement heard_of = {
 	.write = true,
 };
 
-/* Webhooks that a worker notes at once. Anybody may send some: more of them are not to take the pool from buyers. */
-#define NOTING_MAX	16
+/*
+ * Webhooks that a worker notes at once. Anybody may send some: each waits for a user's lock at worst, and must not take
+ * the pool's connections from buyers.
+ */
+#define NOTING_MAX	2
 
 static unsigned	noting;
 
