@@ -240,6 +240,8 @@ test_a_body_over_64k_is_a_problem_document_at_each_service() {
 		for method in POST PUT PATCH; do
 			for form in '--http1.1 -H Transfer-Encoding:chunked' '--http1.1' '--http2' \
 				'--http1.1 -H Transfer-Encoding:chunked -H Expect:100-continue'; do
+				# Every form at one path; at the others what is found too large only while it is read.
+				[[ $path == /points/charge || $form == '--http1.1 -H Transfer-Encoding:chunked' ]] || continue
 				# shellcheck disable=SC2086
 				write $form -X "$method" --data-binary "@$work/large" "$path"
 				if [[ $method$path == P[UA]*webhooks/toss ]]; then
