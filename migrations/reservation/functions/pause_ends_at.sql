@@ -1,29 +1,46 @@
 -- reservation.pause_ends_at(user, schedule, unpaid_holds_max, now): until when the user gets no hold of the schedule,
 -- because unpaid_holds_max of the user's holds of it, or more, have ended unpaid: ten minutes after the last of them
--- ended. NULL if there are fewer, or if unpaid_holds_max is 0 (no pause). A time that has passed means: no pause now.
+-- ended. NULL if there is no pause now, or if unpaid_holds_max is 0.
 --
 -- A hold ends unpaid when it runs out (at that time by the database's clock, swept or not), or when it is cancelled
 -- before it is paid, by the user or by failed payments. The count never starts again: after the pause the user may
 -- hold, and the next hold that ends unpaid begins another pause. Neither waiting for the sweeper, nor buying a ticket in
 -- between, nor letting several holds end at once evades that. An operator's own cancellation of a hold, once there is
 -- one, must not count here.
+--
+-- Reads those of the last ten minutes, and as many as are counted, however many there are: without bitmaps, which are
+-- made of all of them before the first is read.
 CREATE OR REPLACE FUNCTION reservation.pause_ends_at(p_user uuid, p_schedule uuid, p_unpaid_holds_max int, p_now timestamptz)
 RETURNS timestamptz
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE SET enable_bitmapscan = off
 AS $$
+DECLARE
+	v_key		bigint := uuid_hash_extended(p_user, uuid_hash_extended(p_schedule, 0));
+	v_last		timestamptz;
+	v_unswept	int;
+	v_last_unswept	timestamptz;
 BEGIN
+	SELECT count(*), max(r.hold_expires_at) INTO v_unswept, v_last_unswept FROM reservation.reservations r
+	WHERE uuid_hash_extended(r.user_id, uuid_hash_extended(r.schedule_id, 0)) = v_key
+	  AND (r.schedule_id = p_schedule AND r.user_id = p_user) IS TRUE AND (r.status IN ('HOLD', 'CONFIRMED')) IS TRUE
+	  AND r.status = 'HOLD' AND r.hold_expires_at <= p_now;
+
+	SELECT max(coalesce(r.cancelled_at, r.hold_expires_at)) INTO v_last FROM reservation.reservations r
+	WHERE uuid_hash_extended(r.user_id, uuid_hash_extended(r.schedule_id, 0)) = v_key
+	  AND (r.schedule_id = p_schedule AND r.user_id = p_user) IS TRUE
+	  AND (r.status = 'EXPIRED' OR r.status = 'CANCELLED' AND r.payment_id IS NULL) IS TRUE
+	  AND coalesce(r.cancelled_at, r.hold_expires_at) > p_now - interval '10 minutes';
+
+	v_last := greatest(v_last, v_last_unswept) + interval '10 minutes';
+	IF p_unpaid_holds_max = 0 OR (v_last > p_now) IS NOT TRUE THEN
+		RETURN NULL;
+	END IF;
 	RETURN (
-		SELECT CASE WHEN p_unpaid_holds_max > 0 AND count(*) >= p_unpaid_holds_max THEN max(e.ended) + interval '10 minutes' END
-		FROM (
-			(SELECT coalesce(r.cancelled_at, r.hold_expires_at) AS ended FROM reservation.reservations r
-			WHERE uuid_hash_extended(r.user_id, uuid_hash_extended(r.schedule_id, 0)) = uuid_hash_extended(p_user, uuid_hash_extended(p_schedule, 0))
-			  AND (r.schedule_id = p_schedule AND r.user_id = p_user) IS TRUE
-			  AND (r.status = 'EXPIRED' OR r.status = 'CANCELLED' AND r.payment_id IS NULL) IS TRUE
-			ORDER BY coalesce(r.cancelled_at, r.hold_expires_at) DESC LIMIT p_unpaid_holds_max)
-			UNION ALL
-			SELECT r.hold_expires_at FROM reservation.reservations r
-			WHERE uuid_hash_extended(r.user_id, uuid_hash_extended(r.schedule_id, 0)) = uuid_hash_extended(p_user, uuid_hash_extended(p_schedule, 0))
-			  AND (r.schedule_id = p_schedule AND r.user_id = p_user) IS TRUE AND (r.status IN ('HOLD', 'CONFIRMED')) IS TRUE
-			  AND r.status = 'HOLD' AND r.hold_expires_at <= p_now) e);
+		SELECT CASE WHEN count(*) + v_unswept >= p_unpaid_holds_max THEN v_last END
+		FROM (SELECT FROM reservation.reservations r
+		    WHERE uuid_hash_extended(r.user_id, uuid_hash_extended(r.schedule_id, 0)) = v_key
+		      AND (r.schedule_id = p_schedule AND r.user_id = p_user) IS TRUE
+		      AND (r.status = 'EXPIRED' OR r.status = 'CANCELLED' AND r.payment_id IS NULL) IS TRUE
+		    LIMIT p_unpaid_holds_max) e);
 END
 $$;
