@@ -6,6 +6,7 @@ source deploy/local/unprivileged.sh
 
 # A folder with all that a service in production needs, right in every way; readable by the user it runs as.
 production_folder() {
+	local name
 	prod=$work/production
 	[[ ! -e $prod ]] || return 0
 	chmod 711 "$work"
@@ -62,7 +63,7 @@ refused() {
 }
 
 test_each_fault_in_production_stops_the_start() {
-	local fault
+	local service name fault
 	production_folder
 	while read -r service name fault; do
 		refused "$service" "$name=$fault"
@@ -89,7 +90,7 @@ test_each_fault_in_production_stops_the_start() {
 }
 
 test_a_secret_that_others_can_read_stops_the_start() {
-	local mode file
+	local mode file service setting
 	production_folder
 	for mode in 640 604; do
 		while read -r service setting file; do
