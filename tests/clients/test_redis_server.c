@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clients.h"
 #include "ct/log.h"
@@ -171,5 +172,40 @@ Test(redis_server, a_killed_server_is_used_again_once_it_is_back)
 	wait_answers(112, 10000);
 	cr_assert_eq(unanswered, 0);
 	cr_assert_eq(last, 10);
+	ct_redis_deinit(&redis);
+}
+
+static bool
+is_unauthorized(void *arg)
+{
+	(void)arg;
+	return (ct_redis_unauthorized(redis));
+}
+
+Test(redis_server, refused_user_is_connected_once_the_server_knows_it)
+{
+	char	path[] = "/tmp/ct-redis-XXXXXX";
+	int	fd = mkstemp(path);
+
+	cr_assert_eq(write(fd, "late password", 13), 13);
+	(void)close(fd);
+	setenv("REDIS_USER", "late", 1);
+	setenv("REDIS_PASSWORD_FILE", path, 1);
+	setenv("REDIS_TIMEOUT_MS", "2000", 1);
+	ct_log_init("test", CT_LOG_ERROR);
+	ct_redis_configure();
+	(void)unlink(path);
+	redis = ct_redis_init(on_connect, NULL);
+	cr_assert(loop_poll_until(is_unauthorized, NULL, 10000));
+	cr_assert_eq(connects, 0);
+	count(1);
+	wait_answers(1, 10000);
+	cr_assert_eq(unanswered, 1);
+
+	cr_assert_eq(system("redis-cli -p $REDIS_PORT ACL SETUSER late on '>late password' '~*' +@all >/dev/null"), 0);
+	cr_assert(loop_poll_until(is_ready, NULL, 10000));
+	cr_assert_not(ct_redis_unauthorized(redis));
+	cr_assert_eq(connects, 1);
+	cr_assert_eq(system("redis-cli -p $REDIS_PORT ACL DELUSER late >/dev/null"), 0);
 	ct_redis_deinit(&redis);
 }
