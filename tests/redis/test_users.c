@@ -86,7 +86,7 @@ Test(users, client_without_password_can_do_nothing)
 {
 	static const char *const	commands[] = {
 		"PING", "TIME", "INFO", "GET x", "SET x 1", "ACL WHOAMI", "HELLO 3", "FUNCTION LIST", "FLUSHALL", "SHUTDOWN NOSAVE",
-		"CONFIG GET *", "CLIENT LIST", "ZADD " KEY("active") " 1 x", "FCALL queue2_tick 0", "EVAL return 0", "MULTI",
+		"CONFIG GET *", "CLIENT LIST", ("ZADD " KEY("active") " 1 x"), "FCALL queue2_tick 0", "EVAL return 0", "MULTI",
 		"SUBSCRIBE x", "MONITOR", "SYNC", "RESET",
 	};
 	redisContext			*nobody = connect_as(NULL);
@@ -276,8 +276,8 @@ Test(users, reader_of_events_changes_none)
 {
 	static const char *const	commands[] = {
 		"XADD events * id 1", "XTRIM events MAXLEN 0", "XDEL events 1-1", "DEL events", "EXPIRE events 1", "XSETID events 0-0",
-		"ZRANGE " KEY("waiting") " 0 -1", "HGETALL " KEY("state"), "FCALL queue2_tick 0", "EVAL return(1) 0", "FUNCTION LOAD x",
-		"RENAME events other", "COPY events other", "SREM queues x", "XREAD STREAMS " KEY("state") " 0", "MULTI",
+		("ZRANGE " KEY("waiting") " 0 -1"), ("HGETALL " KEY("state")), "FCALL queue2_tick 0", "EVAL return(1) 0", "FUNCTION LOAD x",
+		"RENAME events other", "COPY events other", "SREM queues x", ("XREAD STREAMS " KEY("state") " 0"), "MULTI",
 	};
 
 	(void)enter(1);
