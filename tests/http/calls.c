@@ -17,6 +17,7 @@
 
 #include <curl/curl.h>
 #include <openssl/ssl.h>
+#include <zlib.h>
 
 #include "harness.h"
 
@@ -167,13 +168,29 @@ exchange_begin(struct exchange *x, const struct call *call)
 	curl_easy_setopt(x->curl, CURLOPT_HTTPHEADER, x->headers);
 }
 
+char *
+unpacked(const struct reply *reply)
+{
+	z_stream	 stream = { .next_in = (unsigned char *)reply->body, .avail_in = (unsigned)reply->length };
+	size_t		 room = 16 * 1024 * 1024;
+	char		*text = calloc(1, room + 1);
+
+	cr_assert_not_null(text);
+	stream.next_out = (unsigned char *)text;
+	stream.avail_out = (unsigned)room;
+	cr_assert_eq(inflateInit2(&stream, 15 + 16), Z_OK);
+	cr_assert_eq(inflate(&stream, Z_FINISH), Z_STREAM_END, "not a whole gzip body");
+	(void)inflateEnd(&stream);
+	return (text);
+}
+
 /* One line a call for tests/api, which holds the traffic against docs/api-spec.yaml. */
 static void
 record(const struct exchange *x)
 {
-	const char	*path = getenv("API_RECORD"), *line, *end, *colon;
+	const char	*path = getenv("API_RECORD"), *line, *end, *colon, *coding;
 	cJSON		*entry, *headers;
-	char		*name, *text;
+	char		*name, *text, *body;
 	int		 fd;
 
 	if (path == NULL || *path == '\0' || x->call->base != NULL || x->reply.status == 0)
@@ -206,7 +223,10 @@ record(const struct exchange *x)
 		free(name);
 		free(text);
 	}
-	cJSON_AddStringToObject(entry, "responseBody", x->reply.body);
+	coding = header(&x->reply, "Content-Encoding");
+	body = coding != NULL && strcmp(coding, "gzip") == 0 && x->reply.length > 0 ? unpacked(&x->reply) : NULL;
+	cJSON_AddStringToObject(entry, "responseBody", body != NULL ? body : x->reply.body);
+	free(body);
 
 	text = cJSON_PrintUnformatted(entry);
 	line = format("%s\n", text);

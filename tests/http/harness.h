@@ -54,6 +54,7 @@ struct reply	 http(struct call call);
 /* All at once, each on its own connection; replies in the order of the calls. */
 void		 http_all(const struct call *calls, struct reply *replies, size_t n);
 const char	*header(const struct reply *reply, const char *name);	/* value or NULL */
+char		*unpacked(const struct reply *reply);	/* the text in a gzip body; to be freed */
 const char	*direct(const char *service);	/* "http://127.0.0.1:port" of instance 0 */
 const char	*gateway(void);
 char		*format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

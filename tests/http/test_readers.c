@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "harness.h"
 
@@ -34,23 +33,6 @@ asked(const char *base, const char *path, const char *accept, const char *tag)
 	const char	*headers[] = { accept == NULL ? NULL : format("Accept-Encoding: %s", accept), NULL };
 
 	return (http((struct call){ .base = base, .path = path, .headers = headers, .if_none_match = tag }));
-}
-
-/* The text in a gzip body. */
-static char *
-unpacked(const struct reply *reply)
-{
-	z_stream	 stream = { .next_in = (unsigned char *)reply->body, .avail_in = (unsigned)reply->length };
-	size_t		 room = 4 * 1024 * 1024;
-	char		*text = calloc(1, room + 1);
-
-	cr_assert_not_null(text);
-	stream.next_out = (unsigned char *)text;
-	stream.avail_out = (unsigned)room;
-	cr_assert_eq(inflateInit2(&stream, 15 + 16), Z_OK);
-	cr_assert_eq(inflate(&stream, Z_FINISH), Z_STREAM_END, "not a whole gzip body");
-	(void)inflateEnd(&stream);
-	return (text);
 }
 
 static bool
