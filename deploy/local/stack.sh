@@ -52,7 +52,7 @@ address_of() {
 	esac
 }
 
-# redis-cli as the operators' user. The password goes through the environment: a command line is everybody's to read.
+# redis-cli as the operators' user. The password goes through the environment: every user can read a command line.
 redis() {
 	REDISCLI_AUTH=$(<"$RUN_DIR/secrets/redis_operator") timeout "${REDIS_CLI_SECONDS:-600}" \
 		redis-cli --no-auth-warning --user operator -h "$REDIS_HOST" -p "$REDIS_PORT" "$@"

@@ -107,7 +107,7 @@ found(const struct ct_card_answer *answer, void *arg)
 		ct_pg_call(ct_service_pg, kind->confirm_again, (const char *const[]){ job->user, job->id, timeout },
 		    may_confirm, job);
 	} else if (job->state == CHECKED) {
-		/* What is approved is never confirmed or voided here: only the provider's word is written down. */
+		/* An APPROVED payment is never confirmed or voided here: this only records the provider's answer. */
 		if (answer->result == CT_CARD_IS_UNWANTED)
 			ct_log(CT_LOG_WARNING, NULL, "%s %s: a part of its money was given back at the provider: an operator has "
 			    "to decide (make invariants)", kind->what, job->id);

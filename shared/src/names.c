@@ -1,6 +1,6 @@
 /*
- * Names and titles. What a character is comes from libunistring, so that nothing here is a table of Unicode; the few
- * code points below are those that no property of Unicode tells.
+ * Names and titles. libunistring classifies the characters, so there is no Unicode table here; the few code points below
+ * have no Unicode property that tells them apart.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ is_direction(ucs4_t c)
 	return ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x206f));
 }
 
-/* Letters and symbols to Unicode that show nothing: an empty Braille cell, blanks among hieroglyphs, a note without a head. */
+/* Invisible, but letters or symbols to Unicode: an empty Braille cell, blanks among hieroglyphs, a note without a head. */
 static bool
 is_blank(ucs4_t c)
 {

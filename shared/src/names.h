@@ -1,4 +1,4 @@
-/* Names and titles: what people read, in one form, and nothing that they cannot see. */
+/* Names and titles in one normal form, without characters that users cannot see. */
 #ifndef CT_NAMES_H
 #define CT_NAMES_H
 

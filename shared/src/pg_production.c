@@ -14,7 +14,7 @@
 #include "ct/config.h"
 #include "pg_internal.h"
 
-/* The value that PG_CONNINFO itself has; NULL if none. What libpq adds from elsewhere does not count. */
+/* The value in PG_CONNINFO itself; NULL if none. libpq's environment and defaults do not count. */
 static const char *
 given(const PQconninfoOption *options, const char *keyword)
 {
@@ -71,8 +71,8 @@ check_password_file(const char *path)
 }
 
 /*
- * In production the server proves by a certificate who it is, unless it is on this machine. libpq connects to
- * `hostaddr` where it is given, and where neither is given to what its environment says, which counts as remote.
+ * In production the server proves its identity by a certificate, unless it is on this machine. libpq connects to
+ * `hostaddr` where it is given. Without hostaddr= and host= it takes the host from its environment: that counts as remote.
  */
 void
 pg_check_production(const PQconninfoOption *options)

@@ -136,7 +136,7 @@ ct_queue_command_end(struct ct_queue_command *command, size_t *length_r)
 void
 ct_queue_store_check(const struct ct_queue_token *token, struct ct_queue_command *command_r)
 {
-	/* FCALL would need the right to write to the keys. */
+	/* FCALL_RO: the reservation service has no right to write to these keys, which FCALL requires. */
 	begin_function(command_r, "FCALL_RO", "queue2_check", &token->schedule);
 	ct_queue_command_place(command_r, token);
 }

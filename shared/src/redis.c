@@ -201,14 +201,14 @@ on_reply(redisAsyncContext *context, void *data, void *arg)
 		drop(redis, "the server cannot serve now");
 }
 
-/* Redis' words for a user that it does not take: none that are given, wrong ones, or rights that are missing. */
+/* Redis' errors for a refused user: no password sent, a wrong one, or missing rights. */
 static bool
 is_unauthorized(const char *error)
 {
 	return (strncmp(error, "NOAUTH ", 7) == 0 || strncmp(error, "WRONGPASS ", 10) == 0 || strncmp(error, "NOPERM ", 7) == 0);
 }
 
-/* Says what to look at. Redis' own text holds no password. */
+/* The message names the settings to check. Redis' own text holds no password. */
 static void
 greeting_refused(struct ct_redis *redis, const char *error)
 {

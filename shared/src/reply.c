@@ -203,7 +203,7 @@ ct_reply_outcome(struct ct_request *request, const struct ct_outcome *outcome)
 		return;
 	}
 	error = ct_error_from_code(outcome->outcome);
-	/* An outcome that is none is a fault of ours: what came with it is nobody's business. */
+	/* An unknown outcome is an error of ours: the client must not see the text that came with it. */
 	problem(request, error, NULL,
 	    outcome->replayed && outcome->request_id != NULL ? outcome->request_id : request->id,
 	    error == CT_INTERNAL_ERROR ? NULL : outcome->body);

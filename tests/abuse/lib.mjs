@@ -1,5 +1,5 @@
 /*
- * What the attacks share: calls from any loopback address, users' tokens, halls and turns, the services' metrics, and
+ * Shared by the attacks: calls from any loopback address, users' tokens, halls and turns, the services' metrics, and
  * judgements. Settings come from the environment (tests/abuse/run).
  */
 import { execFileSync, fork, spawn } from 'node:child_process';

@@ -117,7 +117,7 @@ off_honesty() {
 	alter reservation hold_many 'WHERE NOT \(t\.status' 'WHERE random() < 0.3 OR NOT (t.status'
 }
 
-# Nobody counts what the user has already.
+# The limit ignores the seats that the user has already.
 off_limit() {
 	alter reservation hold_seats 'v_refusal\.outcome IS NOT NULL' 'false'
 	alter reservation hold_many 'THEN true\s+ELSE \(reservation\.limit_refusal.*\.outcome IS NULL END' 'THEN true ELSE true END'

@@ -88,8 +88,8 @@ CREATE TEMP TABLE refused_for_nothing AS
 	SELECT r.* FROM refused r WHERE NOT EXISTS (SELECT FROM made m CROSS JOIN unnest(m.seats) s (seat)
 	    WHERE s.seat = r.seat AND m.created <= r.answered AND m.over >= r.sent);
 
--- Who was told that it would be too many seats, until the first answer to the key; and how many the user may have had
--- then, at most.
+-- Users who were refused for the limit of seats, up to the first answer to the key, and the most seats that each may
+-- have had then.
 CREATE TEMP TABLE told_limit AS
 	SELECT c.*, (SELECT coalesce(sum(cardinality(m.seats)), 0) FROM made m
 	    WHERE m.person = c.person AND m.created <= c.answered AND m.over >= c.sent) AS most

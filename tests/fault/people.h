@@ -82,7 +82,7 @@ struct settings {
 	unsigned	 same;		/* of 100 holds, so many are for the first seats */
 	unsigned	 dead;		/* of 100 holds, so many are paid or cancelled after they have run out */
 	unsigned	 doubled;	/* of 100 tokens, so many are used for two holds at once */
-	unsigned	 hoard;		/* of 100 holds, so many are left alone, and the next one is wanted at once */
+	unsigned	 hoard;		/* percentage of holds that a user leaves unpaid, to ask for the next one at once */
 	const char	*gateway;
 	const char	*certificate;
 	const char	*services[KINDS][2];	/* base URLs of the service that answers it */

@@ -1,5 +1,5 @@
 /*
- * Whole requests to all four services: whatever is asked and whatever the
+ * Whole requests to all four services: for every request and whatever the
  * stores answer, there is exactly one answer, of the contract. Input: four
  * bytes that decide what the stores answer, one for the client that leaves,
  * then the request (requests.h).

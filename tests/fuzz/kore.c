@@ -4,7 +4,7 @@
  *
  * Memory is Kore's too: the body is gone once the handler has returned, and
  * everything else of the request when it is freed, so AddressSanitizer sees
- * whoever keeps a pointer too long.
+ * code that keeps a pointer too long.
  */
 #define _GNU_SOURCE
 #include <sys/types.h>
@@ -287,7 +287,7 @@ run_until_answered(struct http_request *req)
 	must(ct_dispatch(req) == KORE_RESULT_OK);
 }
 
-/* What is still on its way after the answer, or after the client has gone. */
+/* Finishes the calls that are under way after the answer, or after the client has gone. */
 static void
 run_to_the_end(void)
 {
@@ -344,7 +344,7 @@ kore_send(const char *text, size_t length, bool leaves, struct answer *answer_r)
 	result = ct_dispatch(req);
 	free_body(req, buf);
 	if (result == KORE_RESULT_RETRY && leaves) {
-		/* Kore frees the request; what the handler needs of it is kept by whoever was told. */
+		/* Kore frees the request; onfree tells the handler's code to drop its pointers. */
 		if (req->onfree != NULL)
 			req->onfree(req);
 		free_request(req, req->headers != NULL);

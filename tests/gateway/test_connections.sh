@@ -99,7 +99,7 @@ test_rules_that_are_in_force_keep_their_counts_over_a_reload() {
 
 test_rules_that_cannot_be_loaded_are_a_fault_unless_something_else_bounds_connections() {
 	local as=(env GATEWAY_LIMIT_PER_ADDRESS=on)
-	# Whoever runs this: nft itself fails.
+	# nft fails for every user, root included.
 	mkdir -p "$work/no-nft"
 	printf '#!/bin/sh\necho "Error: Operation not permitted" >&2\nexit 1\n' >"$work/no-nft/nft"
 	chmod +x "$work/no-nft/nft"

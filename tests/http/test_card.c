@@ -232,7 +232,7 @@ Test(card, a_spent_payment_key_is_declined, .timeout = 120)
 	cr_assert_str_eq(books(card), format("%" PRId64 "-0", amount));
 }
 
-/* The same attack on a payment: the thief uses the owner's payment key for a hold of his own. */
+/* The same attack on a payment: the thief uses the owner's payment key for the thief's hold. */
 Test(card, payment_key_of_another_user_pays_nothing_else, .timeout = 120)
 {
 	enum { THIEF_FIRST, THIEF_IN_DOUBT, THIEF_LAST, ORDERS };

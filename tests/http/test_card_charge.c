@@ -182,7 +182,7 @@ Test(card, a_charge_that_never_arrives_is_given_up, .init = by_card_start, .fini
 
 /*
  * The attack: the thief has seen all of the redirect from the provider's window (payment key, order id, amount) and the
- * owner's Idempotency-Key. He is declined, before and after the owner, also while his attempt is in doubt.
+ * owner's Idempotency-Key. The thief is declined, before and after the owner, also while the thief's attempt is in doubt.
  */
 Test(card, payment_key_of_another_user_charges_nobody_else, .init = by_card_start, .fini = by_card_stop, .timeout = 120)
 {
@@ -201,7 +201,7 @@ Test(card, payment_key_of_another_user_charges_nobody_else, .init = by_card_star
 		thiefs = charge_call(&thief, 9000, card, owners.key);
 		provider_knows(card, charge_order(&owner, owners.key), 9000);
 		if (i == THIEF_IN_DOUBT) {
-			/* The provider says nothing to his confirm, and nothing to look-ups. */
+			/* The provider answers neither the thief's confirm nor look-ups. */
 			provider_does(card, "confirm", "timeout_before", 1);
 			provider_does(card, "find", "500_before", 1000);
 			check_status(http(thiefs), 202);
@@ -218,7 +218,7 @@ Test(card, payment_key_of_another_user_charges_nobody_else, .init = by_card_star
 		provider_does(card, "find", "delay:0", 1);
 		reply = until_certain(thiefs);
 		check_problem(reply, 402, "CARD_DECLINED");
-		/* Nor with a key of his own. */
+		/* Nor with an Idempotency-Key of the thief's own. */
 		reply = until_certain(charge_call(&thief, 9000, card, key_new()));
 		check_problem(reply, 402, "CARD_DECLINED");
 		check_status(webhook(card), 200);
@@ -232,7 +232,7 @@ Test(card, payment_key_of_another_user_charges_nobody_else, .init = by_card_star
 	}
 }
 
-/* A charge that the release before has begun, under an order id that names nobody, is paid by its user and nobody else. */
+/* A charge that the release before has begun, under an order id without a user, is paid by its user only. */
 Test(card, charge_begun_by_the_release_before_stays_payable, .init = by_card_start, .fini = by_card_stop, .timeout = 120)
 {
 	struct user	 owner = user_new(), thief = user_new();

@@ -3,7 +3,7 @@
 
 #include "harness.h"
 
-/* A schedule as operators make it who say nothing of the limit: four seats a person. */
+/* A schedule that an operator made without a limit: four seats a user. */
 static struct schedule
 limited(int rows, int per_row)
 {

@@ -517,7 +517,7 @@ Test(own, stashed_tokens_are_worth_one_turn_after_a_store_loss, .timeout = 180)
 		reply = ask(0, &hoarder, stash[i]);
 		check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
 	}
-	/* Who held with a later place had given this one up, as the database knows; then Redis knows it too. */
+	/* The user held with a later place, so this one had ended: the database says so first, then Redis too. */
 	for (int i = 0; i < 2; i++) {
 		reply = ask(0, &buyer, given_up);
 		check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
@@ -540,7 +540,7 @@ ticks_a_second(void)
 	return ((metric(0, "queue_tick_seconds_count") - before - 1) * 1000 / (double)(now_ms() - began));
 }
 
-/* One user may enter every schedule there is: a queue that can admit nobody must not cost Redis what others' do. */
+/* One user may enter every schedule, so a queue that can admit nobody must cost Redis less than others. */
 Test(own, queue_that_can_admit_nobody_is_ticked_rarely, .timeout = 120)
 {
 	struct schedule	schedule = schedule_new(1, 1);

@@ -250,7 +250,7 @@ Test(restart, slow_readers_hold_a_bounded_number_of_bytes, .timeout = 240)
 		cr_assert_leq(metric("ct_sending_bytes"), 128 * 1024 * 1024, "after %d readers", i + 1);
 	}
 	cr_assert_gt(metric("ct_slow_readers_closed_total"), closed, "nothing was closed: there was no need to");
-	/* Whoever reads is served. */
+	/* A reader that takes its answer is served. */
 	check_status(http((struct call){ .base = direct("reservation"), .path = map }), 200);
 	for (i = 0; i < SLOW; i++)
 		(void)close(sockets[i]);

@@ -117,7 +117,7 @@ Test(sale, closed_while_people_wait_admits_nobody_and_reopens_in_order, .timeout
 			check_waits_in_a_closed_sale(&users[i], tokens[i], i);
 	reply = enter(&late, &schedule);
 	check_problem(reply, 409, "SCHEDULE_NOT_ON_SALE");
-	/* Who has a turn keeps it, and is told that it is worth nothing. */
+	/* A user with a turn keeps it, and the ticket says that the sale is CLOSED. */
 	reply = status_of(&users[0], tokens[0]);
 	cr_assert_str_eq(text_at(reply.json, "status"), "ACTIVE");
 	cr_assert_str_eq(text_at(reply.json, "saleStatus"), "CLOSED");
@@ -153,7 +153,7 @@ Test(sale, end_of_sale_closes_the_line_at_that_moment, .timeout = 120)
 	    "WHERE schedule_id = '%s' RETURNING ceil(extract(epoch FROM sale_closes_at) * 1000)::bigint", schedule.id)));
 	while (unix_ms() < closes)
 		pause_ms(1);
-	/* Not a moment later, whatever was read when. */
+	/* Not a moment later, also while a worker remembers older facts. */
 	check_waits_in_a_closed_sale(&users[1], tokens[1], 1);
 	reply = enter(&late, &schedule);
 	check_problem(reply, 409, "SCHEDULE_NOT_ON_SALE");

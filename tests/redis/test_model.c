@@ -226,7 +226,7 @@ do_tick(void)
 	}
 }
 
-/* Whatever the queue service does next, it takes the place out of the line before. */
+/* The next call of the queue service, whichever it is, first takes the place out of the line. */
 static void
 do_use_and_more(int user, struct place token)
 {

@@ -116,7 +116,7 @@ Test(places, a_used_place_stays_used)
 	check_state(status(1, later), "ACTIVE");
 }
 
-/* The reservation service may do no more than note it; whoever asks sees no difference. */
+/* The reservation service only notes the use; every status call sees the place as used at once. */
 Test(places, noted_use_is_used_before_the_next_tick)
 {
 	struct place	active = enter(1), expired = enter(2), waiting;
@@ -144,7 +144,7 @@ Test(places, noted_use_is_used_before_the_next_tick)
 	cr_assert_eq(control_get().used, 3);
 }
 
-/* Whoever steals the reservation service's password may write anything there. */
+/* An attacker with the reservation service's password may write anything into `used`. */
 Test(places, used_entry_that_names_no_place_is_dropped)
 {
 	struct place	place = enter(1);

@@ -577,7 +577,7 @@ Test(restart, a_week_later_ended_places_are_not_noted_any_more)
 	cr_assert_eq(number_of("ZCARD q:{01935b7a-2e40-7c11-9a02-030405060708}:gone"), 0);
 }
 
-/* What the release before noted of ended places holds. */
+/* Ended places that the release before noted still count. */
 Test(restart, place_noted_by_the_release_before_stays_ended)
 {
 	struct place	place;

@@ -168,7 +168,7 @@ all_refused(const char *const *commands, size_t count)
 
 #define ALL_REFUSED(commands)	all_refused(commands, sizeof(commands) / sizeof((commands)[0]))
 
-/* What nobody but an operator may do. */
+/* The commands that only an operator may call. */
 static const char *const	for_operators[] = {
 	"FLUSHALL", "FLUSHDB", "SWAPDB 0 1", "KEYS *", "SCAN 0", "SET x 1", "GET x", "CONFIG GET *", "CONFIG SET dir /tmp",
 	"ACL SETUSER queue allkeys", "ACL LIST", "ACL LOAD", "FUNCTION FLUSH", "FUNCTION DELETE queue2", "FUNCTION RESTORE x",
@@ -177,7 +177,7 @@ static const char *const	for_operators[] = {
 	"SLOWLOG GET", "LATENCY RESET", "RESTORE x 0 y",
 };
 
-/* The functions with which somebody becomes ACTIVE, or the rules become others. */
+/* The functions that make a user ACTIVE or change the rules. */
 static void
 call_every_function(int user, struct place place)
 {
@@ -246,7 +246,7 @@ Test(users, reservation_password_admits_nobody)
 	cr_assert_eq(tick().admitted, 0);
 }
 
-/* The function has the place in its argument, so a pending use is settled by whom may settle it, and by nobody else. */
+/* Only the queue service's user has the rights to settle a pending use. */
 Test(users, use_that_is_noted_stays_noted_until_the_queue_service_calls)
 {
 	struct place	first = enter(1), second = enter(2);

@@ -11,7 +11,7 @@ $$;
 CREATE FUNCTION pg_temp.said(p_reply platform.reply) RETURNS text LANGUAGE sql AS $$
 	SELECT (p_reply).outcome || CASE WHEN (p_reply).outcome = 'CREATED' THEN '' ELSE coalesce(' ' || (p_reply).body, '') END
 $$;
--- What one user is answered to a hold of that many free seats: by name or the best, alone or as one of many.
+-- The answer to one user's hold of p_quantity free seats: by name or the best, alone or in a batch.
 CREATE FUNCTION pg_temp.take(p_how text, p_user uuid, p_schedule uuid, p_quantity int, p_unpaid int DEFAULT 5, p_key text DEFAULT NULL)
 RETURNS platform.reply LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,8 +1,8 @@
--- payment.check_card(payment, card, result): what the provider says of an APPROVED payment, which a webhook has had
--- looked up, or an operator has:
+-- payment.check_card(payment, card, result): applies the provider's answer about an APPROVED payment that a webhook or
+-- an operator made due:
 --   CANCELLED   all of its money was given back at the provider: REFUNDED, and its reservation is CANCELLED. OK with
 --               the Payment
---   CAPTURED    it is as it should be
+--   CAPTURED    the provider has the money, as expected
 --   UNWANTED    a part was given back: it stays APPROVED, and payment.invariants names it (partly_given_back_elsewhere)
 --   ABSENT, DECLINED, UNKNOWN
 --               no certain answer: due again. For ABSENT and DECLINED 31 minutes at most: nothing was given back

@@ -1,6 +1,6 @@
 -- payment.hear_card(payment): a webhook says that there is news of a card payment. It is looked up: now, or ten seconds
 -- after the last look-up that a webhook caused. `nudged` with `heard_at` is the promise that a look-up begins at heard_at
--- or later; whatever settles the payment meanwhile keeps it, unless nothing can change any more.
+-- or later. A settlement in between keeps the promise, unless the payment can change no more.
 --
 -- Also an APPROVED payment is looked up: its money may have been given back at the provider. A FAILED one may have been
 -- captured after all, unless the same payment key has another, live payment of the same reservation (the order that the

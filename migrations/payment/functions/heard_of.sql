@@ -17,7 +17,7 @@ DECLARE
 BEGIN
 	SELECT array_agg(h.payment_id), array_agg(h.user_id) INTO v_payments, v_users FROM (
 		SELECT c.payment_id, p.user_id
-		-- By the payment key, then by the payment's id, whatever the statistics say.
+		-- OFFSET 0: the plan looks up the payment key first, then the payment's id, for any statistics.
 		FROM (SELECT k.* FROM payment.cards k WHERE k.payment_key = p_payment_key OFFSET 0) c
 		CROSS JOIN LATERAL (SELECT q.user_id, q.status FROM payment.payments q WHERE q.payment_id = c.payment_id OFFSET 0) p
 		WHERE p.status <> 'REFUNDED'

@@ -1,5 +1,5 @@
--- payment.nudge_card(payment): its user asks again: what is in doubt is due now, or one second after the last look-up
--- began. The caller has locked the user.
+-- payment.nudge_card(payment): the user asks again about a payment in doubt: its look-up is due now, or one second after
+-- the last one began. The caller has locked the user.
 CREATE OR REPLACE FUNCTION payment.nudge_card(p_payment uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = ''
 AS $$

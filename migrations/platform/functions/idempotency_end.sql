@@ -6,10 +6,10 @@
 -- request itself (400, 403, 422), and what is only so for now.
 --
 -- A refusal that changed nothing (404, 409, 410) may be forgotten early: of each user the newest
--- platform.refusals_kept() stay, so that nobody can fill the disk with refusals. A repetition after that is a new
+-- platform.refusals_kept() stay, so that no user can fill the disk with refusals. A repetition after that is a new
 -- request; as the first one changed nothing, nothing is done twice. An answer that names a payment (a 402, money that
--- came too late) did something and is never forgotten early. A declined charge is: its row in point.charges
--- declines a repetition.
+-- came too late) changed something and is never forgotten early. A declined charge may be forgotten early: its row in
+-- point.charges declines a repetition.
 CREATE OR REPLACE FUNCTION platform.idempotency_end(
 	p_user		uuid,
 	p_operation	text,

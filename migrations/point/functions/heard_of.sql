@@ -1,7 +1,7 @@
--- point.heard_of(payment_key): for payment, which the provider's webhooks come to: there may be news of the charges with
--- this payment key. Whatever of them may still change is looked up: now, or ten seconds after the last look-up that a
--- webhook caused (as payment.hear_card). A FAILED charge may have been captured after all. A CHARGED one stays: points
--- that were credited are not taken back (docs/operations.md). At most those of 20 users: see point.heard_users.
+-- point.heard_of(payment_key): for payment, which receives the provider's webhooks: there may be news of the charges with
+-- this payment key. Those that can still change are looked up: now, or ten seconds after the last look-up that a
+-- webhook caused (as payment.hear_card). A FAILED charge may have been captured after all. A CHARGED one stays: credited
+-- points are not taken back (docs/operations.md). At most those of 20 users: see point.heard_users.
 -- The caller has locked these users.
 CREATE OR REPLACE FUNCTION point.heard_of(p_payment_key text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''

@@ -18,7 +18,7 @@ BEGIN
 
 	IF p_changes ? 'saleClosesAt' THEN
 		v_schedule.sale_closes_at := p_changes ->> 'saleClosesAt';
-		-- The caller gave this one only, so it is the one that is wrong.
+		-- The caller changes only this one of the times, so the error names it.
 		IF reservation.sale_errors(v_schedule.start_at, v_schedule.end_at, v_schedule.sale_opens_at,
 		    v_schedule.sale_closes_at) IS NOT NULL THEN
 			v_errors := json_build_array(json_build_object('field', 'saleClosesAt', 'reason',

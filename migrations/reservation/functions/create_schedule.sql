@@ -59,7 +59,7 @@ $$;
 GRANT EXECUTE ON FUNCTION reservation.create_schedule(uuid, timestamptz, timestamptz, timestamptz, timestamptz, text, int,
 	json, text) TO reservation_service;
 
--- As instances of before the end of sale and the limit per user call it.
+-- The signature that instances of the release before call: no end of sale, no limit per user.
 CREATE OR REPLACE FUNCTION reservation.create_schedule(
 	p_concert	uuid,
 	p_start_at	timestamptz,

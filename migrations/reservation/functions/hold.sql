@@ -1,8 +1,8 @@
 -- reservation.hold(user, schedule, seat_ids, grade, quantity, queue_seq,
 -- hold_ttl_seconds, idempotency_key, request_hash, refusal, request_id,
 -- unpaid_holds_max): holds those seats, or, if seat_ids is NULL, the best `quantity`
--- of `grade`; all or none. unpaid_holds_max: after so many holds of the schedule that
--- ended unpaid the user gets none for ten minutes (reservation.pause_ends_at); 0: never.
+-- of `grade`; all or none. unpaid_holds_max: after this number of unpaid holds of the
+-- schedule the user gets none for ten minutes (reservation.pause_ends_at); 0: no pause.
 --
 -- CREATED with the Reservation. `refusal`, if given, is what the queue says against
 -- the token (QUEUE_TOKEN_USED, QUEUE_TOKEN_EXPIRED, ...): returned unless the first

@@ -66,7 +66,7 @@ BEGIN
 			   AND count(*) OVER (PARTITION BY r.user_id) = 1
 			   AND (SELECT u.queue_seq FROM reservation.reservations u WHERE u.schedule_id = r.schedule_id
 			       AND u.user_id = r.user_id AND u.queue_seq = r.queue_seq) IS NULL
-			   -- Most users have nothing of the schedule, which two looks into an index tell.
+			   -- Most users have no seat of the schedule; two index look-ups show that.
 			   AND CASE WHEN cardinality(r.wanted) <= s.max_per_user
 			       AND (SELECT true FROM reservation.reservations o
 				   WHERE uuid_hash_extended(o.user_id, uuid_hash_extended(o.schedule_id, 0)) = r.key_of_user
@@ -83,7 +83,7 @@ BEGIN
 		      FROM unnest(p_users, p_schedules, p_seat_ids, p_queue_seqs, p_idempotency_keys, p_request_hashes,
 			  p_refusals, p_request_ids, p_unpaid_holds_maxes) WITH ORDINALITY
 			  a (user_id, schedule_id, wanted, queue_seq, key, request_hash, refusal, request_id, unpaid_holds_max, n)) r
-		-- LIMIT: by its key, one row at a time, however few schedules there were when this was planned.
+		-- LIMIT 1: the plan reads one row by its key, also if it was made while there were few schedules.
 		LEFT JOIN LATERAL (SELECT * FROM reservation.schedules d WHERE d.schedule_id = r.schedule_id LIMIT 1) s ON true
 		CROSS JOIN LATERAL (
 			SELECT count(*) AS there, sum(t.price)::bigint AS total, array_agg(t.seat_id ORDER BY t.seat_id) AS seats,

@@ -1,5 +1,5 @@
 -- reservation.limit_refusal(user, schedule, seats, max_per_user, unpaid_holds_max, now, request_id): may the user hold
--- so many more seats of the schedule now? Outcome NULL: yes. Else SEAT_LIMIT_EXCEEDED {limit, owned} or
+-- `seats` more seats of the schedule now? Outcome NULL: yes. Else SEAT_LIMIT_EXCEEDED {limit, owned} or
 -- UNPAID_HOLD_LIMIT {limit}. The caller has the user locked (owned_seats).
 CREATE OR REPLACE FUNCTION reservation.limit_refusal(
 	p_user			uuid,

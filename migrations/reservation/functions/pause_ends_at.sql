@@ -4,12 +4,12 @@
 --
 -- A hold ends unpaid when it runs out (at that time by the database's clock, swept or not), or when it is cancelled
 -- before it is paid, by the user or by failed payments. The count never starts again: after the pause the user may
--- hold, and the next hold that ends unpaid begins another pause. Neither waiting for the sweeper, nor buying a ticket in
--- between, nor letting several holds end at once evades that. An operator's own cancellation of a hold, once there is
--- one, must not count here.
+-- hold, and the next hold that ends unpaid begins another pause. Waiting for the sweeper, buying a ticket in between, or
+-- letting several holds end at once does not evade the pause. If operators can cancel holds one day, those must not
+-- count here.
 --
--- Reads those of the last ten minutes, and as many as are counted, however many there are: without bitmaps, which are
--- made of all of them before the first is read.
+-- It reads only the holds that ended in the last ten minutes, and those that it counts, for a user with any number of
+-- holds. Without bitmap scans: a bitmap is built of all matching rows before the first row is read.
 CREATE OR REPLACE FUNCTION reservation.pause_ends_at(p_user uuid, p_schedule uuid, p_unpaid_holds_max int, p_now timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET enable_bitmapscan = off

@@ -1,7 +1,7 @@
 -- reservation.reservation_object(reservation, concert, seats, payment, refund, now):
 -- the contract's Reservation from its parts. A HOLD that has run out is shown
--- EXPIRED, swept or not. holdSecondsLeft is cut, not rounded: a hold has at least so
--- many seconds.
+-- EXPIRED, swept or not. holdSecondsLeft is rounded down: a hold has at least this
+-- number of seconds left.
 CREATE OR REPLACE FUNCTION reservation.reservation_object(
 	p_reservation	reservation.reservations,
 	p_concert	uuid,

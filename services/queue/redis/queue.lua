@@ -26,7 +26,7 @@
 -- it remembers (operators' settings, how far the line had come) and calls begin.
 -- A token of another epoch was given by a store that is no more, and its place is
 -- put back at its own seq. `gone` remembers which of those must not come back: a user has one place at a time, so
--- where one has ended, all before it have. And whoever has had a turn since the loss gets no other by old tokens.
+-- where one has ended, all before it have. A user with a turn since the loss gets no other turn by old tokens.
 --
 -- A restart, or a replica that takes over, may have lost what was written last.
 -- `run` is the server that keeps the queue; under another one all is NEW until
@@ -157,8 +157,8 @@ local function is_over(keys, user, seq)
 end
 
 -- A place has ended, with a turn or without. While tokens of lost places may come, theirs and the user's earlier
--- ones must not be taken for those of places that live. After a turn none of the user's lost places is left, whichever
--- of them lived last: one turn is all that old tokens are worth.
+-- ones must not be taken for those of live places. After a turn all of the user's lost places are over, because all old
+-- tokens of a user together are worth one turn.
 -- `before`: the past, where it is at hand.
 local function forget(keys, user, seq, had_turn, before, now)
 	before = before or past_of(keys)
@@ -681,7 +681,7 @@ local function check(keys, args)
 end
 
 -- use: user, seq, epoch. The hold is committed: whatever is known of the place
--- here, it is used up now. This only notes it, for the reservation service may do no more; the next call of the
+-- here, it is used up now. This only notes it, because the reservation service has no more rights; the next call of the
 -- queue service takes the place out of the line.
 local function use(keys, args)
 	redis.call('ZADD', keys[USED], 'NX', text(-clock()), place_of(args[1], tonumber(args[2])))

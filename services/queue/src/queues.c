@@ -47,8 +47,8 @@ has_calls(const struct queue *queue)
 }
 
 /*
- * Takes out of its bucket an entry that was not used for long: the oldest of the next LOOKED_AT that can be had. Calls
- * about schedules that nobody has must not cost a look at the whole table each.
+ * Takes an entry that was not used for long out of its bucket: the oldest removable one of the next LOOKED_AT. Calls
+ * about schedules that do not exist must not each search the whole table.
  */
 static struct queue *
 take_old(void)

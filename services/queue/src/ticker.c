@@ -16,7 +16,7 @@
 
 #define BEGIN_EVERY_MS	1000
 #define IDLE_EVERY_MS	1000	/* a queue in which nobody waits: only to tidy, and until all turns are over for certain */
-#define SHUT_EVERY_MS	500	/* one that admits nobody now, whoever waits */
+#define SHUT_EVERY_MS	500	/* a queue with waiters that admits nobody now */
 #define KNOWN_MS	5000	/* for so long the last tick's numbers are shown */
 
 /* Not under a schedule's hash tag: it is only ever used by commands of its own. */
@@ -103,8 +103,8 @@ begin(struct queue *queue)
 static void	tick(struct queue *);
 
 /*
- * How long a queue rests after a tick. A user may enter as many schedules as there are, and each stays live for some
- * minutes: only those in which somebody may be admitted are ticked at the full rate.
+ * How long a queue rests after a tick. One user may enter all schedules, and each queue then stays live for minutes, so
+ * only queues that can admit a user are ticked at the full rate.
  */
 static uint64_t
 rest_ms(const struct queue *queue)

@@ -18,7 +18,7 @@ void	 ticker_configure(void);
 /* Begins to tick. Worker. */
 void	 ticker_start(void);
 
-/* Somebody is in this queue: tick it from now on, here and everywhere. `has_come`: just now, so tick it at once. */
+/* A user is in this queue: all workers tick it from now on. `has_come`: the user has just entered, so tick it at once. */
 void	 ticker_add(struct queue *queue, bool has_come);
 
 /* Appends the gauges of each live queue, labelled with its schedule. */

@@ -70,7 +70,7 @@ struct section {
 	int64_t		 per_row;
 };
 
-/* Reads one section. Whatever is wrong with it is noted, each field by itself. */
+/* Reads one section, and notes each wrong field. */
 static bool
 read_section(struct ct_request *request, const cJSON *at, struct section *section)
 {

@@ -52,7 +52,7 @@ struct entry {
 	struct waiters		 waiting;
 	struct waiters		 late;
 
-	/* What that call answered, while it is compressed. */
+	/* The answer of that call, while it is being compressed. */
 	struct ct_shared	*new_body;
 	char			*new_etag;
 };
@@ -247,7 +247,7 @@ reply_copy(struct ct_request *request, const struct entry *entry,
 		ct_reply_shared(request, 200, entry->body);
 }
 
-/* The call is over: answers who waits, from the copy where it is good, and asks again for who came late. */
+/* The call is over: answers the waiting readers, from the copy where it is good, and asks again for those that came late. */
 static void
 entry_settle(struct entry *entry, bool good, const struct ct_outcome *outcome)
 {

@@ -17,7 +17,7 @@
  *   that nobody can vouch for is worse than none.
  * Only OK is kept; that something does not exist is asked anew.
  *
- * What answers cost is bounded, whatever is asked:
+ * The cost of answers is bounded for all requests:
  * - Calls go through the lane (lane.h), so readers never take more than their
  *   share of PostgreSQL.
  * - A copy of 1 KiB or more is compressed once, before it is given out (pack.h).
@@ -47,7 +47,7 @@ bool	 cache_budget_take(struct cache_budget *budget);
 void	 cache_configure(void);
 void	 cache_start(void);
 
-/* What a reader asks. */
+/* A reader's question. */
 struct cache_question {
 	const struct ct_pg_statement	*stmt;
 	unsigned			 args_count;	/* up to CACHE_ARGS_MAX */

@@ -42,7 +42,7 @@ start(const struct ct_shared *plain)
 	    Z_DEFAULT_STRATEGY)) != Z_OK)
 		abort();
 	made = true;
-	/* More than it gains is never written: an answer that grows goes out as it is. */
+	/* An answer that compression would make longer is sent uncompressed. */
 	room_size = plain->length;
 	if ((room = malloc(room_size)) == NULL)
 		abort();
@@ -99,7 +99,7 @@ pack(const struct ct_shared *plain, void (*done)(struct ct_shared *packed, void 
 	struct ct_shared	*packed = NULL;
 	struct job		*job;
 
-	/* A long job keeps its stream and its room between two slices: what comes meanwhile waits for it. */
+	/* A long job keeps the stream and its buffer between two slices, so later jobs wait for it. */
 	if (plain->length < LEAST || (plain->length <= SLICE && STAILQ_EMPTY(&jobs))) {
 		if (plain->length >= LEAST) {
 			start(plain);

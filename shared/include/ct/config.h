@@ -43,12 +43,11 @@ bool		 ct_production(void);
 void		 ct_config_production(void);
 
 /*
- * May only this process read the open file of a secret? Always true in
- * development. Others may have no right at all, and the group may only read,
- * and only where the file belongs to another user: there the group (Kubernetes'
- * fsGroup) or an access list (systemd's credentials, whose mask stat() shows as
- * the group's rights) is how this process itself reads it.
- * Otherwise false, and *why_r says what to change.
+ * Returns true if only this process may read the open file of a secret; always
+ * true in development. Others must have no right at all. The group may read only
+ * a file of another user: this process then reads it through its group
+ * (Kubernetes' fsGroup) or an access list (systemd's credentials, whose mask
+ * stat() shows as the group's rights). After false, *why_r says what to change.
  */
 bool		 ct_config_private(int fd, const char **why_r);
 

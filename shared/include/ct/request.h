@@ -107,8 +107,8 @@ bool	 ct_body_name(struct ct_request *, const cJSON *at, const char *name, size_
 	     bool required, const char **value_r);
 
 /*
- * What people see of a name: the same for two names that differ only in invisible characters and in kinds of white
- * space. For comparing; the name itself is what is stored and shown.
+ * The visible part of a name: the same text for two names that differ only in invisible characters and in kinds of white
+ * space. Only for comparing; the system stores and shows the name itself.
  */
 const char	*ct_name_label(struct ct_request *, const char *name);
 

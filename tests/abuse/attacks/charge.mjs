@@ -1,6 +1,6 @@
 /*
  * A thief has seen the page that the card provider sends a user back to: payment key, order id and, with it,
- * Idempotency-Key. He charges them to his own wallet, before and after the owner. The owner must get his points.
+ * Idempotency-Key. The thief credits the money to another wallet, before and after the owner. The owner must get the points.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { call, judge, provider, say, tokenOf, until } from '../lib.mjs';

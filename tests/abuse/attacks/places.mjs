@@ -21,7 +21,7 @@ for (let i = 0; i < 20; i++) {
 	stashed.push(entered.json.token);
 	await must(204, 'POST', '/queues/leave', { token, headers: { 'X-Queue-Token': entered.json.token } });
 }
-// Somebody who stays: the line is not lost with the stash.
+// One user stays, so that the queue is not lost with the stash.
 const honest = tokenOf();
 const kept = (await must(201, 'POST', '/queues/enter', { token: honest, body: { concertId: where.concert, scheduleId: where.schedule } })).json.token;
 
