@@ -30,7 +30,7 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -Wformat -Werror=for
 	$(if $(filter aarch64-%,$(shell $(CC) -dumpmachine)),-mbranch-protection=standard)
 FORTIFY := $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 HARDEN_LINK := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
-# For what is a program; a module is position-independent in any case.
+# For programs; modules are position-independent in any case.
 PROGRAM := -pie
 
 # CURL changes the layout of Kore's structures: the library must be told as well.

@@ -42,8 +42,8 @@ own_file() {
 	install -m "${3:-400}" -o "$SERVICE_USER" -g "$SERVICE_USER" "$1" "$folder/$2"
 }
 
-# become_unprivileged MODULE: for root. Copies what the program is made of and its secrets into $folder, which it need not
-# leave then, points the settings at the copies, and sets as_user, which goes before its command.
+# become_unprivileged MODULE: for root. Copies the program's files and secrets into $folder, so that it needs no other
+# folder, points the settings at the copies, and sets as_user, which goes before its command.
 become_unprivileged() {
 	local name key
 	own_file "$BUILD_DIR/kore/kore" kore 500

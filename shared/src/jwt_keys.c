@@ -1,5 +1,5 @@
 /*
- * The issuer's public keys, and what is a signature of one.
+ * The issuer's public keys, and the verification of their signatures.
  *
  * The text of a signature is checked here, strictly, before OpenSSL sees its
  * bytes. A second accepted text for one signature would be a second token to

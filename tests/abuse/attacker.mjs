@@ -16,7 +16,7 @@ function note(answer) {
 	counts.bytes = (counts.bytes ?? 0) + answer.body.length;
 }
 
-/** Sends `path(n)` for ever on so many connections, at most `rate` a second in all. */
+/** Sends `path(n)` on a number of connections until it is told to stop, at most `rate` a second in all. */
 function readers({ readers: many, rate = Infinity, path, headers = {}, from = '127.0.0.2', method = 'GET', at }) {
 	const began = Date.now();
 	const one = async () => {

@@ -159,7 +159,7 @@ export async function buyer(where, from, user = randomUUID()) {
 	return { user, token, queueToken };
 }
 
-/** So many of them, some at a time. */
+/** `count` of them, some at a time. */
 export async function buyers(where, count, from) {
 	const all = [];
 	const one = async () => {

@@ -24,7 +24,7 @@ static const char	usage_text[] =
 "  --same N       of 100 holds so many are for the same few seats (30)\n"
 "  --dead N       of 100 holds so many are paid or cancelled after they have run out (2)\n"
 "  --doubled N    of 100 tokens so many are used for two holds at once (8)\n"
-"  --hoard N      of 100 holds so many are left alone, and more seats are wanted at once (0)\n"
+"  --hoard N      leave N of 100 holds unpaid and ask for more seats at once (0)\n"
 "  --seed N       what they choose (1)\n"
 "\n"
 "The stack's settings are in the environment.\n";

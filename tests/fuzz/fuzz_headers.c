@@ -15,7 +15,7 @@
 
 static const char	line[] = "POST /points/charge\n", body[] = "\n\n{\"amount\":1000}";
 
-/* What the lines say, read here by other means. */
+/* The lines' meaning, read here by other code. */
 struct said {
 	unsigned	count;
 	char		value[600];
@@ -85,7 +85,7 @@ check(const char *lines, const struct answer *answer)
 		must(type.count == 1 && strncasecmp(type.value, "application/json", 16) == 0);
 		return;
 	}
-	/* Refused, and for a reason that is there. */
+	/* A refusal needs a fault in the input. */
 	switch (answer->status) {
 	case 401:
 		must(repeated || bearer.count != 1 || !is_bearer(bearer.value));

@@ -41,7 +41,7 @@ check_tree(const cJSON *item, int depth)
 	}
 }
 
-/* The same value, whatever the order of members; UUIDs in any case. */
+/* The same value, with members in any order and UUIDs in any case. */
 static bool
 same(const cJSON *a, const cJSON *b)
 {

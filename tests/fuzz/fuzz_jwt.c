@@ -133,7 +133,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return (0);
 }
 
-/* What an accepted token must be, read here once more by other means. */
+/* The rules for an accepted token, checked by other code. */
 static void
 check_accepted(const char *token, const struct ct_jwt_claims *claims)
 {

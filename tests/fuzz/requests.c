@@ -186,7 +186,7 @@ check_problem(const struct answer *answer)
 	code = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(problem, "code"));
 	status = cJSON_GetObjectItemCaseSensitive(problem, "status");
 	must(code != NULL && is_of_contract(code, answer->status));
-	/* What a store adds may have a member of that name too: ours comes first. */
+	/* The store's members may have that name too: ours comes first. */
 	must(cJSON_IsNumber(status) && status->valueint == answer->status);
 	must(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(problem, "requestId")) != NULL);
 	must(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(problem, "detail")) != NULL);
@@ -204,7 +204,7 @@ check_answer(const struct answer *answer, bool is_head)
 	check_head(answer);
 	must(answer->status == 200 || answer->status == 201 || answer->status == 202 || answer->status == 204 ||
 	    answer->status == 304 || answer->status >= 400);
-	/* What is refused by the checks never reaches a store. */
+	/* A request that the checks refuse never reaches a store. */
 	if (answer->status == 401 || answer->status == 405 || answer->status == 413 || answer->status == 415)
 		must(answer->store_calls == 0);
 	if (is_head || answer->body_length == 0)

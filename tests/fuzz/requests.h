@@ -37,7 +37,7 @@ void		 requests_start(void);
 bool		 requests_send(const char *text, size_t length, uint32_t seed, bool leaves, struct answer *answer_r);
 void		 answer_free(struct answer *answer);
 
-/* What every answer must be, whatever was asked. */
+/* The rules for every answer to every request. */
 void		 check_answer(const struct answer *answer, bool is_head);
 bool		 answer_has(const struct answer *answer, const char *line);
 bool		 answer_is_problem(const struct answer *answer, const char *code);

@@ -135,7 +135,7 @@ ct_pg_call(struct ct_pg *pg, const struct ct_pg_statement *stmt, const char *con
 	push((struct waiting){ .pg = cb, .write = stmt->write, .arg = arg });
 }
 
-/* A code that a function of the database may answer with: what the checks before it refuse is not its business. */
+/* A code that a function of the database may answer with; not one that only the checks before it answer with. */
 static const char *
 refusal(void)
 {

@@ -76,7 +76,7 @@ write() {
 }
 
 # raw TEXT [ANSWERS]: sends it over TLS (HTTP/1.1, \r\n written out), prints all that comes back. The connection
-# stays open until so many answers (one) are there, and for a moment in which one too many would come.
+# stays open until ANSWERS answers (one) are there, and for a moment in which one too many would come.
 raw() {
 	: >"$work/raw"
 	# shellcheck disable=SC2059,SC2094
@@ -148,7 +148,7 @@ plain() {
 	} | timeout 10 curl -s --max-time 5 "telnet://127.0.0.1:$GATEWAY_HTTP_PORT" || true
 }
 
-# many COUNT ARGS...: so many calls at once; prints how many had which status.
+# many COUNT ARGS...: COUNT calls at once; prints how many had which status.
 many() {
 	local count=$1
 	shift
@@ -156,13 +156,13 @@ many() {
 		"${@:1:$#-1}" "$secure${*: -1}?[1-$count]" | sort | uniq -c | awk '{ print $2 "=" $1 }' | xargs
 }
 
-# limited LEAST MOST ANSWERS: of what `many` printed, so many passed, and the others were 429.
+# limited LEAST MOST ANSWERS: in the output of `many`, LEAST to MOST calls passed, and the others were 429.
 limited() {
 	[[ $3 =~ ^200=([0-9]+)\ 429=([0-9]+)$ ]] || { fail "answers: $3"; return; }
 	((BASH_REMATCH[1] >= $1 && BASH_REMATCH[1] < $2)) || fail "passed: ${BASH_REMATCH[1]}, not $1 to $(($2 - 1))"
 }
 
-# rated RATE BURST COUNT ARGS...: of so many calls at once the burst and one pass, and what the rate lets in meanwhile.
+# rated RATE BURST COUNT ARGS...: of COUNT calls at once, the burst and one pass, and those that the rate allows meanwhile.
 rated() {
 	local began answers
 	began=$(now)

@@ -24,7 +24,7 @@
  *
  *	open=N peak=N begun=N closed=N answered=N refused=N sent=N
  *
- * open: at the end; closed: by the gateway; answered: HTTP responses, of which so many were refused with 429.
+ * open: at the end; closed: by the gateway; answered: HTTP responses; refused: those of them with 429.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -446,7 +446,7 @@ main(int argc, char **argv)
 	began = nagged = now_ms();
 	ends = began + (int64_t)want.seconds * 1000;
 	while (now_ms() < ends) {
-		/* So many at a time that the gateway's backlog is not what is measured. */
+		/* A few at a time, so that the test does not measure the gateway's backlog. */
 		for (int k = 0, room = 200; k < want.count && room > 0; k++) {
 			if (connections[k].state == FREE) {
 				begin(&connections[k]);

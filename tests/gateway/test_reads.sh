@@ -1,7 +1,7 @@
 # What anybody may read: limits by connection and address, and what a client that does not read can hold. Sourced by run.
 # shellcheck shell=bash disable=SC2154
 
-# in_a_row COUNT PATH: so many calls over one connection; prints how many had which status.
+# in_a_row COUNT PATH: COUNT calls over one connection; prints how many had which status.
 in_a_row() {
 	curl -ks --no-progress-meter -o /dev/null -w '%{http_code}\n' "${@:3}" "$secure$2?[1-$1]" | sort | uniq -c |
 		awk '{ print $2 "=" $1 }' | xargs
@@ -109,7 +109,7 @@ test_a_connection_that_does_not_read_holds_a_bounded_memory() {
 	is 'answers that are on their way' "$answered" 32
 }
 
-# A stream that is taken back at once costs a request all the same: a connection has so many, and then ends.
+# A stream that is reset at once still counts as a request: nginx closes a connection after a number of them.
 test_floods_of_frames_end_the_connection() {
 	local mode
 	for mode in reset settings pings continuation; do

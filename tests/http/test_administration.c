@@ -1,4 +1,4 @@
-/* What operators give: names, times, the end of a sale, and what a PATCH may change. */
+/* Operators' input: names, times, the end of a sale, and the fields that a PATCH may change. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* What careless callers send, in every service: null, wrong types, numbers that are none, errors without a path. */
+/* Careless input to every service: null, wrong types, malformed numbers; each error has its path. */
 #include <string.h>
 
 #include "harness.h"

@@ -1,4 +1,4 @@
-/* One person's part of a schedule: so many seats, and so many holds that end unpaid. And the end of the sale. */
+/* The limits per user of a schedule: seats, and holds that end unpaid. And the end of the sale. */
 #include <string.h>
 
 #include "harness.h"

@@ -1,7 +1,7 @@
 /*
- * What readers without an account cost: a map is compressed once a version and
- * comes in two forms; other dates are no other question; and however much is
- * asked, buyers keep half of the connections to PostgreSQL.
+ * The cost of readers without an account: a map is compressed once a version and
+ * comes in two forms; other dates use the same copy; and buyers keep half of the
+ * connections to PostgreSQL under any number of reads.
  */
 #include <sys/wait.h>
 

@@ -1,4 +1,4 @@
-/* What people in line see and get when the sale is not open: saleStatus, and nobody is admitted. */
+/* While the sale is not open, tickets show saleStatus and the queue admits nobody. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,7 +190,7 @@ Test(sale, status_is_not_yet_paused_and_open, .timeout = 120)
 		token = strdup(text_at(reply.json, "token"));
 		cr_assert(now_ms() >= opens || strcmp(text_at(reply.json, "saleStatus"), "NOT_YET") == 0, "%s", reply.body);
 		cr_assert(now_ms() >= opens || !null_at(reply.json, "estimatedWaitSeconds"), "the time until then counts");
-		/* A pause is longer than the time until the opening, for all that anybody knows. */
+		/* The end of a pause is unknown, so the time until the opening says nothing. */
 		(void)control(&schedule, "{\"mode\":\"PAUSED\"}");
 		wait_for(strcmp(sale_of(&user, token), "PAUSED") == 0, 10);
 		lead *= 2;

@@ -252,7 +252,7 @@ Test(store_loss, of_two_old_tokens_the_later_lived)
 	check_state(status(1, kept), "EXPIRED");
 }
 
-/* Enters and leaves, so often; all of these tokens are of the store that will be lost. */
+/* Enters and leaves again and again; all of these tokens are of the store that will be lost. */
 #define STASH	20
 static void
 stash(int user, struct place place_r[STASH])
@@ -300,7 +300,7 @@ Test(store_loss, twenty_stashed_tokens_are_worth_one_turn)
 			check_state(status_with(user, place[i], 0, true, false), i == 0 && end == USES ? "USED" : "EXPIRED");
 			cr_assert_eq(check(user, place[i]), i == 0 && end == USES ? CT_QUEUE_USED : CT_QUEUE_EXPIRED);
 		}
-		/* A new place is as good as anybody's. */
+		/* A new place is valid like any other. */
 		check_state(enter(user), "WAITING");
 		store_lose();
 		memory = (struct memory){ .epoch = 0 };
@@ -324,7 +324,7 @@ Test(store_loss, later_of_the_stashed_tokens_takes_the_place_of_the_earlier)
 			cr_assert_eq(check(1, place[earlier]), CT_QUEUE_EXPIRED);
 		}
 	}
-	/* One note a user, however many places have ended. */
+	/* One note a user, for any number of ended places. */
 	cr_assert_eq(number_of("ZCARD q:{01935b7a-2e40-7c11-9a02-030405060708}:gone"), 1);
 }
 

@@ -1,6 +1,6 @@
 /*
  * Redis' users (deploy/redis/users), on a server that has them: each service can do its work, and with its password a
- * thief can do no more than it. The other tests here run without users.
+ * thief can do no more than the service. The other tests here run without users.
  */
 #include "queue.h"
 
@@ -139,7 +139,7 @@ Test(users, services_can_do_their_work)
 	cr_assert_eq(control_get().used, 1);
 }
 
-/* What all data of the server come to, as Redis reckons it. */
+/* The digest of all data of the server. */
 static char *
 digest(void)
 {
@@ -152,7 +152,7 @@ digest(void)
 	return (text);
 }
 
-/* Each command is refused, and nothing is another than before. */
+/* Each command is refused, and the data stay the same. */
 static void
 all_refused(const char *const *commands, size_t count)
 {

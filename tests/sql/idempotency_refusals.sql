@@ -1,4 +1,4 @@
--- What is kept of refusals is bounded for each user; what a request has done is never forgotten early.
+-- The refusals kept of each user are bounded; an answer that changed something is never forgotten early.
 BEGIN;
 SELECT plan(16);
 

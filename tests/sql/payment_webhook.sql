@@ -42,11 +42,11 @@ $$;
 CREATE FUNCTION pg_temp.webhooks(p_card text, p_count int) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(DISTINCT (payment.heard_of(p_card)).outcome, ' ') FROM generate_series(1, p_count)
 $$;
--- What has been written to the cards so far, in this transaction.
+-- The number of writes to the cards so far, in this transaction.
 CREATE FUNCTION pg_temp.written() RETURNS bigint LANGUAGE sql AS $$
 	SELECT sum(pg_stat_get_xact_tuples_updated(c)) FROM unnest(ARRAY['payment.cards'::regclass, 'point.charges'::regclass]) c
 $$;
--- Whom this transaction has locked.
+-- The users that this transaction has locked.
 CREATE FUNCTION pg_temp.locked() RETURNS bigint LANGUAGE sql AS $$
 	SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
 $$;
@@ -119,7 +119,7 @@ SELECT is((reservation.cancel(:'ann', pg_temp.reservation_of('race2'), 'r')).out
 SELECT is(split_part(pg_temp.work('race2'), ',', 1), 'REFUND_PENDING', 'old_word_does_not_end_the_refund');
 SELECT is(pg_temp.webhooks('race2', 2) || ' ' || (pg_temp.says('race2', 'CANCELLED')).outcome || ' ' || pg_temp.work('race2'), 'NO_CONTENT OK REFUNDED', 'webhook_of_a_pending_refund_is_served');
 
--- What the provider says else of an APPROVED payment changes nothing but the work.
+-- Every other answer of the provider about an APPROVED payment changes only when it is looked up again.
 SELECT is(pg_temp.paid(:'bob', 'V-A-5', 'part') || ' ' || pg_temp.webhooks('part', 1) || ' ' || pg_temp.taken('part'), 'BEGUN CREATED NO_CONTENT APPROVED', 'one is looked up');
 SELECT is((pg_temp.says('part', r)).outcome || ' ' || (pg_temp.work('part') ~ '^APPROVED, due'), 'CREATED true', r || '_of_an_approved_payment_is_asked_again') FROM unnest(ARRAY['UNKNOWN', 'ABSENT', 'DECLINED']) r;
 SELECT is((pg_temp.says('part', 'UNWANTED')).outcome || ' ' || pg_temp.work('part'), 'CREATED APPROVED PARTIAL_CANCELED', 'part_given_back_stays_approved');

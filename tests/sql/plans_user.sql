@@ -1,5 +1,5 @@
--- What one user asks reads as many rows as it answers, however many reservations the user has: lists of every status, page
--- by page, and a hold, alone and as one of many. 100,000 reservations of one user; rows read are counted, not time.
+-- One user's calls read about as many rows as they answer, for a user with 100,000 reservations: lists of every status, page
+-- by page, and a hold, alone and in a batch. The test counts rows read, not time.
 BEGIN;
 SELECT plan(22);
 \ir include/reservation.psql
@@ -65,7 +65,7 @@ FROM unnest(ARRAY[NULL, 'HOLD', 'CONFIRMED', 'CANCELLED', 'EXPIRED']) s;
 SELECT pg_temp.reads_few(pg_temp.list(s, pg_temp.at(4)), 'OK ' || CASE s WHEN 'HOLD' THEN 0 WHEN 'CONFIRMED' THEN 1 WHEN 'CANCELLED' THEN 1 WHEN 'EXPIRED' THEN 1 ELSE 3 END,
     format('the_last_page_reads_few_rows_(%s)', coalesce(s, 'all'))) FROM unnest(ARRAY[NULL, 'HOLD', 'CONFIRMED', 'CANCELLED', 'EXPIRED']) s;
 
--- The pages together are the whole list, in order, whatever is HOLD and run out.
+-- The pages together are the whole list, in order, with holds that have run out among them.
 SELECT pg_temp.ends_in(:'quiet', '-1 second');
 SELECT is((SELECT string_agg(i ->> 'status', ' ') FROM json_array_elements((reservation.list_reservations(:'bob', 'EXPIRED', 20, NULL)).body::json -> 'items') i),
     'EXPIRED', 'a_run_out_hold_is_listed_as_expired');

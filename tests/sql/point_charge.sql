@@ -44,7 +44,7 @@ SELECT is((point.charge(:'ann', 5000, 'a1', 'hash of 5000', 'r')).outcome, 'IDEM
 SELECT is((pg_temp.begin(:'ann', 'small', 999)).outcome, 'INVALID_REQUEST', 'too little');
 SELECT is((pg_temp.begin(:'ann', 'big', 1000001)).outcome, 'INVALID_REQUEST', 'too much');
 
--- The order id names the user and the key, in a form that every provider takes, whatever the key is.
+-- The order id names the user and the key, in a form that every provider takes, for every key.
 CREATE FUNCTION pg_temp.order_of(p_user uuid, p_key text) RETURNS text LANGUAGE sql AS $$
 	SELECT 'charge-' || left(encode(sha256((p_user::text || ':' || p_key)::bytea), 'hex'), 40)
 $$;

@@ -211,7 +211,7 @@ SELECT is(pg_temp.lowest(:'s5'), 'R 200 2/3, S 50 2/2', 'one whose hold has run 
 SELECT pg_temp.take(:'s5', s, NULL) FROM unnest(ARRAY['B', 'C', 'D']) s;
 SELECT is(pg_temp.lowest(:'s5'), 'R 100 0/3, S 50 0/2', 'where nothing is left it is the lowest of all again');
 
--- Closing as instances of before do it, and what the queue asks.
+-- Closing as instances of the release before do it, and the queue's question.
 SELECT is((reservation.set_schedule_status(:'s2', 'CLOSED')).body::json ->> 'status', 'CLOSED', 'a schedule is closed');
 SELECT is((reservation.get_schedule(:'s2')).body::json ->> 'status', 'CLOSED', 'and stays so');
 SELECT is((reservation.set_schedule_status(:'nobody', 'CLOSED')).outcome, 'SCHEDULE_NOT_FOUND', 'an unknown one is not');

@@ -71,7 +71,7 @@ SELECT pg_temp.all_say('(SELECT count(*) FROM reservation.seats s WHERE s.schedu
 SELECT pg_temp.all_say(format('pg_temp.said(pg_temp.take(a.how, %L, a.hall, 4))', :'bob'), 'CREATED', 'the_limit_is_for_each_user');
 SELECT is(pg_temp.said(pg_temp.take('many', :'ann', pg_temp.hall(), 4)), 'CREATED', 'the_limit_is_for_each_schedule');
 
--- What counts: confirmed seats and live holds; not what is cancelled, or has run out and nothing has swept.
+-- Confirmed seats and live holds count. Cancelled ones, and holds that ran out but are not swept yet, do not.
 SELECT is(string_agg(pg_temp.pay(r.reservation_id), ' '), 'CREATED CREATED CREATED CREATED', 'the_three_seats_are_paid')
 FROM reservation.reservations r JOIN asked a ON a.hall = r.schedule_id WHERE r.user_id = :'ann' AND r.total_amount = 3000;
 SELECT pg_temp.all_say(pg_temp.as_ann(1), 'SEAT_LIMIT_EXCEEDED {"limit":4,"owned":4}', 'confirmed_seats_count');
@@ -175,7 +175,7 @@ BEGIN
 	RETURN v_reservation;
 END
 $$;
--- Moves the ends of a user's unpaid holds so far into the past.
+-- Moves the ends of a user's unpaid holds into the past by an interval.
 CREATE FUNCTION pg_temp.ago(p_user uuid, p_schedule uuid, p_how_long interval) RETURNS void LANGUAGE sql AS $$
 	UPDATE reservation.reservations SET cancelled_at = cancelled_at - p_how_long, hold_expires_at = hold_expires_at - p_how_long
 	WHERE user_id = p_user AND schedule_id = p_schedule AND status IN ('CANCELLED', 'EXPIRED')

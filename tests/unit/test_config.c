@@ -146,7 +146,7 @@ Test(config, root_in_production_is_reported)
 	cr_assert_str_eq(failed_why, "");
 }
 
-/* Who may use a secret's file: its mode, whether it is another user's (only root can try that), is it private? */
+/* A secret's file: its mode, whether another user owns it (only root can test that), and whether it is private. */
 static const struct {
 	mode_t	mode;
 	bool	of_other;

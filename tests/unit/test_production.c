@@ -1,4 +1,4 @@
-/* What each module refuses in production, and takes in development. */
+/* Settings that each module refuses in production and accepts in development. */
 #include <criterion/criterion.h>
 
 #include <fcntl.h>

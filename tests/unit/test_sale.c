@@ -1,4 +1,4 @@
-/* What people in line are told of the sale (services/queue/src/sale.c). */
+/* The state of the sale that tickets show (services/queue/src/sale.c). */
 #include <time.h>
 
 #include <criterion/criterion.h>

@@ -3,8 +3,8 @@
 -- already. Else nothing is changed: RESERVATION_NOT_FOUND,
 -- RESERVATION_ALREADY_PAID (by another payment), RESERVATION_CANCELLED, or
 -- RESERVATION_EXPIRED if it was swept, a seat is no longer its own (its epoch has
--- moved on), or the user has taken so many seats since it ran out that all of them
--- would exceed the limit per user.
+-- moved on), or confirming it would exceed the limit per user, because the user took
+-- other seats since it ran out.
 --
 -- What was claimed in time (claim_for_payment) may be confirmed late, as long as the
 -- seats are still there. The caller has the user locked.

@@ -1,6 +1,6 @@
 -- reservation.given_back(reservation): for payment: the card provider has given back the money of a CONFIRMED
--- reservation, without having been asked by us. It is CANCELLED and its seats are AVAILABLE, also after the concert has
--- begun. OK, again and again; RESERVATION_NOT_FOUND. What is not CONFIRMED is not changed.
+-- reservation without an order of ours. It is CANCELLED and its seats are AVAILABLE, also after the concert has
+-- begun. OK, again and again; RESERVATION_NOT_FOUND. A reservation that is not CONFIRMED stays as it is.
 --
 -- Locks the reservation, its seats. The caller has locked the user.
 CREATE OR REPLACE FUNCTION reservation.given_back(p_reservation uuid)

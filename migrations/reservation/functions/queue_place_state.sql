@@ -1,5 +1,5 @@
--- reservation.queue_place_state(schedule, user, place): what the holds say of a place in
--- the schedule's queue after a store loss. QUEUE_TOKEN_USED if a hold was made with it.
+-- reservation.queue_place_state(schedule, user, place): the state of a place in the
+-- schedule's queue after a store loss, as the holds show it. QUEUE_TOKEN_USED if a hold was made with it.
 -- QUEUE_TOKEN_EXPIRED if the user made a hold with a later place: a user has one place at
 -- a time, so this one had ended before. Else OK. queue_place_used stays for callers that
 -- ask only about the place itself.

@@ -12,7 +12,7 @@
 
 #define FRESH_MS	1000
 #define SHOWN_MS	5000
-#define ADMIT_MS	5000	/* nobody is admitted by what is older */
+#define ADMIT_MS	5000	/* the queue admits nobody by older facts */
 #define RETRY_MS	500	/* between two background questions */
 #define ASKED_MAX	20	/* a second and schedule, for the sake of enter */
 

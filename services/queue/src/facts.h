@@ -1,6 +1,6 @@
 /*
- * What the database knows of a schedule: whose concert it is, when it is on
- * sale, how many seats are left. Kept for about a second. At most one question
+ * The database's facts of a schedule: its concert, when it is on sale, how many
+ * seats are left. Kept for about a second. At most one question
  * per schedule and worker is under way; other callers wait for its answer.
  * Counting the seats of a large hall takes PostgreSQL some milliseconds, so
  * they are counted at most once a second; a question without them reads one row.

@@ -1,4 +1,4 @@
-/* When a schedule is sold, and what its people in line are told of that. */
+/* When a schedule is sold, and the state of the sale that its tickets show. */
 #ifndef QUEUE_SALE_H
 #define QUEUE_SALE_H
 

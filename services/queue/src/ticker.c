@@ -15,7 +15,7 @@
 #include "store.h"
 
 #define BEGIN_EVERY_MS	1000
-#define IDLE_EVERY_MS	1000	/* a queue in which nobody waits: only to tidy, and until all turns are over for certain */
+#define IDLE_EVERY_MS	1000	/* a queue without waiters: to tidy, until all its turns are certainly over */
 #define SHUT_EVERY_MS	500	/* a queue with waiters that admits nobody now */
 #define KNOWN_MS	5000	/* for so long the last tick's numbers are shown */
 

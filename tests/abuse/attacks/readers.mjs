@@ -15,7 +15,7 @@ const sale = await hall(40, 100);
 const map = `/schedules/${big.schedule}/seats`;
 const gzip = { 'Accept-Encoding': 'gzip' };
 
-/** What an attack of so many seconds costs the reservation service. */
+/** The cost of an attack of `seconds` for the reservation service. */
 async function cost(length, start) {
 	const names = ['pack_total', 'cache_calls_total', 'lane_milliseconds_total', 'cache_replies_total'];
 	const before = await Promise.all(names.map((name) => metric('reservation', name)));
@@ -92,11 +92,11 @@ if (!short) {
 	stalled.forEach((socket) => socket.destroy());
 
 	say('how much slower a hold becomes, through the gateway');
-	judge('sixteen readers of a gzipped map: median hold is so many times as long', await slowdown(sale, () =>
+	judge('sixteen readers of a gzipped map: factor by which the median hold is slower', await slowdown(sale, () =>
 		attacker('same', { path: map, headers: gzip })), 3);
-	judge('sixteen readers of the map that is sold: median hold is so many times as long', await slowdown(big, () =>
+	judge('sixteen readers of the map that is sold: factor by which the median hold is slower', await slowdown(big, () =>
 		attacker('same', { path: map, headers: gzip })), 3);
-	judge('different dates, 68 a second: median hold is so many times as long', await slowdown(sale, () =>
+	judge('different dates, 68 a second: factor by which the median hold is slower', await slowdown(sale, () =>
 		attacker('dates', { concert: big.concert, rate: 68 })), 3);
 }
 process.exit();
