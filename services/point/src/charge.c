@@ -32,7 +32,7 @@ charge_configure(void)
 
 	by_card = strcmp(ct_config_choice("CHARGE_FUNDING", fundings, "card"), "card") == 0;
 	if (!by_card && ct_production())
-		ct_config_fail("CHARGE_FUNDING", "trusted credits points that nobody has paid for: use card in production");
+		ct_config_fail("CHARGE_FUNDING", "trusted credits points without a payment: use card in production");
 	return (by_card);
 }
 
