@@ -17,7 +17,7 @@
 -- orderId is point.order_id(user, idempotency_key). The provider binds a payment key to
 -- one order, so it refuses the key to every other user and every other idempotency key.
 -- A charge keeps the order id that it began with; those of earlier releases name no user
--- (docs/adr/0022-a-charge-belongs-to-its-user.md).
+-- (docs/adr/0019-a-charge-belongs-to-its-user.md).
 --
 -- Locks the user, the wallet.
 CREATE OR REPLACE FUNCTION point.begin_charge(
