@@ -2,7 +2,7 @@
 -- provider gave back without our order is refunded, once, with its reservation; nothing else that it says changes an
 -- APPROVED payment.
 BEGIN;
-SELECT plan(80);
+SELECT plan(84);
 \ir include/reservation.psql
 CREATE TEMP TABLE stage AS SELECT :'schedule'::uuid AS schedule;
 
@@ -131,6 +131,15 @@ SELECT is(pg_temp.paid(:'bob', 'V-A-6', 'gone') || ' ' || pg_temp.webhooks('gone
 SELECT pg_temp.later('gone', 32 * 60) IS NULL AS passed \gset
 SELECT is((pg_temp.says('gone', 'UNKNOWN')).outcome || ' ' || (pg_temp.work('gone') ~ 'due'), 'CREATED true', 'unknown_is_asked_again_however_old');
 SELECT is((pg_temp.says('gone', 'ABSENT')).outcome || ' ' || pg_temp.work('gone'), 'CREATED APPROVED', 'approved_payment_absent_for_31_minutes_stays_approved');
+
+-- A webhook that the release before noted: nudged, without heard_at. The resolver is given it like any other.
+SELECT is(pg_temp.paid(:'bob', 'V-A-8', 'noted before') || ' ' || (reservation.cancel(:'bob', pg_temp.reservation_of('noted before'), 'r')).outcome, 'BEGUN CREATED OK', 'a refund is owed');
+UPDATE payment.cards SET nudged = true WHERE payment_key = 'noted before';
+SELECT is(pg_temp.taken('noted before'), 'REFUND_PENDING', 'webhook_noted_by_the_release_before_does_not_stop_the_resolver');
+SELECT is((point.begin_charge(:'bob', 5000, 'noted before', 'noted before', 'h', 1000, 'r')).outcome, 'BEGUN', 'a charge is begun');
+UPDATE point.charges SET nudged = true, due_at = now(), leased_until = NULL WHERE payment_key = 'noted before';
+SELECT is((SELECT count(*)::int FROM json_array_elements((point.due_charges(100, 60000)).body::json -> 'due') d WHERE d ->> 'paymentKey' = 'noted before'), 1,
+    'charge_noted_by_the_release_before_does_not_stop_the_resolver');
 
 -- The webhook of the capture itself comes before its answer: the look-up is owed to the APPROVED payment.
 SELECT is(pg_temp.begun(:'bob', 'V-A-7', 'early') || ' ' || pg_temp.webhooks('early', 1) || ' ' || (pg_temp.says('early', 'CAPTURED')).outcome || ' ' || pg_temp.work('early'),

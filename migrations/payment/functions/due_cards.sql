@@ -28,7 +28,7 @@ BEGIN
 	leased AS (
 		UPDATE payment.cards c
 		SET leased_until = v_now + make_interval(secs => p_lease_ms / 1000.0), tries = c.tries + 1, looked_at = v_now,
-		    nudged = c.nudged AND c.heard_at > v_now
+		    nudged = (c.nudged AND c.heard_at > v_now) IS TRUE	-- heard_at is NULL for a webhook of the release before
 		FROM taken t WHERE c.payment_id = t.payment_id
 		RETURNING c.payment_id, c.payment_key, c.cancel_no, c.asked_at)
 	SELECT json_agg(row_to_json(r)) INTO v_due FROM (

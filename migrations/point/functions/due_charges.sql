@@ -23,7 +23,7 @@ BEGIN
 	leased AS (
 		UPDATE point.charges c
 		SET leased_until = v_now + make_interval(secs => p_lease_ms / 1000.0), tries = c.tries + 1, looked_at = v_now,
-		    nudged = c.nudged AND c.heard_at > v_now
+		    nudged = (c.nudged AND c.heard_at > v_now) IS TRUE	-- heard_at is NULL for a webhook of the release before
 		FROM taken t WHERE c.charge_id = t.charge_id
 		RETURNING c.*)
 	SELECT json_agg(row_to_json(r)) INTO v_due FROM (
