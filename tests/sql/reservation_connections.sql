@@ -7,7 +7,7 @@
 -- own through them and takes it away in the end. No BEGIN here: a transaction
 -- that has written (temporary functions count) would hold the version back.
 SET client_min_messages = warning;
-SELECT plan(67);
+SELECT plan(72);
 
 \set ann '00000000-0000-7000-8000-c0ecce0000a1'
 \set bob '00000000-0000-7000-8000-c0ecce0000b2'
@@ -194,6 +194,16 @@ SELECT is(pg_temp.ask('a', 'SELECT body FROM reservation.sweep(1)'), '{"expired"
 SELECT is(pg_temp.ask('b', 'SELECT body FROM reservation.sweep(100)'), '{"expired":0}', 'meanwhile b leaves it at that');
 SELECT dblink_exec('a', 'COMMIT');
 SELECT is(pg_temp.ask('b', 'SELECT body FROM reservation.sweep(100)'), '{"expired":1}', 'then sweeps the other');
+
+-- A cancellation that waits until the hold has run out is too late.
+SELECT is(pg_temp.ask('b', pg_temp.hold(:'ann', :'schedule', pg_temp.seat(:'seats', 16), 60)), 'CREATED', 'ann holds a seat');
+SELECT pg_temp.reservation(:'ann', :'schedule', 60) AS r16 \gset
+SELECT is(pg_temp.claimed_in_time(:'ann', :'r16'), 'OK', 'a payment claims it in its last moment');
+SELECT ok(pg_temp.waits('reader', 'SELECT outcome FROM reservation.cancel(%L, %L, NULL)', :'ann', :'r16'), 'cancellation_waits_for_the_payment');
+SELECT pg_sleep_until(hold_expires_at) FROM reservation.reservations WHERE reservation_id = :'r16';
+SELECT dblink_exec('a', 'ROLLBACK');
+SELECT is(pg_temp.answer('reader'), 'RESERVATION_EXPIRED', 'cancellation_that_waited_past_the_end_is_refused');
+SELECT is(pg_temp.ask('b', 'SELECT body FROM reservation.sweep(100)'), '{"expired":1}', 'it is left to the sweeper');
 
 -- A seat whose hold has run out is to be had while somebody tidies it: who asks waits, and is never refused.
 CREATE FUNCTION pg_temp.hold_many(p_user uuid, p_schedule uuid, p_seats uuid[], p_seq int, p_key text DEFAULT NULL) RETURNS text
