@@ -162,7 +162,7 @@ Test(administration, times_of_a_sale_out_of_order_are_refused)
 	check_status(ORDER(OPENS(start), CLOSES(end)), 201);
 }
 
-Test(administration, patch_changes_what_it_names_and_nothing_else)
+Test(administration, patch_changes_only_the_fields_that_it_names)
 {
 	struct reply	 reply = create_in(concert_new(), DAY, format(",\"saleOpensAt\":\"%s\"", time_in(3600)));
 	char		*schedule, *closes = time_in(DAY - 60), *start;

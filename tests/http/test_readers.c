@@ -163,7 +163,7 @@ Test(restart, a_map_is_compressed_once_a_version, .timeout = 120)
 }
 
 /* Alone, for the same reason. */
-Test(restart, other_dates_are_the_same_question, .timeout = 120)
+Test(restart, other_dates_use_the_same_copy, .timeout = 120)
 {
 	char		*concert = concert_new(), *whole;
 	struct call	 calls[CROWD];

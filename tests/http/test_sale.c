@@ -211,7 +211,7 @@ Test(sale, status_is_not_yet_paused_and_open, .timeout = 120)
 	cr_assert_eq(number_at(reply.json, "estimatedWaitSeconds"), 0);
 }
 
-Test(sale, first_to_enter_a_paused_queue_is_told_so)
+Test(sale, first_ticket_of_a_paused_queue_reads_paused)
 {
 	struct schedule	schedule = schedule_new(1, 1);
 	struct user	user = user_new();

@@ -328,7 +328,7 @@ Test(store_loss, later_of_the_stashed_tokens_takes_the_place_of_the_earlier)
 	cr_assert_eq(number_of("ZCARD q:{01935b7a-2e40-7c11-9a02-030405060708}:gone"), 1);
 }
 
-Test(store_loss, any_place_that_ended_takes_all_earlier_ones_with_it)
+Test(store_loss, ended_place_ends_all_earlier_places)
 {
 	struct place	place[STASH], anew;
 
@@ -362,7 +362,7 @@ Test(store_loss, any_place_that_ended_takes_all_earlier_ones_with_it)
 }
 
 /* The database had not been told of the store: the first old token tells of the loss, and the rest holds as well. */
-Test(store_loss, stashed_tokens_of_a_store_nobody_remembers_are_worth_one_turn)
+Test(store_loss, stashed_tokens_after_an_unknown_loss_are_worth_one_turn)
 {
 	struct place	place[STASH];
 

@@ -112,7 +112,7 @@ Test(config, a_secret_that_is_short_or_not_there_is_refused)
 	cr_assert_not_null(strstr(failed_why, "cannot read"), "%s", failed_why);
 }
 
-Test(config, production_is_what_is_not_development)
+Test(config, environment_is_production_unless_development)
 {
 	static const char *const	production[] = { "", "production", "Development", "development ", "test" };
 	size_t				i;

@@ -65,7 +65,7 @@ Test(dates, bounds_are_those_of_utc)
 }
 
 /* Every day of the two hundred years, as the C library reckons it. */
-Test(dates, every_day_comes_out_as_it_went_in)
+Test(dates, every_day_is_written_as_it_was_read)
 {
 	char		in[CT_TIME_TEXT], out[CT_TIME_TEXT];
 	time_t		at;
@@ -79,7 +79,7 @@ Test(dates, every_day_comes_out_as_it_went_in)
 	}
 }
 
-Test(dates, other_forms_are_no_times)
+Test(dates, other_forms_are_refused)
 {
 	static const char *const	wrong[] = { "2026-05-01", "2026-05-01T19:00:00", "2026-05-01T19:00Z",
 		"2026-05-01 19:00:00Z", "2026-05-01T24:00:00Z", "2026-05-01T19:60:00Z", "2026-05-01T19:00:60Z",

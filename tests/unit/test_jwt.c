@@ -168,7 +168,7 @@ Test(jwt, dates_are_numbers_in_any_json_form)
 	cr_assert(taken(HS256, "{" SUB ",\"exp\":1000000060,\"iat\":2000000000}"), "iat decides nothing");
 }
 
-Test(jwt, a_repeated_member_or_what_is_no_object_is_refused)
+Test(jwt, repeated_member_or_non_object_is_refused)
 {
 	cr_assert_not(taken(HS256, "{" SUB "," SUB ",\"exp\":1000000060}"));
 	cr_assert_not(taken(HS256, "{" SUB ",\"exp\":1000000060,\"e\\u0078p\":2000000000}"), "the same name escaped");

@@ -110,7 +110,7 @@ look_alike(const char *one, const char *two)
 	return (strcmp(ct_name_label(request, one), ct_name_label(request, two)) == 0);
 }
 
-Test(names, labels_are_what_people_see)
+Test(names, labels_hold_the_visible_part_of_names)
 {
 	cr_expect(look_alike("A", "A\u200d"));
 	cr_expect(look_alike("A 1", "A\u00a01"));
@@ -124,7 +124,7 @@ Test(names, labels_are_what_people_see)
 }
 
 /* As long as a body may be, all of it combining marks, which normalization sorts. */
-Test(names, the_longest_text_is_read_in_time, .timeout = 30)
+Test(names, longest_text_is_read_in_bounded_time, .timeout = 30)
 {
 	char	*text = malloc(64 * 1024 + 1);
 	size_t	 i;
