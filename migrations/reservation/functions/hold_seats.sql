@@ -40,7 +40,7 @@ BEGIN
 		RETURN platform.refuse('SCHEDULE_NOT_ON_SALE', NULL, p_request_id);
 	END IF;
 
-	-- Before the seats: a user who may not have more learns nothing of them, and locks none.
+	-- Before the seats: a refused user learns nothing about them and locks none.
 	v_refusal := reservation.limit_refusal(p_user, p_schedule, coalesce(cardinality(p_seat_ids), p_quantity),
 	    v_schedule.max_per_user, p_unpaid_holds_max, v_now, p_request_id);
 	IF v_refusal.outcome IS NOT NULL THEN

@@ -754,8 +754,8 @@ local function mark_of(keys, admitted_to)
 	return #first > 0 and math.min(admitted_to, tonumber(first[2]) - 1) or admitted_to
 end
 
--- tick: settings; until when the sale lets people in (us, 0: it does not; nothing, as callers before this argument
--- send it: for ever). One round: deadlines, silent waiters, then admission under the
+-- tick: settings; the end of the sale (us; 0: the sale is not open; missing, from callers of the release before: no
+-- end). One round: deadlines, silent waiters, then admission under the
 -- cap and the rate. Anybody may call it at any time: `paid` is the time up to which
 -- admissions have been paid for (each costs 1/rate of time), so a hundred callers
 -- admit no more than one. At most one tick's time can be saved up, plus while there

@@ -47,7 +47,7 @@ struct queue {
 	/* ticker.c */
 	bool			 live;		/* somebody waits or is ACTIVE, as far as known */
 	bool			 ticking;	/* a tick is under way */
-	bool			 awake;		/* somebody has come since the last tick was sent */
+	bool			 awake;		/* a user has entered since the last tick was sent */
 	uint64_t		 tick_sent_ms;
 	bool			 empty;		/* as the last tick said, and nobody has come since */
 	int64_t			 waits;		/* how many wait and are ACTIVE, as the last tick said */

@@ -253,7 +253,7 @@ print_speed(struct queue *queue)
 	PRINT("queue_speed_per_second", "%.3f", (double)queue->speed / 1000);
 }
 
-/* Only while the sale is open, which the facts tell: the speed says nothing of the time until then. */
+/* Only while the facts say that the sale is open: the speed does not count the time until the opening. */
 static void
 print_predicted(struct queue *queue)
 {

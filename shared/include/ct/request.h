@@ -83,7 +83,7 @@ bool	 ct_query_page(struct ct_request *, const char **limit_r, const char **curs
 
 /*
  * `at` is the object to read from (request->body or one inside it); a mistake is noted with the field's full path
- * (sections[1].price). A null is as good as absent, and refused where the member is required. Texts have 1 to max_chars
+ * (sections[1].price). A null counts as absent, and is refused where the member is required. Texts have 1 to max_chars
  * characters, none of them a control character; numbers are whole and below 2^53; UUIDs come out in lower case; times
  * come out in UTC with milliseconds and lie in the years 2000 to 2199.
  */
@@ -99,8 +99,8 @@ bool	 ct_body_time(struct ct_request *, const cJSON *at, const char *name, bool 
 	     const char **value_r);
 
 /*
- * A name or title, which people read: without white space at its ends, in Unicode NFC, 1 to max_chars code points
- * then. Refused: one without a visible character, control characters and line breaks, characters that change the
+ * A name or title, in its stored form: without white space at its ends, in Unicode NFC, 1 to max_chars code points.
+ * Refuses a name without a visible character, and control characters, line breaks and characters that change the
  * direction of others.
  */
 bool	 ct_body_name(struct ct_request *, const cJSON *at, const char *name, size_t max_chars,
