@@ -35,6 +35,15 @@ Test(opening, by_arrival_the_early_keep_their_order)
 	check_state(status_with(99, late, OPENS, false, false), "ACTIVE");
 }
 
+Test(opening, status_before_the_first_tick_has_the_wait_that_enter_told)
+{
+	struct place	place = enter_sale_at(1, OPENS), answer = status_with(1, place, OPENS, false, false);
+
+	check_state(answer, "WAITING");
+	cr_assert_geq(place.wait, 60);
+	cr_assert_eq(answer.wait, place.wait);
+}
+
 Test(opening, a_draw_orders_the_early_and_later_ones_follow)
 {
 	enum { EARLY = 200 };

@@ -418,7 +418,9 @@ local function enter(keys, args)
 	local opens = opening(args[1], s[14], now)
 	local epoch, last = tonumber(s[1]), tonumber(s[2])
 	local set = settings(s, 6, args, 2)
-	local speed = s[5] or speed_of(set, 0, 0, 1, 0)		-- before the first tick
+	-- Before the first tick, which measures; kept, as the status reckons by it too.
+	local first_speed = not s[5] and string.format('%.4f', speed_of(set, 0, 0, 1, 0)) or nil
+	local speed = s[5] or first_speed
 	local answers = answers_begin(speed, opens, set.mode, now)
 	if not epoch or s[15] ~= run() then
 		for _ = first, #args, 2 do
@@ -482,7 +484,7 @@ local function enter(keys, args)
 
 	if #line > 0 then
 		local changes = { 'last', text(last), 'opens', args[1], 'entered', text((s[4] or 0) + #line / 2) }
-		for field, value in pairs({ draw = draw or nil, opened = opened }) do
+		for field, value in pairs({ draw = draw or nil, opened = opened, speed = first_speed }) do
 			changes[#changes + 1] = field
 			changes[#changes + 1] = value
 		end
