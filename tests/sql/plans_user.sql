@@ -1,7 +1,7 @@
 -- One user's calls read about as many rows as they answer, for a user with 100,000 reservations: lists of every status, page
 -- by page, and a hold, alone and in a batch. The test counts rows read, not time.
 BEGIN;
-SELECT plan(22);
+SELECT plan(24);
 \ir include/reservation.psql
 
 -- As the services' roles have it.
@@ -84,6 +84,15 @@ SELECT pg_temp.reads_few(format('SELECT * FROM pg_temp.hold(%L, %L, %L)', :'ann'
 UPDATE reservation.reservations SET cancelled_at = now() WHERE reservation_id = pg_temp.at(96004);
 SELECT pg_temp.reads_few(format('SELECT * FROM pg_temp.hold(%L, %L, %L, p_unpaid_holds_max => 5)', :'ann', :'hall', pg_temp.seats(:'hall', 'H-A-3')), 'UNPAID_HOLD_LIMIT',
     'a_hold_in_a_pause_reads_few_rows');
+
+-- With statistics of the time when nothing was for sale yet.
+UPDATE pg_class SET relpages = 30, reltuples = 1 WHERE relnamespace = 'reservation'::regnamespace AND relkind = 'r';
+DELETE FROM pg_statistic WHERE starelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'reservation'::regnamespace);
+SELECT pg_temp.reads_few(format('SELECT m.outcome, m.body, m.etag, m.replayed, m.request_id FROM reservation.hold_many(ARRAY[%L], ARRAY[%L], ARRAY[%L], ARRAY[NULL], ARRAY[NULL],
+    ARRAY[''900002''], ARRAY[''300''], ARRAY[NULL], ARRAY[NULL], ARRAY[NULL], ARRAY[''r''], ARRAY[''5'']) m', :'cleo', :'hall', pg_temp.seats(:'hall', 'H-B-1')), 'CREATED',
+    'a_hold_among_many_reads_few_rows_with_a_plan_for_few_seats');
+SELECT pg_temp.reads_few(format('SELECT * FROM pg_temp.hold(%L, %L, %L)', :'cleo', :'hall', pg_temp.seats(:'hall', 'H-B-2')), 'CREATED',
+    'a_hold_reads_few_rows_with_a_plan_for_few_seats');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -168,7 +168,8 @@ BEGIN
 			SET status = 'HOLD', reservation_id = c.reservation_id, hold_expires_at = c.hold_expires_at,
 			    hold_epoch = s.hold_epoch + 1, changes = s.changes + 1, changed_xid = pg_current_xact_id()
 			FROM unnest(v_seats, v_seat_ids, v_ends) c (seat_id, reservation_id, hold_expires_at)
-			WHERE s.seat_id = c.seat_id
+			-- Named twice: also a plan made while there were few seats reads only these by their key.
+			WHERE s.seat_id = c.seat_id AND s.seat_id = ANY (v_seats)
 			  AND (s.status = 'AVAILABLE' OR s.status = 'HOLD' AND s.hold_expires_at <= v_now)
 			RETURNING s.*),
 		claimed AS (
