@@ -41,9 +41,9 @@ function readers({ readers: many, rate = Infinity, path, headers = {}, from = '1
 const kinds = {
 	/** Many readers of one path. */
 	same: (o) => readers({ readers: 16, ...o, path: () => o.path }),
-	/** Changes since a version that nobody has named. */
+	/** Changes since a version that no other request has named. */
 	since: (o) => readers({ readers: 16, ...o, path: (n) => `${o.path}?since=${n + 1}` }),
-	/** What does not exist. */
+	/** Concerts and schedules that do not exist. */
 	nothing: (o) => readers({ readers: 16, ...o, path: (n) => [`/concerts/${randomUUID()}`, `/schedules/${randomUUID()}`,
 		`/schedules/${randomUUID()}/seats`, `/schedules?concertId=${randomUUID()}`, `/schedules/${randomUUID()}/seats?since=${n}`,
 		`/concerts?limit=${1 + n % 100}`][n % 6] }),

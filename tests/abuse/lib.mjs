@@ -144,7 +144,7 @@ export async function hall(rows, seatsPerRow, schedule = {}, concert) {
 		ORDER BY section_no, row_no, number`).split('\n') };
 }
 
-/** A user who has entered the schedule's line and whose turn it is: {user, token, queueToken}. */
+/** A user with an active turn in the schedule's queue: {user, token, queueToken}. */
 export async function buyer(where, from, user = randomUUID()) {
 	const token = tokenOf(user);
 	const queueToken = (await must([200, 201], 'POST', '/queues/enter', { token, from,
@@ -180,7 +180,7 @@ export function hold(who, where, seatIds, from) {
 
 // --- looking inside -----------------------------------------------------------------------------
 
-/** What the database says, as psql prints it. */
+/** The database's answer to a query, as psql prints it. */
 export function sql(query) {
 	return execFileSync('psql', ['--no-psqlrc', '-qAt', '-v', 'ON_ERROR_STOP=1', '-c', query],
 		{ encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 }).trim();

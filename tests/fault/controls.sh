@@ -123,7 +123,7 @@ off_limit() {
 	alter reservation hold_many 'THEN true\s+ELSE \(reservation\.limit_refusal.*\.outcome IS NULL END' 'THEN true ELSE true END'
 }
 
-# Every user is told of a limit, whatever the user has.
+# Some users are refused for the limit without having reached it.
 off_honesty_of_limit() {
 	alter reservation limit_refusal 'v_owned \+ p_seats > p_max_per_user' 'v_owned + p_seats > p_max_per_user OR random() < 0.3'
 	alter reservation hold_many 'AND \(SELECT true FROM reservation\.reservations o' 'AND false AND (SELECT true FROM reservation.reservations o'

@@ -1,5 +1,5 @@
 /*
- * What every fuzz target has. A target is one file, fuzz_NAME.c; its inputs
+ * Shared by all fuzz targets. A target is one file, fuzz_NAME.c; its inputs
  * are in corpus/NAME. It aborts where an oracle does not hold.
  */
 #ifndef FUZZ_H

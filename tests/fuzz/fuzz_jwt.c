@@ -78,7 +78,7 @@ sign(char *text, size_t *length)
 		add_part(text, length, bytes, size);
 }
 
-/* Anybody can make the second signature of ES256 from the first. */
+/* The second valid signature of ES256 can be computed from the first, without the key. */
 static void
 make_twin(void)
 {

@@ -1,5 +1,5 @@
 /*
- * The card provider's webhooks, which anybody may send: a body leads to at
+ * The card provider's webhooks, which any client may send: a body leads to at
  * most one call, about the payment key that it names. Input: four bytes that
  * decide what the database answers, then the body.
  */

@@ -1,5 +1,5 @@
 /*
- * What Kore does for ct_dispatch (shared/src/dispatch.c): a request read from
+ * Kore's part for ct_dispatch (shared/src/dispatch.c): a request read from
  * a text, sleeping and waking, the connection's output.
  *
  * Memory is Kore's too: the body is gone once the handler has returned, and

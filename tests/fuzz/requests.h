@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What came back on the connection. */
+/* The answer on the connection. */
 struct answer {
 	int		 status;	/* 0: nothing */
 	char		*head;		/* header lines; freed by answer_free */

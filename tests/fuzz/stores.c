@@ -26,7 +26,7 @@ static const char	object[] = "{\"reservationId\":\"" ID "\",\"paymentId\":\"" ID
     "\"oldestSeconds\":0,\"items\":[],\"schedules\":[],\"sections\":[],\"due\":[],\"changed\":[],\"events\":[],\"limit\":4,"
     "\"owned\":4,\"nextCursor\":null,\"used\":false,\"places\":[]}";
 
-/* What the refusals add to a problem. */
+/* The members that refusals add to a problem. */
 static const char	extras[] = "{\"paymentId\":\"" ID "\",\"balance\":5,\"providerCode\":\"X\",\"limit\":4,\"owned\":4,"
     "\"unavailableSeatIds\":[\"" ID "\"]}";
 

@@ -55,7 +55,7 @@
 #define END_STREAM		1
 #define END_HEADERS		4
 
-/* What one turn of a flood sends. */
+/* The bytes that one turn of a flood sends. */
 #define FLOOD_BYTES	16384
 #define OUT_BYTES	(FLOOD_BYTES + 4096)
 
@@ -176,7 +176,7 @@ put_request(struct connection *c, int flags)
 	return true;
 }
 
-/* What a connection says once it is open. */
+/* Sends a connection's first bytes. */
 static void
 greet(struct connection *c)
 {
@@ -206,7 +206,7 @@ greet(struct connection *c)
 		put_request(c, END_STREAM | END_HEADERS);
 }
 
-/* What it says every second. */
+/* Sends a connection's bytes of every second. */
 static void
 nag(struct connection *c)
 {

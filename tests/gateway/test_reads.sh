@@ -1,4 +1,4 @@
-# What anybody may read: limits by connection and address, and what a client that does not read can hold. Sourced by run.
+# Reads without a token: limits by connection and address, and the memory that a client can hold without reading. Sourced by run.
 # shellcheck shell=bash disable=SC2154
 
 # in_a_row COUNT PATH: COUNT calls over one connection; prints how many had which status.

@@ -1,4 +1,4 @@
-# What of a request goes on, and what is refused. Sourced by run.
+# The parts of a request that the gateway passes on, and the requests that it refuses. Sourced by run.
 # shellcheck shell=bash disable=SC2154
 
 test_only_the_listed_headers_go_on() {
@@ -282,7 +282,7 @@ test_forms_that_hide_a_second_request_are_refused_or_passed_on_as_one() {
 		Transfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\nabc\r\n0\r\n\r\n
 		Transfer-Encoding: chunked\r\n\r\n-1\r\nabc\r\n0\r\n\r\n
 	E
-	# What follows a whole request is the next one, of the same client, and not of another's.
+	# Bytes after a whole request are the same client's next request, never another client's.
 	raw "POST /queues/enter HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\nContent-Length: 60\r\nConnection: close\r\n\r\n$smuggled" >/dev/null
 	is smuggled "$(reached smuggled)" 0
 }

@@ -1,4 +1,4 @@
-# What nginx/render makes of its settings. Sourced by run.
+# nginx/render and its settings. Sourced by run.
 # shellcheck shell=bash disable=SC2154
 
 test_wrong_settings_are_named() {
@@ -53,7 +53,7 @@ test_production_refuses_what_is_safe_only_in_development_and_names_each_fault() 
 		'setting GATEWAY_FIREWALL: connections by address cannot be bounded here (nft: Operation not permitted)'
 }
 
-# A worker with more connections than files would accept nobody once they are used up.
+# A worker with more connections than files would accept no connection once the files are used up.
 test_connections_are_no_more_than_open_files() {
 	local conf as=()
 	# Root may raise its limit, but for this.

@@ -411,7 +411,7 @@ Test(admission, the_answer_says_that_the_queue_is_paused)
 	control_set("op", "mode", "CLOSED");
 	cr_assert_not(status(2, place).paused, "who waits goes on being admitted");
 	control_set("op", "mode", "OPEN");
-	/* Cap or rate 0 admit nobody either, but are no pause. */
+	/* With cap or rate 0 the queue admits nobody either, but it is not paused. */
 	control_set("op", "admit", "0");
 	cr_assert_not(status(2, place).paused);
 }

@@ -18,7 +18,7 @@ test_pods_keep_to_the_restricted_profile() {
 	has 'the faults' "$said" 'point: has the secret of payment'
 }
 
-# What production is told anywhere is not a developer's.
+# No production configuration has a setting of development.
 test_guides_have_no_development_settings() {
 	local file
 	for file in deploy/systemd/README.md deploy/k8s/*; do
@@ -37,7 +37,7 @@ test_images_do_not_run_as_root() {
 	done
 }
 
-# What a Dockerfile copies from the tree is in the build's context.
+# The build's context has all files that a Dockerfile copies.
 test_images_can_be_built_from_the_context() {
 	local file part allowed ok
 	mapfile -t allowed < <(sed -n 's/^!//p' .dockerignore)

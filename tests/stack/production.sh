@@ -173,13 +173,13 @@ test_a_good_production_starts() {
 	done
 	is 'connections without TLS' "$(sql -c "SELECT count(*) FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
 		WHERE NOT s.ssl AND a.application_name = ''  AND a.usename LIKE '%_service'")" 0
-	# A token of the development's secret is nobody's.
+	# A token signed with the development's secret is refused.
 	is 'the status' "$(curl -sS -m 5 -o /dev/null -w '%{http_code}' "http://127.0.0.1:$((POINT_PORT + 44))/points" \
 		-H "Authorization: Bearer $(deploy/local/token)")" 401
 	kill "${pids[@]}"
 	wait "${pids[@]}" 2>/dev/null
 
-	# The server has to be who it says.
+	# The server must prove its identity.
 	(production point "$((POINT_PORT + 45))" PG_CONNINFO="host=localhost port=$PG_PORT dbname=concert user=point_service \
 passfile=$prod/point.pgpass sslmode=verify-full sslrootcert=$prod/other-ca.pem" >"$work/point.log" 2>&1) &
 	pids=($!)

@@ -232,7 +232,7 @@ Test(jwt_spelling, signature_with_unused_bits_set_is_refused)
 	}
 }
 
-/* ES256: n - s for s is the one other signature that everybody can make of a signature. */
+/* ES256: n - s for s is the only other valid signature that can be computed without the key. */
 Test(jwt_spelling, es256_has_two_signatures_and_no_other_form)
 {
 	unsigned char	raw[512], other[80] = { 0 }, der[80], *at = der;

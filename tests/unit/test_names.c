@@ -17,7 +17,7 @@ start(void)
 
 TestSuite(names, .init = start);
 
-/* What is stored of it; NULL if it is refused. */
+/* The stored form; NULL if the name is refused. */
 static const char *
 form(const char *text)
 {

@@ -1,5 +1,5 @@
 /*
- * Readers without an account. What they cost is compression, PostgreSQL's time and memory: counted here for a map of
+ * Readers without an account. They cost compression, PostgreSQL's time and memory: counted here for a map of
  * 100,000 seats that changes all the time, for /schedules between ever different dates, for questions since ever
  * different versions, for ids of nothing, and for clients that do not read what they asked for.
  */
