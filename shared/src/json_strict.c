@@ -13,7 +13,7 @@
 /* cJSON reads numbers through a buffer of 64. */
 #define NUMBER_MAX	60
 
-/* Above it the number is infinite, below -EXPONENT_MAX it is zero, whatever its digits. */
+/* Above it a number with any digits is infinite, below -EXPONENT_MAX it is zero. */
 #define EXPONENT_MAX	1000
 
 struct scan {

@@ -1,4 +1,4 @@
-/* What PG_CONNINFO must say in production. */
+/* The rules for PG_CONNINFO in production. */
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <sys/stat.h>

@@ -33,7 +33,7 @@ struct reply	 pay_by_card(const struct user *user, const char *reservation, int6
 void		 check_declined(const struct reply *reply, const char *provider_code);
 const char	*payment_status(const struct user *user, const char *payment);
 struct reply	 cancel(const struct user *user, const char *reservation);
-/* As anybody can send one, through the gateway; repeated while it is not noted, as the provider does. */
+/* Sends a webhook through the gateway, as any client can; repeats it until it is noted, as the provider does. */
 struct reply	 webhook(const char *card);
 
 /* A sample of a program's metrics; 0 if it has none of that name. */

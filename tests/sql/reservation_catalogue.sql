@@ -157,7 +157,7 @@ SELECT is(json_agg(DISTINCT s ->> 'status')::text, '["ON_SALE"]', 'and that of w
 FROM json_array_elements((reservation.list_schedules(:'c4', NULL, NULL, NULL)).body::json -> 'schedules') s;
 SELECT is(json_array_length((reservation.list_schedules(:'c4', NULL, NULL, 'ALL')).body::json -> 'schedules'), 6, 'all are all');
 
--- What can be changed of a schedule.
+-- The fields of a schedule that can be changed.
 SELECT (reservation.create_schedule(:'c4', '2031-06-01Z', '2031-06-02Z', '2031-05-01Z', NULL, 'ON_SALE', 7, :'sections', NULL)).body::json ->> 'scheduleId' AS s4 \gset
 CREATE FUNCTION pg_temp.changed(p_schedule uuid, p_changes jsonb) RETURNS text
 LANGUAGE sql AS $$

@@ -1,4 +1,4 @@
--- What the queue asks: when the sale is open, and what became of a place.
+-- The queue's questions: when the sale is open, and the state of a place.
 BEGIN;
 SELECT plan(19);
 \ir include/reservation.psql

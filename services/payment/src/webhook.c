@@ -23,7 +23,7 @@ static const struct ct_pg_statement heard_of = {
 };
 
 /*
- * Webhooks that a worker notes at once. Anybody may send some: each waits for a user's lock at worst, and must not take
+ * Webhooks that a worker notes at once. Any client may send them: each waits for a user's lock at worst, and must not take
  * the pool's connections from buyers.
  */
 #define NOTING_MAX	2

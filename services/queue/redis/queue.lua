@@ -38,7 +38,7 @@
 -- the schedule's seed. All else is as in every queue: first by seq.
 --
 -- Rights: Redis checks each command of a function against the rights of its caller (deploy/redis/users.acl). The
--- reservation service may write to `used` and to no other key, so with its password nobody is admitted.
+-- reservation service may write to `used` and to no other key, so its password admits no user.
 --
 -- Names carry a version. Whoever changes KEYS, ARGV or an answer makes the next
 -- one, so that instances of before and after can run side by side. An argument at the
@@ -211,7 +211,7 @@ local function patience_of(patience)
 	return patience * 5 / 4
 end
 
--- What `use` has noted and is not out of the line yet, at most EXPIRE_MAX.
+-- Places that `use` has noted and that are still in the line, at most EXPIRE_MAX.
 local function noted(keys)
 	return redis.call('ZRANGEBYSCORE', keys[USED], '-inf', '(0', 'LIMIT', 0, EXPIRE_MAX)
 end

@@ -43,7 +43,7 @@ struct place {
 	int64_t			active_until_ms;
 	int64_t			wait;		/* seconds; -1: nobody can say */
 	bool			is_new;
-	bool			paused;		/* the queue's mode: nobody is admitted */
+	bool			paused;		/* the queue's mode: it admits nobody */
 };
 
 /* Reads QUEUE_MAX_ACTIVE and its like; stops the start if they are wrong. */

@@ -1,5 +1,5 @@
 /*
- * Calls of SQL functions for readers without an account. Anybody can cause
+ * Calls of SQL functions for readers without an account. Any client can cause
  * them, so they must not keep buyers waiting:
  * - At most half of the worker's connections to PostgreSQL work for them at once.
  * - In the long run they use at most one connection's time, and calls that take
