@@ -2,7 +2,7 @@
 -- provider gave back without our order is refunded, once, with its reservation; nothing else that it says changes an
 -- APPROVED payment.
 BEGIN;
-SELECT plan(84);
+SELECT plan(88);
 \ir include/reservation.psql
 CREATE TEMP TABLE stage AS SELECT :'schedule'::uuid AS schedule;
 
@@ -85,6 +85,20 @@ SELECT pg_temp.written() AS before \gset
 SELECT is(pg_temp.webhooks('crowd', 1) || ' ' || (pg_temp.written() - :before), 'NO_CONTENT 20', 'webhook_notes_at_most_20_charges');
 SELECT is((SELECT string_agg((point.begin_charge(:'cleo', 5000, 'crowd', 'k' || n, 'h', 1000, 'r')).outcome, ' ' ORDER BY n) FROM generate_series(1, 6) n),
     'BEGUN BEGUN BEGUN BEGUN BEGUN CARD_DECLINED', 'user_tries_a_payment_key_at_most_five_times');
+
+-- While a webhook waits for a user's lock, others may change which users a second question would name: only those that
+-- are locked are noted.
+SELECT is((point.begin_charge(u, 5000, 'asked twice', 'asked twice', 'h', 1000, 'r')).outcome, 'BEGUN', 'two users try one payment key') FROM unnest(ARRAY[:'ann', :'bob']::uuid[]) u;
+SAVEPOINT asked;
+CREATE SEQUENCE pg_temp.asked;
+CREATE OR REPLACE FUNCTION point.heard_users(p_payment_key text) RETURNS uuid[] LANGUAGE plpgsql VOLATILE SECURITY INVOKER AS $$
+BEGIN
+	RETURN ARRAY['00000000-0000-7000-8000-0000000000' || CASE nextval('pg_temp.asked') WHEN 1 THEN 'a1' ELSE 'b2' END]::uuid[];
+END $$;
+GRANT USAGE ON SEQUENCE pg_temp.asked TO PUBLIC;
+SELECT is((payment.heard_of('asked twice')).outcome, 'NO_CONTENT', 'a webhook comes');
+SELECT is((SELECT array_agg(user_id) FROM point.charges WHERE payment_key = 'asked twice' AND nudged), ARRAY[:'ann']::uuid[], 'webhook_notes_charges_of_locked_users_only');
+ROLLBACK TO asked;
 
 -- Given back at the provider.
 SELECT is(pg_temp.paid(:'ann', 'V-A-2', 'back'), 'BEGUN CREATED', 'one is paid');

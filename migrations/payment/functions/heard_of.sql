@@ -13,6 +13,7 @@ AS $$
 DECLARE
 	v_payments	uuid[];
 	v_users		uuid[];
+	v_charging	uuid[] := point.heard_users(p_payment_key);
 	v_payment	uuid;
 BEGIN
 	SELECT array_agg(h.payment_id), array_agg(h.user_id) INTO v_payments, v_users FROM (
@@ -23,14 +24,14 @@ BEGIN
 		WHERE p.status <> 'REFUNDED'
 		  AND (c.nudged AND c.heard_at > clock_timestamp()) IS NOT TRUE
 		ORDER BY p.status = 'FAILED', c.heard_at NULLS FIRST LIMIT 20) h;
-	v_users := v_users || point.heard_users(p_payment_key);
+	v_users := v_users || v_charging;
 
 	IF v_users <> '{}' THEN
 		PERFORM platform.lock_user(u.user_id) FROM (SELECT DISTINCT a AS user_id FROM unnest(v_users) a ORDER BY 1) u;
 		FOREACH v_payment IN ARRAY coalesce(v_payments, '{}') LOOP
 			PERFORM payment.hear_card(v_payment);
 		END LOOP;
-		PERFORM point.heard_of(p_payment_key);
+		PERFORM point.heard_of(p_payment_key, v_charging);
 	END IF;
 	RETURN ROW('NO_CONTENT', NULL, NULL, false, NULL)::platform.reply;
 END
