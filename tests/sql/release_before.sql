@@ -2,7 +2,7 @@
 -- code makes is there, for its role, and does what it did. When a release drops what only the one before called, it takes
 -- the call out of here.
 BEGIN;
-SELECT plan(50);
+SELECT plan(51);
 \ir include/reservation.psql
 
 SELECT ok(coalesce(has_function_privilege(c.role, to_regprocedure(c.call), 'EXECUTE'), false), format('release_before_may_call_%s', c.call))
@@ -15,6 +15,7 @@ FROM (VALUES
 	('payment_service', 'payment.list_payments(uuid, int, uuid)'),
 	('payment_service', 'payment.pay_by_points(uuid, uuid, bigint, text, text, int, text)'),
 	('payment_service', 'payment.settle_card(uuid, uuid, text, text, int)'),
+	('payment_owner', 'point.heard_of(text)'),
 	('point_service', 'point.begin_charge(uuid, bigint, text, text, text, int, text)'),
 	('point_service', 'point.charge(uuid, bigint, text, text, text)'),
 	('point_service', 'point.confirm_again(uuid, uuid, int)'),
