@@ -21,6 +21,18 @@ test_maps_are_limited_a_connection() {
 	is changes "$(curl -ks -o /dev/null -w '%{http_code}\n' "$secure/schedules/1/seats?since=[1-30]" | sort | uniq -c | xargs)" '30 200'
 }
 
+# Changes since long ago are as large as the map.
+test_changes_of_a_map_are_limited_a_connection() {
+	local began answers
+	began=$(now)
+	answers=$(curl -ks --no-progress-meter -o /dev/null -w '%{http_code}\n' "$secure/schedules/1/seats?since=[1-100]" |
+		sort | uniq -c | awk '{ print $2 "=" $1 }' | xargs)
+	limited 41 $((43 + 5 * ($(now) - began) / 1000000)) "$answers"
+	hold stalled -n 1 -t 100 -s 4 -u '/schedules/big/seats?since=0'
+	figures
+	is 'changes that are on their way' $((answered - refused)) 4
+}
+
 test_listings_are_limited_a_connection() {
 	local began answers path
 	for path in /concerts /schedules /schedules/1 /concerts/1; do
