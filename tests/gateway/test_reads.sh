@@ -33,6 +33,15 @@ test_changes_of_a_map_are_limited_a_connection() {
 	is 'changes that are on their way' $((answered - refused)) 4
 }
 
+# The service knows no ?Since=, so it answers the whole map.
+test_a_map_with_another_parameter_is_limited_as_a_map() {
+	local parameter
+	for parameter in Since=1 SINCE=1 xsince=1 since; do
+		limited 11 20 "$(curl -ks --no-progress-meter -o /dev/null -w '%{http_code}\n' \
+			"$secure/schedules/1/seats?n=[1-20]&$parameter" | sort | uniq -c | awk '{ print $2 "=" $1 }' | xargs)"
+	done
+}
+
 test_listings_are_limited_a_connection() {
 	local began answers path
 	for path in /concerts /schedules /schedules/1 /concerts/1; do
