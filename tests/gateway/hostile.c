@@ -2,7 +2,7 @@
  * A hostile client for the gateway's tests: holds many connections open in one of the ways below and opens a new one
  * for each that the gateway closes.
  *
- *	hostile MODE [-a ADDRESS] [-n CONNECTIONS] [-s SECONDS] [-t STREAMS] [-u PATH] PORT
+ *	hostile MODE [-a ADDRESS] [-n CONNECTIONS] [-r RATE] [-s SECONDS] [-t STREAMS] [-u PATH] PORT
  *
  * silent	TCP, and not a byte
  * hello	the first bytes of a ClientHello
@@ -20,7 +20,9 @@
  * continuation	HTTP/2: one request of endless CONTINUATION frames
  *
  * ADDRESS (127.0.0.2) is where it comes from, by default with 100 connections for 5 seconds. It says "ready" once as
- * many connections as it can get are open (or after half of the time), and at the end, in one line:
+ * many connections as it can get are open (or after half of the time). With RATE it is ready once the gateway has
+ * closed one and all handshakes are done; from the first that is closed, it begins at most RATE connections a second.
+ * At the end it says, in one line:
  *
  *	open=N peak=N begun=N closed=N answered=N refused=N sent=N
  *
@@ -84,7 +86,7 @@ struct connection {
 static struct {
 	enum mode		 mode;
 	struct sockaddr_in	 from, to;
-	int			 count, seconds, streams;
+	int			 count, rate, seconds, streams;
 	const char		*path;
 } want = { .count = 100, .seconds = 5, .streams = 20, .path = "/healthz" };
 
@@ -399,10 +401,11 @@ options(int argc, char **argv)
 	want.from.sin_addr.s_addr = inet_addr("127.0.0.2");
 	want.to.sin_addr.s_addr = inet_addr("127.0.0.1");
 	optind = 2;
-	while ((option = getopt(argc, argv, "a:n:s:t:u:")) != -1) {
+	while ((option = getopt(argc, argv, "a:n:r:s:t:u:")) != -1) {
 		switch (option) {
 		case 'a': want.from.sin_addr.s_addr = inet_addr(optarg); break;
 		case 'n': want.count = atoi(optarg); break;
+		case 'r': want.rate = atoi(optarg); break;
 		case 's': want.seconds = atoi(optarg); break;
 		case 't': want.streams = atoi(optarg); break;
 		case 'u': want.path = optarg; break;
@@ -410,7 +413,7 @@ options(int argc, char **argv)
 		}
 	}
 	if (want.mode == MODES || optind != argc - 1 || strlen(want.path) > 120)
-		errx(2, "usage: hostile MODE [-a ADDRESS] [-n CONNECTIONS] [-s SECONDS] [-t STREAMS] [-u PATH] PORT");
+		errx(2, "usage: hostile MODE [-a ADDRESS] [-n CONNECTIONS] [-r RATE] [-s SECONDS] [-t STREAMS] [-u PATH] PORT");
 	want.to.sin_port = htons((uint16_t)atoi(argv[optind]));
 }
 
@@ -434,6 +437,34 @@ prepare(void)
 		SSL_CTX_set_alpn_protos(tls, (const unsigned char *)"\x02h2", 3);
 }
 
+/* How many connections may begin in this turn of the loop. */
+static int
+beginning(void)
+{
+	static int64_t	since;
+	static long	before;
+	long		due;
+
+	if (want.rate == 0)
+		return 200;
+	if (closed == 0)
+		return 20;
+	if (since == 0) {
+		since = now_ms();
+		before = begun;
+	}
+	due = before + (long)((now_ms() - since) * want.rate / 1000) - begun;
+	return (int)(due < 0 ? 0 : due);
+}
+
+static bool
+is_full(void)
+{
+	if (want.rate != 0)
+		return closed > 0 && begun - closed == opened;
+	return opened == want.count;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -447,7 +478,7 @@ main(int argc, char **argv)
 	ends = began + (int64_t)want.seconds * 1000;
 	while (now_ms() < ends) {
 		/* A few at a time, so that the test does not measure the gateway's backlog. */
-		for (int k = 0, room = 200; k < want.count && room > 0; k++) {
+		for (int k = 0, room = beginning(); k < want.count && room > 0; k++) {
 			if (connections[k].state == FREE) {
 				begin(&connections[k]);
 				room--;
@@ -461,7 +492,7 @@ main(int argc, char **argv)
 			if (n < 256)
 				break;
 		}
-		if (!ready && (opened == want.count || now_ms() - began > want.seconds * 500)) {
+		if (!ready && (is_full() || now_ms() - began > want.seconds * 500)) {
 			ready = true;
 			printf("ready\n");
 			fflush(stdout);
