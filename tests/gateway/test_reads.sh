@@ -103,6 +103,21 @@ test_an_ipv6_network_is_one_address() {
 	right
 }
 
+# Of 2 MiB, 512 KiB come at once and the rest at the rate; here it is so low that the time is too short for all.
+test_the_rest_of_a_large_map_comes_at_a_bounded_speed() {
+	local version path bytes
+	tuned 's/\(map\|changes\) 2m;/\1 50k;/'
+	for version in --http1.1 --http2; do
+		for path in /schedules/big/seats '/schedules/big/seats?since=0'; do
+			bytes=$(curl -ks "$version" --max-time 3 -o /dev/null -w '%{size_download}' "$secure$path" || true)
+			((bytes >= 512 * 1024 && bytes < 1024 * 1024)) || fail "$version $path: $bytes bytes"
+		done
+		bytes=$(curl -ks "$version" --max-time 10 -o /dev/null -w '%{size_download}' "$secure/reservations/big" || true)
+		is "$version: bytes of another answer" "$bytes" $((2 * 1024 * 1024))
+	done
+	right
+}
+
 # KiB of memory of all workers.
 workers_memory() {
 	local pid sum=0
