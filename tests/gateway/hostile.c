@@ -2,7 +2,7 @@
  * A hostile client for the gateway's tests: holds many connections open in one of the ways below and opens a new one
  * for each that the gateway closes.
  *
- *	hostile MODE [-a ADDRESS] [-n CONNECTIONS] [-r RATE] [-s SECONDS] [-t STREAMS] [-u PATH] PORT
+ *	hostile MODE [-a ADDRESS] [-c CLOSED] [-n CONNECTIONS] [-r RATE] [-s SECONDS] [-t STREAMS] [-u PATH] PORT
  *
  * silent	TCP, and not a byte
  * hello	the first bytes of a ClientHello
@@ -19,7 +19,8 @@
  * pings	HTTP/2: PINGs, as fast as they are taken
  * continuation	HTTP/2: one request of endless CONTINUATION frames
  *
- * ADDRESS (127.0.0.2) is where it comes from, by default with 100 connections for 5 seconds. It says "ready" once as
+ * ADDRESS (127.0.0.2) is where it comes from, by default with 100 connections for 5 seconds. It ends before on
+ * SIGTERM, or once the gateway has closed CLOSED connections. It says "ready" once as
  * many connections as it can get are open (or after half of the time). With RATE it is ready once the gateway has
  * closed one and all handshakes are done; from the first that is closed, it begins at most RATE connections a second.
  * At the end it says, in one line:
@@ -86,13 +87,14 @@ struct connection {
 static struct {
 	enum mode		 mode;
 	struct sockaddr_in	 from, to;
-	int			 count, rate, seconds, streams;
+	int			 closed, count, rate, seconds, streams;
 	const char		*path;
 } want = { .count = 100, .seconds = 5, .streams = 20, .path = "/healthz" };
 
 static struct connection	*connections;
 static SSL_CTX			*tls;
 static int			 poller;
+static volatile sig_atomic_t	 stopped;
 static long			 opened, peak, begun, closed, answered, refused, sent;
 
 static int64_t
@@ -401,9 +403,10 @@ options(int argc, char **argv)
 	want.from.sin_addr.s_addr = inet_addr("127.0.0.2");
 	want.to.sin_addr.s_addr = inet_addr("127.0.0.1");
 	optind = 2;
-	while ((option = getopt(argc, argv, "a:n:r:s:t:u:")) != -1) {
+	while ((option = getopt(argc, argv, "a:c:n:r:s:t:u:")) != -1) {
 		switch (option) {
 		case 'a': want.from.sin_addr.s_addr = inet_addr(optarg); break;
+		case 'c': want.closed = atoi(optarg); break;
 		case 'n': want.count = atoi(optarg); break;
 		case 'r': want.rate = atoi(optarg); break;
 		case 's': want.seconds = atoi(optarg); break;
@@ -413,8 +416,15 @@ options(int argc, char **argv)
 		}
 	}
 	if (want.mode == MODES || optind != argc - 1 || strlen(want.path) > 120)
-		errx(2, "usage: hostile MODE [-a ADDRESS] [-n CONNECTIONS] [-r RATE] [-s SECONDS] [-t STREAMS] [-u PATH] PORT");
+		errx(2, "usage: hostile MODE [-a ADDRESS] [-c CLOSED] [-n CONNECTIONS] [-r RATE] [-s SECONDS] [-t STREAMS] [-u PATH] PORT");
 	want.to.sin_port = htons((uint16_t)atoi(argv[optind]));
+}
+
+static void
+stop(int number)
+{
+	(void)number;
+	stopped = 1;
 }
 
 static void
@@ -426,6 +436,7 @@ prepare(void)
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTERM, stop);
 	connections = calloc((size_t)want.count, sizeof(*connections));
 	tls = SSL_CTX_new(TLS_client_method());
 	poller = epoll_create1(0);
@@ -476,7 +487,7 @@ main(int argc, char **argv)
 	prepare();
 	began = nagged = now_ms();
 	ends = began + (int64_t)want.seconds * 1000;
-	while (now_ms() < ends) {
+	while (now_ms() < ends && !stopped && (want.closed == 0 || closed < want.closed)) {
 		/* A few at a time, so that the test does not measure the gateway's backlog. */
 		for (int k = 0, room = beginning(); k < want.count && room > 0; k++) {
 			if (connections[k].state == FREE) {
@@ -507,6 +518,8 @@ main(int argc, char **argv)
 			}
 		}
 	}
+	if (!ready)
+		printf("ready\n");
 	printf("open=%ld peak=%ld begun=%ld closed=%ld answered=%ld refused=%ld sent=%ld\n", opened, peak, begun, closed, answered,
 	    refused, sent);
 	return 0;

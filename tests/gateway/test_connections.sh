@@ -127,8 +127,9 @@ test_idle_connections_make_room_for_others() {
 	local mode
 	GATEWAY_CONNECTIONS=150 "$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
 	for mode in kept ping; do
-		hold "$mode" -n 1000 -r 20 -s 10
+		hold "$mode" -n 1000 -r 20 -s 30
 		served 127.0.0.3
+		kill "$hostile_pid"
 		figures
 		((closed > 0)) || fail "$mode: none was closed"
 	done

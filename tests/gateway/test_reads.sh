@@ -161,7 +161,7 @@ test_a_header_that_never_ends_is_given_up() {
 	local mode
 	tuned 's/^client_header_timeout .*/client_header_timeout 1s;/'
 	for mode in header hello silent idle idle2; do
-		hold "$mode" -n 5 -s 4
+		hold "$mode" -n 5 -c 1 -s 10
 		figures
 		((closed > 0)) || fail "$mode: still open"
 	done

@@ -63,6 +63,11 @@ test_connections_are_no_more_than_open_files() {
 		ulimit -n 2000 && "$1/render" "$2" && cat "$2/nginx.conf"' - "$work/nginx" "$work/files" 2>&1) || fail "$conf"
 	has 'with 2,000 files' "$conf" 'worker_rlimit_nofile 2000;'
 	has 'with 2,000 files' "$conf" 'worker_connections 1488;'
+	# In production the number stands for room that other addresses have (nginx/README.md).
+	# shellcheck disable=SC2016
+	conf=$(ENVIRONMENT=production GATEWAY_LIMIT_PER_ADDRESS=on GATEWAY_FIREWALL=none GATEWAY_SERVER_NAME=api.example.com "${as[@]}" \
+		bash -c 'ulimit -n 2000 && "$1/render" "$2"' - "$work/nginx" "$work/files" 2>&1) && fail 'production was rendered'
+	has production "$conf" 'setting GATEWAY_CONNECTIONS: 32768: a worker needs at least 16512 open files, and this user may have 2000'
 }
 
 test_instances_listen_on_the_ports_after_the_first() {
