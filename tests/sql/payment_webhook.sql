@@ -2,7 +2,7 @@
 -- provider gave back without our order is refunded, once, with its reservation; nothing else that it says changes an
 -- APPROVED payment.
 BEGIN;
-SELECT plan(88);
+SELECT plan(90);
 \ir include/reservation.psql
 CREATE TEMP TABLE stage AS SELECT :'schedule'::uuid AS schedule;
 
@@ -102,6 +102,17 @@ ROLLBACK TO asked;
 
 -- Given back at the provider.
 SELECT is(pg_temp.paid(:'ann', 'V-A-2', 'back'), 'BEGUN CREATED', 'one is paid');
+SAVEPOINT crowd;
+WITH made AS (
+	INSERT INTO payment.payments (payment_id, reservation_id, user_id, method, amount, status, created_at)
+	SELECT platform.uuid_v7(), platform.uuid_v7(), platform.uuid_v7(), 'CARD', 150000, 'PENDING', now() FROM generate_series(1, 30)
+	RETURNING payment_id)
+INSERT INTO payment.cards (payment_id, payment_key, idempotency_key, request_hash, asked_at, sent_at, due_at)
+SELECT payment_id, 'back', 'k', 'h', now(), now(), now() FROM made;
+SELECT is((payment.heard_of('back')).outcome, 'NO_CONTENT', 'a webhook names a payment key that thirty others try');
+SELECT is((SELECT string_agg(c.nudged::text, ' ') FROM payment.cards c JOIN payment.payments p USING (payment_id)
+    WHERE c.payment_key = 'back' AND p.status = 'APPROVED'), 'true', 'attempts_of_others_do_not_crowd_out_the_approved_payment');
+ROLLBACK TO crowd;
 SELECT (payment.get_payment(:'ann', pg_temp.of('back'))).body AS approved \gset
 SELECT is(pg_temp.webhooks('back', 1) || ' ' || pg_temp.work('back'), 'NO_CONTENT APPROVED, due in 0', 'webhook_of_an_approved_payment_causes_a_lookup');
 SELECT is((payment.get_payment(:'ann', pg_temp.of('back'))).body, :'approved', 'payment_that_is_looked_up_reads_the_same');

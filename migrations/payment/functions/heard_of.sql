@@ -23,7 +23,7 @@ BEGIN
 		CROSS JOIN LATERAL (SELECT q.user_id, q.status FROM payment.payments q WHERE q.payment_id = c.payment_id OFFSET 0) p
 		WHERE p.status <> 'REFUNDED'
 		  AND (c.nudged AND c.heard_at > clock_timestamp()) IS NOT TRUE
-		ORDER BY p.status = 'FAILED', c.heard_at NULLS FIRST LIMIT 20) h;
+		ORDER BY p.status = 'FAILED', p.status = 'PENDING', c.heard_at NULLS FIRST LIMIT 20) h;
 	v_users := v_users || v_charging;
 
 	IF v_users <> '{}' THEN
