@@ -103,6 +103,7 @@ ROLLBACK TO asked;
 -- Given back at the provider.
 SELECT is(pg_temp.paid(:'ann', 'V-A-2', 'back'), 'BEGUN CREATED', 'one is paid');
 SAVEPOINT crowd;
+UPDATE payment.cards SET heard_at = clock_timestamp() - interval '1 minute' WHERE payment_key = 'back';
 WITH made AS (
 	INSERT INTO payment.payments (payment_id, reservation_id, user_id, method, amount, status, created_at)
 	SELECT platform.uuid_v7(), platform.uuid_v7(), platform.uuid_v7(), 'CARD', 150000, 'PENDING', now() FROM generate_series(1, 30)

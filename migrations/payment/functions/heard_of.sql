@@ -3,7 +3,8 @@
 -- ten seconds each, so a webhook within the ten seconds is served when they are over (payment.hear_card).
 --
 -- A webhook is cheap where it has nothing to cause: it reads two indexes, writes nothing and locks nothing. At most 20
--- payments and 20 charges are noted by one webhook: those that have not failed first, then those not heard of for longest.
+-- payments and 20 charges are noted by one webhook: those that are paid first, then those in doubt, then those not heard of for
+-- longest.
 --
 -- Locks the users, sorted.
 CREATE OR REPLACE FUNCTION payment.heard_of(p_payment_key text)
