@@ -77,6 +77,7 @@ test_each_path_goes_to_its_service() {
 		/schedules?concertId=1 reservation
 		/schedules/1/seats reservation
 		/reservations reservation
+		/admin/concerts/1 reservation
 		/admin/concerts/1/schedules reservation
 		/admin/schedules/1 reservation
 		/queues/status queue

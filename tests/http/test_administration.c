@@ -309,6 +309,76 @@ Test(administration, invisible_or_dangerous_names_are_refused)
 	check_error(reply, "title");
 }
 
+static struct reply
+patch_concert(const char *concert, const char *jwt, const char *body)
+{
+	return (http((struct call){ .method = "PATCH", .path = format("/admin/concerts/%s", concert), .jwt = jwt, .body = body }));
+}
+
+Test(administration, patch_of_a_concert_changes_only_the_names_that_it_gives)
+{
+	struct user	operator = operator_new();
+	struct reply	reply = concert_named("A");
+	char		*concert = strdup(text_at(reply.json, "concertId"));
+
+	reply = patch_concert(concert, operator.jwt, "{\"title\":\" e\\u0301 \\\"1\\\" \"}");
+	check_status(reply, 200);
+	cr_assert_str_eq(reply.body, format("{\"concertId\":\"%s\",\"title\":\"\xc3\xa9 \\\"1\\\"\",\"artist\":\"B\xcc\x81\",\"venue\":\"C\","
+	    "\"address\":\"D\",\"firstStartAt\":null,\"lastStartAt\":null}", concert));
+	reply = patch_concert(concert, operator.jwt, format("{\"artist\":\"b\",\"venue\":\"%0200d\",\"address\":\"d\"}", 7));
+	check_status(reply, 200);
+	cr_assert_str_eq(text_at(reply.json, "title"), "\xc3\xa9 \"1\"");
+	cr_assert_str_eq(text_at(reply.json, "artist"), "b");
+	cr_assert_str_eq(text_at(reply.json, "venue"), format("%0200d", 7));
+	cr_assert_str_eq(text_at(reply.json, "address"), "d");
+	wait_for(strcmp(http((struct call){ .path = format("/concerts/%s", concert) }).body, reply.body) == 0, 5);
+}
+
+Test(administration, patch_of_a_concert_with_a_wrong_field_is_refused_whole)
+{
+	static const struct { const char *body, *field; } wrong[] = {
+		{ "{\"title\":\"x\",\"hidden\":true}", "hidden" }, { "{\"title\":\"x\",\"Artist\":\"x\"}", "Artist" },
+		{ "{\"title\":\"x\",\"concertId\":null}", "concertId" }, { "{\"genre\":\"x\"}", "genre" }, { "{}", "body" },
+		{ "{\"title\":null,\"artist\":\"x\"}", "title" }, { "{\"title\":\"x\",\"artist\":null}", "artist" },
+		{ "{\"title\":\"x\",\"venue\":null}", "venue" }, { "{\"title\":\"x\",\"address\":null}", "address" },
+		{ "{\"title\":\"x\",\"artist\":7}", "artist" }, { "{\"title\":\"x\",\"venue\":\"\\u200b\"}", "venue" },
+		{ "{\"title\":\"x\",\"address\":\"a\\nb\"}", "address" }, { "{\"title\":\" \",\"artist\":\"x\"}", "title" },
+	};
+	struct user	operator = operator_new();
+	struct reply	reply = concert_named("A");
+	char		*concert = strdup(text_at(reply.json, "concertId")), *before = strdup(reply.body);
+	size_t		i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		reply = patch_concert(concert, operator.jwt, wrong[i].body);
+		check_error(reply, wrong[i].field);
+		cr_assert_eq(length_at(reply.json, "errors"), 1, "%s", reply.body);
+	}
+	reply = patch_concert(concert, operator.jwt, format("{\"artist\":\"x\",\"title\":\"%0201d\"}", 7));
+	check_error(reply, "title");
+	/* A PATCH that changes nothing shows the stored names, not a copy of them. */
+	reply = patch_concert(concert, operator.jwt, "{\"title\":\"A\"}");
+	check_status(reply, 200);
+	cr_assert_str_eq(reply.body, before);
+}
+
+Test(administration, patch_of_an_unknown_concert_is_not_found_and_only_for_operators)
+{
+	struct user	operator = operator_new(), user = user_new();
+	char		nobody[UUID_TEXT];
+	struct reply	reply;
+
+	uuid_new(nobody);
+	reply = patch_concert(nobody, operator.jwt, "{\"title\":\"x\"}");
+	check_problem(reply, 404, "CONCERT_NOT_FOUND");
+	reply = patch_concert("1", operator.jwt, "{\"title\":\"x\"}");
+	check_problem(reply, 404, "CONCERT_NOT_FOUND");
+	reply = patch_concert(nobody, user.jwt, "{");
+	check_problem(reply, 403, "FORBIDDEN");
+	reply = patch_concert(nobody, NULL, "{\"title\":\"x\"}");
+	check_problem(reply, 401, "UNAUTHENTICATED");
+}
+
 Test(administration, two_sections_of_one_name_are_refused)
 {
 	static const char *const	pairs[][2] = { { "A", "A " }, { "A", "\\u3000A" }, { "\\ud55c", "\\u1112\\u1161\\u11ab" },

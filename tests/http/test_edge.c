@@ -34,6 +34,7 @@ Test(routes, the_wrong_method_is_405_and_says_what_is_allowed)
 		{ "GET", "/queues/enter", "POST" }, { "GET", "/reservations/hold", "POST" },
 		{ "PATCH", "/points/charge", "POST" }, { "PROPFIND", "/concerts", "GET" },
 		{ "TRACE", "/concerts", "" }, { "HEAD", "/queues/enter", "POST" },
+		{ "GET", "/admin/concerts/1", "PATCH" }, { "PATCH", "/admin/concerts", "POST" },
 		{ "POST", "/healthz", "GET, HEAD" }, { "TRACE", "/healthz", "GET, HEAD" },
 		{ "HEAD", "/payments/webhooks/toss", "POST" } };
 	struct reply	 reply;

@@ -1,6 +1,6 @@
 -- Concerts, schedules and their seats: made by operators, listed for everybody.
 BEGIN;
-SELECT plan(102);
+SELECT plan(108);
 \ir include/reservation.psql
 
 -- Concerts.
@@ -27,6 +27,18 @@ SELECT is((reservation.list_concerts(2, '00000000-0000-0000-0000-000000000000'))
     'what is no concert''s id is no cursor');
 SELECT is((reservation.list_concerts(count(*)::int, NULL)).body::json ->> 'nextCursor', NULL, 'a page that holds all has no next')
 FROM reservation.concerts;
+
+-- The names of a concert that can be changed.
+SELECT is((reservation.change_concert(:'c1', '{}')).body, (:'c1_reply'::platform.reply).body, 'change_without_names_changes_nothing');
+SELECT reservation.change_concert(:'c2', '{"venue":"홀 \"2\""}') AS r \gset changed_
+SELECT is((:'changed_r'::platform.reply).outcome || (:'changed_r'::platform.reply).body,
+    format('OK{"concertId":"%s","title":"T2","artist":"A","venue":"홀 \"2\"","address":"Seoul","firstStartAt":null,"lastStartAt":null}', :'c2'),
+    'change_of_one_name_keeps_the_others');
+SELECT is((reservation.change_concert(:'c2', '{"title":"T2b","artist":"B","address":"Busan"}')).body::jsonb - 'concertId',
+    '{"title":"T2b","artist":"B","venue":"홀 \"2\"","address":"Busan","firstStartAt":null,"lastStartAt":null}', 'several_names_change_at_once');
+SELECT is((reservation.get_concert(:'c2')).body::json ->> 'title', 'T2b', 'changed_concert_is_shown_changed');
+SELECT is((reservation.get_concert(:'c1')).body, (:'c1_reply'::platform.reply).body, 'other_concert_keeps_its_names');
+SELECT is((reservation.change_concert(:'nobody', '{"title":"T"}')).outcome, 'CONCERT_NOT_FOUND', 'change_of_an_unknown_concert_is_not_found');
 
 -- A schedule.
 SELECT reservation.create_schedule(:'c1', '2031-05-10 19:00:00+09', '2031-05-10 21:30:00+09', '2031-04-01 20:00:00+09', 'ON_SALE',

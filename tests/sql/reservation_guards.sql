@@ -87,8 +87,8 @@ SELECT results_eq($$SELECT r.rolname::text COLLATE "default", string_agg(DISTINC
 	GROUP BY r.rolname ORDER BY r.rolname$$,
     $$VALUES ('payment_owner', 'claim_for_card claim_for_payment confirm given_back payment_failed status_of'),
 	('queue_service', 'queue_facts queue_place_state queue_place_used queue_sale'),
-	('reservation_service', 'cancel change_schedule create_concert create_schedule get_concert get_reservation get_schedule hold hold_many list_concerts '
-	    || 'list_reservations list_schedules queue_place_used seat_changes seat_map set_schedule_status sweep')$$, 'each role calls exactly this');
+	('reservation_service', 'cancel change_concert change_schedule create_concert create_schedule get_concert get_reservation get_schedule hold hold_many '
+	    || 'list_concerts list_reservations list_schedules queue_place_used seat_changes seat_map set_schedule_status sweep')$$, 'each role calls exactly this');
 CREATE FUNCTION pg_temp.as_role(p_role text, p_sql text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	v_said	text;

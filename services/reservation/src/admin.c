@@ -1,7 +1,7 @@
 /*
- * Catalogue administration, for operators: concerts, schedules with all their
- * seats, and what can be changed of a schedule: whether and until when it is
- * sold, and how many seats a user may have.
+ * Catalogue administration, for operators: concerts and their names, schedules
+ * with all their seats, and what can be changed of a schedule: whether and until
+ * when it is sold, and how many seats a user may have.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "handlers.h"
 
 #define NAME_MAX	200
+#define CHANGES_BYTES	(8 * 1024)
 #define SECTION_MAX	50
 #define PER_USER_MAX	100
 #define PER_USER_DEFAULT 4
@@ -22,6 +23,14 @@
 static const struct ct_pg_statement create_concert = {
 	.function = "reservation.create_concert",
 	.args = "text, text, text, text",
+	.batch_max = 1,
+	.order_by = -1,
+	.write = true,
+};
+
+static const struct ct_pg_statement change_concert = {
+	.function = "reservation.change_concert",
+	.args = "uuid, jsonb",
 	.batch_max = 1,
 	.order_by = -1,
 	.write = true,
@@ -60,6 +69,53 @@ admin_create_concert(struct ct_request *request)
 
 	ct_call_and_reply(request, &create_concert,
 	    (const char *const[]){ title, artist, venue, address });
+}
+
+/*
+ * Refuses what a PATCH cannot change: half a change would be worse than none.
+ * `changeable` ends with NULL, `list` names the same fields for the reader.
+ */
+static void
+check_changeable(struct ct_request *request, const char *const *changeable, const char *list)
+{
+	const cJSON	*item;
+	size_t		 i;
+
+	cJSON_ArrayForEach(item, request->body) {
+		for (i = 0; changeable[i] != NULL && strcmp(item->string, changeable[i]) != 0; i++)
+			continue;
+		if (changeable[i] == NULL)
+			ct_note_invalid(request, strlen(item->string) <= FIELD_MAX ? item->string : "body",
+			    ct_printf(request, "cannot be changed; only %s can", list));
+	}
+	if (request->body->child == NULL)
+		ct_note_invalid(request, "body", ct_printf(request, "give at least one of %s", list));
+}
+
+void
+admin_patch_concert(struct ct_request *request)
+{
+	static const char *const	changeable[] = { "title", "artist", "venue", "address", NULL };
+	const char			*name, *changes;
+	struct ct_buf			 buf;
+	size_t				 i;
+
+	check_changeable(request, changeable, "title, artist, venue and address");
+	ct_buf_init(&buf, CHANGES_BYTES);
+	for (i = 0; changeable[i] != NULL; i++) {
+		if (cJSON_GetObjectItemCaseSensitive(request->body, changeable[i]) == NULL ||
+		    !ct_body_name(request, request->body, changeable[i], NAME_MAX, true, &name))
+			continue;
+		ct_buf_printf(&buf, "%s\"%s\":", buf.length == 0 ? "{" : ",", changeable[i]);
+		ct_buf_json_string(&buf, name);
+	}
+	ct_buf_puts(&buf, "}");
+	changes = buf.failed ? NULL : ct_printf(request, "%s", buf.data);
+	ct_buf_deinit(&buf);
+	if (ct_invalid(request))
+		return;
+
+	ct_call_and_reply(request, &change_concert, (const char *const[]){ request->path_id[0], changes });
 }
 
 struct section {
@@ -167,33 +223,15 @@ admin_create_schedule(struct ct_request *request)
 	    sale_opens_at, sale_closes_at, status, ct_printf(request, "%d", (int)max_per_user), sections, pre_queue });
 }
 
-/* Refuses what a PATCH of a schedule cannot change: half a change would be worse than none. */
-static void
-check_changeable(struct ct_request *request)
-{
-	static const char *const	changeable[] = { "status", "saleClosesAt", "maxPerUser" };
-	const cJSON			*item;
-	size_t				 i;
-
-	cJSON_ArrayForEach(item, request->body) {
-		for (i = 0; i < 3 && strcmp(item->string, changeable[i]) != 0; i++)
-			continue;
-		if (i == 3)
-			ct_note_invalid(request, strlen(item->string) <= FIELD_MAX ? item->string : "body",
-			    "cannot be changed; only status, saleClosesAt and maxPerUser can");
-	}
-	if (request->body->child == NULL)
-		ct_note_invalid(request, "body", "give at least one of status, saleClosesAt and maxPerUser");
-}
-
 void
 admin_patch_schedule(struct ct_request *request)
 {
-	const cJSON	*body = request->body, *closes = cJSON_GetObjectItemCaseSensitive(body, "saleClosesAt");
-	const char	*status = NULL, *sale_closes_at = NULL, *changes = "";
-	int64_t		 max_per_user = 0;
+	static const char *const	changeable[] = { "status", "saleClosesAt", "maxPerUser", NULL };
+	const cJSON			*body = request->body, *closes = cJSON_GetObjectItemCaseSensitive(body, "saleClosesAt");
+	const char			*status = NULL, *sale_closes_at = NULL, *changes = "";
+	int64_t				 max_per_user = 0;
 
-	check_changeable(request);
+	check_changeable(request, changeable, "status, saleClosesAt and maxPerUser");
 	/* A null is "none", and only the end of the sale may be that. */
 	if (cJSON_GetObjectItemCaseSensitive(body, "status") != NULL)
 		(void)ct_body_choice(request, body, "status", statuses, true, &status);

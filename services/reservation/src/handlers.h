@@ -29,6 +29,7 @@ void	cancel(struct ct_request *);
 
 /* admin.c */
 void	admin_create_concert(struct ct_request *);
+void	admin_patch_concert(struct ct_request *);
 void	admin_create_schedule(struct ct_request *);
 void	admin_patch_schedule(struct ct_request *);
 

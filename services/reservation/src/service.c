@@ -22,6 +22,7 @@ static const struct ct_route routes[] = {
 
 	/* Catalogue administration: operators. */
 	{ "POST", "/admin/concerts", CT_OPERATOR, CT_BODY, CT_OK, admin_create_concert },
+	{ "PATCH", "/admin/concerts/{id}", CT_OPERATOR, CT_BODY, CT_CONCERT_NOT_FOUND, admin_patch_concert },
 	{ "POST", "/admin/concerts/{id}/schedules", CT_OPERATOR, CT_BODY, CT_CONCERT_NOT_FOUND,
 	    admin_create_schedule },
 	{ "PATCH", "/admin/schedules/{id}", CT_OPERATOR, CT_BODY, CT_SCHEDULE_NOT_FOUND,
