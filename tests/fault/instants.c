@@ -130,7 +130,7 @@ start(enum actor actor, const char *user, const char *reservation, const char *s
 		break;
 	case RIVAL:
 		(void)snprintf(query, sizeof(queries[actor]), "SELECT concat(outcome, ' ', CASE outcome WHEN 'CREATED' THEN body::json ->> 'reservationId' END)"
-		    " FROM reservation.hold(platform.uuid_v7(), '%s', ARRAY['%s']::uuid[], NULL, NULL, %lu, 300, NULL, NULL, NULL, 'r')",
+		    " FROM reservation.hold(platform.uuid_v7(), '%s', ARRAY['%s']::uuid[], NULL, NULL, %lu, 300, NULL, NULL, NULL, 'r', 0)",
 		    schedule, seat, round);
 		break;
 	default:
@@ -230,7 +230,7 @@ play(unsigned long round, const char *user)
 	int		 actor, first = (int)(random() % ACTORS);
 
 	(void)strcpy(reservation, ask("SELECT (reservation.hold('%s', '%s', ARRAY['%s']::uuid[], NULL, NULL, %lu, 300, NULL, NULL, NULL,"
-	    " 'r')).body::json ->> 'reservationId'", user, schedule, seat, round));
+	    " 'r', 0)).body::json ->> 'reservationId'", user, schedule, seat, round));
 	if (rounds[kind].ends)
 		ends_us = strtoll(ask("WITH at AS (UPDATE reservation.reservations SET hold_expires_at = clock_timestamp()"
 		    " + interval '%ld microseconds' WHERE reservation_id = '%s' RETURNING *) UPDATE reservation.seats s"
