@@ -10,7 +10,10 @@ SET LOCAL enable_seqscan = off;
 SET LOCAL jit = off;
 SET LOCAL plan_cache_mode = force_generic_plan;
 
--- Statistics from before there were such lists.
+-- Statistics from before there were such lists, and indexes without the remains of other tests: between two indexes of
+-- equal cost PostgreSQL takes the smaller one.
+REINDEX TABLE payment.payments;
+REINDEX TABLE point.charges;
 ANALYZE payment.payments, payment.cards, point.entries, point.charges, platform.idempotency;
 SET LOCAL session_replication_role = replica;
 ALTER TABLE point.entries DISABLE TRIGGER entries_move_wallet;
