@@ -1,8 +1,7 @@
-# What every Makefile of the C code shares: where things are, flags, and the
-# rule that builds Kore. ASAN=1 builds everything again, with AddressSanitizer
-# and UBSan, under build/asan/.
+# Shared by all Makefiles of C code: paths, flags, and the rule that builds Kore. ASAN=1 builds everything with
+# AddressSanitizer and UBSan, in build/asan/.
 
-# The top of the tree, from wherever this file is included.
+# The top of the tree.
 TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/..)
 
 CC ?= cc
@@ -11,7 +10,7 @@ AR ?= ar
 ifeq ($(ASAN),1)
 BUILD := $(TOP)/build/asan
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-# Kore's pools hand out entries that are not aligned to their type; that is not ours to mend.
+# Entries of Kore's pools are not aligned to their type, so Kore itself is built without that check.
 KORE_SANITIZE := "SANITIZE=address,undefined -fno-sanitize=alignment"
 else
 BUILD := $(TOP)/build
@@ -21,31 +20,40 @@ endif
 
 KORE := $(BUILD)/kore/kore
 LIBCT := $(BUILD)/libct.a
+# The room `kore`, with the functions that Kore finds by their names.
+LIBCT_HOOKS := $(BUILD)/libct_hooks.a
 
-# Debian's hardening flags (dpkg-buildflags with hardening=+all), and control-flow protection where the processor and
-# the compiler have it. FORTIFY is left out under sanitizers: it replaces the very calls that they watch.
-# clang's -fsanitize=cfi needs the whole program at link time; a module that Kore loads is only a part of one.
+# Debian's hardening flags (dpkg-buildflags with hardening=+all), and control-flow protection where the processor and the
+# compiler have it. Builds with sanitizers have no FORTIFY, because it replaces the calls that the sanitizers watch.
+# clang's -fsanitize=cfi is not used: it needs the whole program at link time, and Kore loads a module.
 HARDEN := -fstack-protector-strong -fstack-clash-protection -Wformat -Werror=format-security \
 	$(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),-fcf-protection=full) \
 	$(if $(filter aarch64-%,$(shell $(CC) -dumpmachine)),-mbranch-protection=standard)
 FORTIFY := $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 HARDEN_LINK := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
-# For programs; modules are position-independent in any case.
+# For programs. Modules are always position-independent.
 PROGRAM := -pie
 
-# CURL changes the layout of Kore's structures: the library must be told as well.
-CFLAGS += -I$(TOP)/shared/include -I/usr/include/postgresql -DKORE_USE_CURL -std=gnu11 -O2 -g -fPIC \
+# KORE_USE_CURL changes the layout of Kore's structures, so the library needs it too.
+CFLAGS += -I$(TOP)/shared -I$(BUILD)/include -I/usr/include/postgresql -DKORE_USE_CURL -std=gnu11 -O2 -g -fPIC \
 	-Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wcast-qual -Werror \
 	$(HARDEN) $(FORTIFY) $(SANITIZE)
 LDFLAGS += $(HARDEN_LINK) $(SANITIZE)
-# Everything the library needs at run time.
+# The libraries that libct.a needs.
 LIBCT_LIBS := -lpq -lhiredis -lcjson -lcrypto -lunistring -lm
 
 $(BUILD):
 	@mkdir -p $@
 
-# Kore itself, from the packaged source, with its asynchronous curl client;
-# Debian's own binary is built without it. Done once. Its Makefile asks dpkg-buildflags for flags.
+# The table of settings as C, for shared/base/config.c.
+SETTINGS := $(TOP)/deploy/settings
+SETTINGS_TABLE := $(BUILD)/include/base/settings_table.h
+$(SETTINGS_TABLE): $(SETTINGS)/table $(SETTINGS)/header.awk
+	@mkdir -p $(@D)
+	@awk -f $(SETTINGS)/header.awk $(SETTINGS)/table >$@.new && mv $@.new $@
+
+# Kore, from the package's source, with its asynchronous curl client. Debian's own binary has no curl client. This is built
+# once. Kore's Makefile takes its flags from dpkg-buildflags.
 KORE_SOURCE ?= /usr/share/kore
 $(KORE): export DEB_BUILD_MAINT_OPTIONS = hardening=+all
 $(KORE): $(TOP)/shared/common.mk | $(BUILD)
@@ -58,5 +66,5 @@ $(KORE): $(TOP)/shared/common.mk | $(BUILD)
 	    $(MAKE) -C $(BUILD)/kore CC="$(CC) -Wno-error $(HARDEN)" CURL=1 $(KORE_SANITIZE) kore >>$(BUILD)/kore/build.log 2>&1 || \
 	    { tail -n 20 $(BUILD)/kore/build.log >&2; rm -f $@; exit 1; }
 
-# The rules above are nobody's default goal: that is the first one of the Makefile that includes this.
+# None of the rules above is the default goal: the Makefile that includes this file sets it.
 .DEFAULT_GOAL :=

@@ -1,5 +1,5 @@
-# How a service is built: its src/*.c and the whole library in one module that
-# Kore loads. A service's Makefile says NAME and includes this file.
+# Builds a service: one module that Kore loads, with the service's src/*.c and the parts of the library that they need. A
+# service's Makefile sets NAME and includes this file.
 include $(dir $(lastword $(MAKEFILE_LIST)))/common.mk
 
 MODULE := $(BUILD)/$(NAME).so
@@ -8,11 +8,13 @@ OBJECTS := $(SOURCES:src/%.c=$(BUILD)/services/$(NAME)/%.o)
 
 all: $(MODULE) $(KORE)
 
-# --no-undefined cannot be said: Kore's own functions are in the program that loads this.
-# nodelete: Kore's SIGHUP would unload the module and load it again without its settings and clients.
-$(MODULE): $(OBJECTS) $(LIBCT) $(MAKEFILE_LIST)
+# Without --no-undefined: Kore's own functions are in the program that loads this module.
+# nodelete: on SIGHUP Kore would unload the module, and load it again without its settings and clients.
+# The hooks are linked whole. From the rest of the library the linker takes only what is called, so a service that takes
+# no cards has no card code.
+$(MODULE): $(OBJECTS) $(LIBCT) $(LIBCT_HOOKS) $(MAKEFILE_LIST)
 	@echo "ld $(notdir $@)"
-	@$(CC) -shared $(OBJECTS) -Wl,--whole-archive $(LIBCT) -Wl,--no-whole-archive $(LDFLAGS) -Wl,-z,nodelete \
+	@$(CC) -shared $(OBJECTS) -Wl,--whole-archive $(LIBCT_HOOKS) -Wl,--no-whole-archive $(LIBCT) $(LDFLAGS) -Wl,-z,nodelete \
 	    $(LIBCT_LIBS) -o $@
 
 $(BUILD)/services/$(NAME)/%.o: src/%.c $(MAKEFILE_LIST) | $(BUILD)/services/$(NAME)
@@ -22,8 +24,8 @@ $(BUILD)/services/$(NAME)/%.o: src/%.c $(MAKEFILE_LIST) | $(BUILD)/services/$(NA
 $(BUILD)/services/$(NAME):
 	@mkdir -p $@
 
-# The library has its own rules; it knows whether there is anything to do.
-$(LIBCT): library
+# The library's own Makefile knows whether it must be built again.
+$(LIBCT) $(LIBCT_HOOKS): library
 	@:
 
 .PHONY: library

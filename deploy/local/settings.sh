@@ -1,30 +1,52 @@
-# Sourced by the scripts here: the settings, where they come from, and what is wrong with them.
+# Sourced by the scripts here: reads the settings of the local stack and checks them.
 # shellcheck shell=bash
 #
-# In order: the environment, then the overlay that STACK_ENV names (test.env, asan.env), then env.
-# `use_running_settings` takes those that the running stack was started with instead.
+# A value comes from the first of these that has one: the environment; the overlay that STACK_ENV names (test.env, asan.env);
+# env; the defaults of deploy/settings/table. The stacks of tests and benchmarks take free ports (test-ports.sh).
+# `use_running_settings` takes the values that the running stack was started with.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LOCAL=$ROOT/deploy/local
+# shellcheck source=deploy/local/test-ports.sh
+source "$LOCAL/test-ports.sh"
+# shellcheck source=deploy/settings/read.sh
+source "$ROOT/deploy/settings/read.sh"
+
+# The local stack derives these settings from the others, so it takes them from nowhere else.
+DERIVED_SETTINGS=(PORT SERVICE_VERSION PG_CONNINFO PG_HOST PG_SSLROOTCERT REDIS_USER REDIS_PASSWORD_FILE TOSS_BOOKS GATEWAY_DIR GATEWAY_TLS_CERT
+	GATEWAY_TLS_KEY QUEUE_HOST RESERVATION_HOST PAYMENT_HOST POINT_HOST QUEUE_UPSTREAMS RESERVATION_UPSTREAMS PAYMENT_UPSTREAMS
+	POINT_UPSTREAMS)
+
+# The folders of the stacks that tests and benchmarks start, break and remove.
+TEST_FOLDERS=("$ROOT/.run-test" "$ROOT/.run-asan" "$ROOT/.run-bench" "$ROOT/.run-fault" "$ROOT/.run-money" "$ROOT/.run-abuse" "$ROOT/.run-backup"
+	"$ROOT/.run-monitoring")
+
+is_test_folder() {
+	[[ " ${TEST_FOLDERS[*]} " == *" $1 "* ]]
+}
 
 die() {
 	echo "error: $*" >&2
 	exit 1
 }
 
-# Sockets are file descriptors: as many as this user may have, within reason. A worker of Kore's tries every descriptor
-# up to the limit when it starts: 0.15 s of CPU for a million, minutes for the billion that containers often have.
+# Sockets are file descriptors, so a service needs thousands. But a worker of Kore tries each descriptor up to the limit when it
+# starts. That takes 0.15 s of CPU for a million, and minutes for the billion that containers often have.
 limit_files() {
 	local hard
 	hard=$(ulimit -Hn)
 	ulimit -Sn "$([[ $hard == unlimited ]] || ((hard > 16384)) && echo 16384 || echo "$hard")"
 }
 
+# Prints the names of the settings that the local stack has, one a line.
 setting_names() {
-	sed -n 's/^\([A-Z][A-Z0-9_]*\)=.*/\1/p' "$LOCAL/env"
+	local name
+	for name in "${SETTING_NAMES[@]}"; do
+		[[ " ${DERIVED_SETTINGS[*]} " == *" $name "* ]] || echo "$name"
+	done
 }
 
-# Takes NAME=value lines for the names that have no value yet, and exports them.
+# read_settings FILE: takes its NAME=value lines for the names that have no value yet, and exports them.
 read_settings() {
 	local line name
 	while IFS= read -r line; do
@@ -35,34 +57,62 @@ read_settings() {
 	done <"$1"
 }
 
+# Gives the settings without a value the table's defaults, and exports all.
+default_settings() {
+	local name initial
+	for name in $(setting_names); do
+		initial=${SETTING_DEFAULT[$name]}
+		[[ $initial != required ]] || initial=
+		[[ -n ${!name:-} ]] || printf -v "$name" '%s' "$initial"
+		export "${name?}"
+	done
+}
+
 load_settings() {
+	local name
 	if [[ -n ${STACK_ENV:-} ]]; then
 		[[ -r $LOCAL/$STACK_ENV.env ]] || die "STACK_ENV: there is no deploy/local/$STACK_ENV.env"
 		read_settings "$LOCAL/$STACK_ENV.env"
 	fi
+	[[ -z ${RUN_DIR:-} || $RUN_DIR == /* ]] || RUN_DIR=$ROOT/$RUN_DIR
+	! is_test_folder "${RUN_DIR:-}" || choose_test_ports
 	read_settings "$LOCAL/env"
+	default_settings
 	[[ $RUN_DIR == /* ]] || RUN_DIR=$ROOT/$RUN_DIR
 	[[ $RUN_DIR =~ ^[A-Za-z0-9/._+@-]+$ ]] || die "setting RUN_DIR: '$RUN_DIR' has characters other than letters, digits and /._+@-"
 	: "${JWT_SECRET_FILE:=$RUN_DIR/secrets/jwt}"
 	: "${QUEUE_TOKEN_SECRET_FILE:=$RUN_DIR/secrets/queue_token}"
 	: "${CARD_PROVIDER_SECRET_FILE:=$RUN_DIR/secrets/toss}"
-	# What else nginx/render can be told is for a gateway elsewhere: here these follow from the settings.
-	unset GATEWAY_DIR GATEWAY_TLS_CERT GATEWAY_TLS_KEY {QUEUE,RESERVATION,PAYMENT,POINT}_{HOST,UPSTREAMS}
-	local name
-	for name in JWT_SECRET_FILE JWT_KEYS_DIR QUEUE_TOKEN_SECRET_FILE CARD_PROVIDER_SECRET_FILE; do
+	unset "${DERIVED_SETTINGS[@]}"
+	: "${PG_WAL_DIR:=$RUN_DIR/wal}"
+	: "${BACKUP_DIR:=$RUN_DIR/backup}"
+	for name in JWT_SECRET_FILE JWT_KEYS_DIR QUEUE_TOKEN_SECRET_FILE CARD_PROVIDER_SECRET_FILE PG_WAL_DIR BACKUP_DIR; do
 		[[ -z ${!name} || ${!name} == /* ]] || printf -v "$name" '%s' "$ROOT/${!name}"
 	done
 	[[ $CARD_PROVIDER_URL != simulator ]] || CARD_PROVIDER_URL=http://127.0.0.1:$TOSS_PORT
 	: "${TOSS_WEBHOOK_URL:=http://127.0.0.1:$PAYMENT_PORT/payments/webhooks/toss}"
-	: "${GATEWAY_ACCESS_LOG:=$RUN_DIR/log/access.log}"
-	: "${GATEWAY_ERROR_LOG:=$RUN_DIR/log/gateway-error.log}"
+	: "${GATEWAY_ACCESS_LOG:=$RUN_DIR/gateway-log/access.log}"
+	: "${GATEWAY_ERROR_LOG:=$RUN_DIR/gateway-log/gateway-error.log}"
+	[[ $MONITORING == 0 ]] || : "${GATEWAY_CONNECTION_LOG:=$RUN_DIR/gateway-log/gateway-connections.log}"
 	[[ $JWT_ALG == HS256 ]] || JWT_SECRET_FILE=
 	BUILD_DIR=$ROOT/build${ASAN:+/asan}
 	export RUN_DIR BUILD_DIR JWT_SECRET_FILE QUEUE_TOKEN_SECRET_FILE CARD_PROVIDER_SECRET_FILE CARD_PROVIDER_URL
-	export TOSS_WEBHOOK_URL GATEWAY_ACCESS_LOG GATEWAY_ERROR_LOG
+	export TOSS_WEBHOOK_URL GATEWAY_ACCESS_LOG GATEWAY_ERROR_LOG GATEWAY_CONNECTION_LOG PG_WAL_DIR BACKUP_DIR
 }
 
-# For commands about a stack that is there: its own settings, whatever the environment says.
+# load_settings for tests and benchmarks. They refuse a RUN_DIR from the environment, because it names a stack that the user
+# wants to keep.
+load_test_settings() {
+	load_settings
+	check_test_folder "$RUN_DIR"
+}
+
+check_test_folder() {
+	is_test_folder "$1" ||
+		die "setting RUN_DIR: tests and benchmarks remove the stack that they use, so it cannot be $1 (unset RUN_DIR)"
+}
+
+# For commands on a running stack: takes its settings, whatever the environment has.
 use_running_settings() {
 	local name
 	load_settings
@@ -82,125 +132,112 @@ print_settings() {
 }
 
 bad_setting() {
-	die "setting $1: '${!1}' is not $2 (deploy/local/env says what it means)"
+	die "setting $1: '${!1}' is not $2 (make settings T=$1 says what it means)"
 }
 
-check_number() {
-	local name=$1 min=$2 max=$3
-	if ! [[ ${!name} =~ ^(0|[1-9][0-9]{0,9})$ ]] || ((${!name} < min || ${!name} > max)); then
-		bad_setting "$name" "a whole number from $min to $max"
-	fi
-}
-
-# A secret's file: the one that is made under RUN_DIR if it is not there, or one that can be read.
+# The file of a secret is the one that make-secrets makes under RUN_DIR, or one that can be read.
 check_secret() {
 	local name=$1 made=$RUN_DIR/secrets/$2
 	[[ ${!name} == "$made" || -r ${!name} ]] || bad_setting "$name" "a file that can be read"
 }
 
-check_choice() {
-	local name=$1 choice
+# check_local NAME WORD...: the local stack works only with one of these values.
+check_local() {
+	local name=$1
 	shift
-	for choice in "$@"; do
-		[[ ${!name} != "$choice" ]] || return 0
-	done
-	bad_setting "$name" "one of: $*"
+	[[ " $* " == *" ${!name} "* ]] || bad_setting "$name" "one of $* (in the local stack)"
 }
 
-# Stops with a message that names the first setting that is wrong. The services check theirs again;
-# here it happens before anything is started.
+# A folder of PostgreSQL's: its name goes into commands.
+check_folder() {
+	[[ ${!1} =~ ^/[A-Za-z0-9/._+@-]+$ ]] || bad_setting "$1" "a folder whose name has only letters, digits and /._+@-"
+}
+
+# Stops with a message that names the first wrong setting. The services check theirs again; here it happens before a program
+# is started. The table has ranges and choices; the rules of the local stack are below.
 check_settings() {
 	local name
-	# The local stack's Redis, PostgreSQL and provider are a developer's.
-	check_choice ENVIRONMENT development
-	for name in GATEWAY_HTTPS_PORT GATEWAY_HTTP_PORT PG_PORT REDIS_PORT QUEUE_PORT RESERVATION_PORT \
-		PAYMENT_PORT POINT_PORT TOSS_PORT; do
-		check_number "$name" 1 65535
+	for name in $(setting_names); do
+		setting_is_valid "$name" || bad_setting "$name" "$(setting_form "$name")"
 	done
-	for name in PG_VIA_PORT REDIS_VIA_PORT GATEWAY_PUBLIC_PORT; do
-		[[ -z ${!name} ]] || check_number "$name" 1 65535
+	# The local stack's Redis, PostgreSQL and provider are for development.
+	check_local ENVIRONMENT development
+	# The parts of this stack find each other at 127.0.0.1.
+	check_local BIND 127.0.0.1 0.0.0.0
+	check_local REDIS_HOST 127.0.0.1 localhost
+	check_folder PG_WAL_DIR
+	check_folder BACKUP_DIR
+	# The services' ports are ten apart.
+	for name in INSTANCES {QUEUE,RESERVATION,PAYMENT,POINT}_INSTANCES; do
+		((${!name:-1} <= 8)) || bad_setting "$name" "at most 8 (in the local stack)"
 	done
-	check_number INSTANCES 1 8
-	check_number WORKERS 1 32
-	check_number UP_TIMEOUT_SECONDS 5 600
-	check_number PG_POOL_SIZE 1 64
-	check_number PG_TIMEOUT_MS 100 60000
-	check_number PG_QUEUE_MAX 1 100000
-	[[ -z $PG_LOCK_TIMEOUT_MS ]] || check_number PG_LOCK_TIMEOUT_MS 1 60000
-	check_number REDIS_TIMEOUT_MS 10 60000
-	check_choice JWT_ALG HS256 RS256 ES256
-	check_number REQUESTS_MAX 1 4000
-	check_number DRAIN_SECONDS 0 300
-	check_choice LOG_LEVEL error warning info debug
-	check_number QUEUE_MAX_ACTIVE 0 1000000
-	check_number QUEUE_ADMIT_PER_SECOND 0 100000
-	check_number QUEUE_MAX_WAITING 0 100000000
-	check_number QUEUE_ACTIVE_TTL_SECONDS 1 86400
-	check_number QUEUE_ABANDON_AFTER_SECONDS 30 86400
-	check_number QUEUE_SETTLE_SECONDS 0 3600
-	# tests/fault has no time to wait for it, and its users ask more often than once in 20 s.
+	# tests/fault cannot wait that long. Its users poll more often than every 20 s.
 	[[ ${STACK_ENV:-} == fault ]] || ((QUEUE_SETTLE_SECONDS > 20)) ||
 		bad_setting QUEUE_SETTLE_SECONDS "more than 20, the longest pollAfterSeconds"
-	check_number QUEUE_TICK_MS 10 5000
-	check_number QUEUE_COPY_FROM 0 100000000
-	check_number HOLD_TTL_SECONDS 1 86400
-	check_number UNPAID_HOLDS_MAX 0 1000
-	check_number SWEEP_INTERVAL_MS 50 600000
-	check_number EVENTS_KEEP_SECONDS 1 31536000
-	check_number EVENTS_KEEP 1000 100000000
-	check_number PAYMENT_MAX_ATTEMPTS 1 100
-	check_choice CHARGE_FUNDING trusted card
-	check_number CARD_PROVIDER_TIMEOUT_MS 100 60000
-	check_number TOSS_WEBHOOK_PAUSE_MS 1 3600000
-	check_number TOSS_WEBHOOK_LATE_MS 1 3600000
-	[[ $CARD_PROVIDER_URL =~ ^https?://[][A-Za-z0-9.:-]+$ ]] || bad_setting CARD_PROVIDER_URL "simulator or an http(s) address"
 	has_simulator || [[ -r $CARD_PROVIDER_SECRET_FILE ]] || bad_setting CARD_PROVIDER_SECRET_FILE "a file that can be read"
 	check_secret CARD_PROVIDER_SECRET_FILE toss
 	check_secret QUEUE_TOKEN_SECRET_FILE queue_token
-	check_choice GATEWAY_LIMIT_PER_ADDRESS on off
-	check_choice GATEWAY_LIMIT_PER_CONNECTION on off
-	[[ $GATEWAY_FIREWALL =~ ^(nft|none|)$ ]] || bad_setting GATEWAY_FIREWALL "nft, none or empty"
-	# The parts of this stack find each other at 127.0.0.1.
-	check_choice BIND 127.0.0.1 0.0.0.0
-	check_choice REDIS_HOST 127.0.0.1 localhost
-	[[ $GATEWAY_WORKERS == auto ]] || check_number GATEWAY_WORKERS 1 256
-	check_number GATEWAY_CONNECTIONS 64 1000000
-	[[ $GATEWAY_WEBHOOK_ADDRESSES =~ ^[0-9A-Fa-f.:/\ ]*$ ]] ||
-		bad_setting GATEWAY_WEBHOOK_ADDRESSES "empty, or addresses and networks such as 192.0.2.0/24"
-	check_number GATEWAY_HSTS_SECONDS 0 99999999
-	[[ $GATEWAY_SERVER_NAME =~ ^[A-Za-z0-9.:_-]+$ ]] || bad_setting GATEWAY_SERVER_NAME "a host name or address"
-	[[ $GATEWAY_USER =~ ^[a-z_][a-z0-9_-]*$ ]] || bad_setting GATEWAY_USER "a user's name"
-	[[ $CORS_ORIGIN =~ ^(\*|https?://[][A-Za-z0-9.:-]+| )*$ ]] ||
-		bad_setting CORS_ORIGIN "empty, * or web origins such as https://www.example.com"
 	if [[ $JWT_ALG == HS256 ]]; then
 		check_secret JWT_SECRET_FILE jwt
 	else
-		[[ -d $JWT_KEYS_DIR ]] || bad_setting JWT_KEYS_DIR "a folder"
+		[[ -n $JWT_JWKS_URL || -d $JWT_KEYS_DIR ]] || bad_setting JWT_KEYS_DIR "a folder"
+		[[ -z $JWT_JWKS_URL || -z $JWT_KEYS_DIR ]] || bad_setting JWT_KEYS_DIR "empty, although JWT_JWKS_URL is set"
 	fi
 }
 
-# Is the card provider the simulator that this stack runs?
+# instances_of SERVICE: prints the number of its instances.
+instances_of() {
+	local name=${1^^}_INSTANCES
+	echo "${!name:-$INSTANCES}"
+}
+
+# check_service NAME EXAMPLE: dies unless it is one of the services.
+check_service() {
+	[[ " queue reservation payment point " == *" ${1:-none} "* ]] ||
+		die "S: '$1' is none of queue, reservation, payment, point: $2"
+}
+
+# PostgreSQL's max_connections: those of all instances, of this number of further ones (make deploy, make scale), and of tools.
+PG_SPARE_INSTANCES=8 PG_SPARE_CONNECTIONS=130
+
+# Prints the number of PostgreSQL's connections that the local server is started with.
+pg_max_connections() {
+	local service count=$PG_SPARE_INSTANCES
+	for service in queue reservation payment point; do
+		count=$((count + $(instances_of "$service")))
+	done
+	echo $((count * WORKERS * PG_POOL_SIZE + PG_SPARE_CONNECTIONS))
+}
+
+# Returns true if the card provider is the simulator of this stack.
 has_simulator() {
 	[[ $CARD_PROVIDER_URL == "http://127.0.0.1:$TOSS_PORT" ]]
 }
 
-# "PORT what", a line for each port the stack listens on.
+# Prints "PORT SETTING" for each port on which the stack listens.
 stack_ports() {
 	local service upper k
 	echo "$GATEWAY_HTTPS_PORT GATEWAY_HTTPS_PORT"
 	echo "$GATEWAY_HTTP_PORT GATEWAY_HTTP_PORT"
+	echo "$GATEWAY_STATUS_PORT GATEWAY_STATUS_PORT"
+	if [[ $MONITORING != 0 ]]; then
+		for upper in GATEWAY_METRICS_PORT NGINX_METRICS_PORT POSTGRES_METRICS_PORT REDIS_METRICS_PORT NODE_METRICS_PORT \
+			PROBE_METRICS_PORT PROMETHEUS_PORT; do
+			echo "${!upper} $upper"
+		done
+	fi
 	echo "$PG_PORT PG_PORT"
 	echo "$REDIS_PORT REDIS_PORT"
 	! has_simulator || echo "$TOSS_PORT TOSS_PORT"
 	for service in queue reservation payment point; do
 		upper=${service^^}_PORT
-		for ((k = 0; k < INSTANCES; k++)); do
+		for ((k = 0; k < $(instances_of "$service"); k++)); do
 			echo "$((${!upper} + k)) $upper$( ((k == 0)) || echo " + $k")"
 		done
 	done
 }
 
-# Every port must be another one, and free; `$1` lists ports that our own running stack has.
+# check_ports PORTS: all ports must differ and be free. PORTS are those of our own running stack, which may be in use.
 check_ports() {
 	local ours=" $1 " port what holder
 	declare -A seen=()

@@ -13,12 +13,13 @@ stack_runs() {
 	[[ -S $RUN_DIR/socket/supervisor.sock ]] && supervisor pid >/dev/null 2>&1
 }
 
-# One command at a time changes a stack. The lock ends with the process; what is started must not keep it (9>&-).
+# Only one command at a time may change a stack. The lock ends with the process, so programs that it starts must not
+# inherit the lock (9>&-).
 lock_stack() {
 	mkdir -p "$RUN_DIR"
 	exec 9>>"$RUN_DIR/lock"
 	if ! flock -n 9; then
-		echo "another make up or make down is at work in $RUN_DIR (pid $(<"$RUN_DIR/lock")); waiting for it"
+		echo "another command (make up, down, deploy, scale) is at work in $RUN_DIR (pid $(<"$RUN_DIR/lock")); waiting for it"
 		flock -w 300 9 || die "it has not finished in 300 s"
 	fi
 	echo $$ >"$RUN_DIR/lock"
@@ -30,11 +31,23 @@ programs() {
 	printf '%s\n' postgres redis
 	! has_simulator || echo toss
 	for service in "${SERVICES[@]}"; do
-		for ((k = 0; k < INSTANCES; k++)); do
+		for ((k = 0; k < $(instances_of "$service"); k++)); do
 			echo "$service-$k"
 		done
 	done
 	echo gateway
+	[[ $MONITORING == 0 ]] || monitoring_ports | cut -d' ' -f1
+}
+
+# The programs of MONITORING=1 and their ports, a line each; all answer /metrics. deploy/local/prepare starts them.
+monitoring_ports() {
+	echo "gateway-exporter $GATEWAY_METRICS_PORT"
+	echo "nginx-exporter $NGINX_METRICS_PORT"
+	echo "postgres-exporter $POSTGRES_METRICS_PORT"
+	echo "redis-exporter $REDIS_METRICS_PORT"
+	echo "node-exporter $NODE_METRICS_PORT"
+	echo "probe-exporter $PROBE_METRICS_PORT"
+	echo "prometheus $PROMETHEUS_PORT"
 }
 
 address_of() {
@@ -44,6 +57,7 @@ address_of() {
 	redis) echo "$REDIS_HOST:$REDIS_PORT" ;;
 	toss) echo "127.0.0.1:$TOSS_PORT" ;;
 	gateway) echo "localhost:$GATEWAY_HTTPS_PORT" ;;
+	*-exporter | prometheus) echo "127.0.0.1:$(monitoring_ports | sed -n "s/^$1 //p")" ;;
 	*)
 		base=${1%-*}
 		base=${base^^}_PORT
@@ -58,16 +72,64 @@ redis() {
 		redis-cli --no-auth-warning --user operator -h "$REDIS_HOST" -p "$REDIS_PORT" "$@"
 }
 
-# Does the program do its work now? Not only: is there a process.
+# True if the program does its work now. A running process is not enough.
 answers() {
-	local address
-	address=$(address_of "$1")
+	[[ $(answer_of "$1") == ready ]]
+}
+
+# answer_of PROGRAM: prints "ready", or what is wrong: "not ready: Redis is down", "does not answer: connection refused".
+answer_of() {
 	case $1 in
-	postgres) pg_isready -q -t 2 -h 127.0.0.1 -p "$PG_PORT" ;;
-	redis) [[ $(REDIS_CLI_SECONDS=2 redis ping 2>/dev/null) == PONG ]] ;;
-	gateway) curl -fsS -m 2 -o /dev/null --cacert "$RUN_DIR/tls/cert.pem" "https://$address/healthz" 2>/dev/null ;;
-	*) curl -fsS -m 2 -o /dev/null "http://$address/readyz" 2>/dev/null ;;
+	postgres) postgres_answer ;;
+	redis) redis_answer ;;
+	gateway) http_answer "https://$(address_of gateway)/healthz" --cacert "$RUN_DIR/tls/cert.pem" ;;
+	*-exporter | prometheus) http_answer "http://$(address_of "$1")/metrics" -o /dev/null ;;
+	*) http_answer "http://$(address_of "$1")/readyz" ;;
 	esac
+}
+
+# http_answer URL [curl's options]. A service says in its problem why it is not ready.
+http_answer() {
+	local body status=0
+	body=$(curl -sS -m 2 -w '\n%{http_code}' "$@" 2>&1) || status=$?
+	case $status:${body##*$'\n'} in
+	0:200) echo ready ;;
+	0:*) echo "not ready: $(jq -er '.detail | rtrimstr(".")' <<<"${body%$'\n'*}" 2>/dev/null || echo "it answers ${body##*$'\n'}")" ;;
+	7:*) echo "does not answer: connection refused" ;;
+	28:*) echo "does not answer within 2 s" ;;
+	*) echo "does not answer: $(head -n 1 <<<"$body")" ;;
+	esac
+}
+
+postgres_answer() {
+	local said
+	if ! said=$(use_superuser && PGCONNECT_TIMEOUT=2 PGOPTIONS='-c statement_timeout=2s' PGDATABASE=postgres timeout 3 psql --no-psqlrc -qAt -c \
+		"SELECT CASE WHEN pg_is_in_recovery() THEN 'not ready: read-only (a standby)'
+		 WHEN current_setting('default_transaction_read_only')::boolean THEN 'not ready: read-only (default_transaction_read_only)'
+		 ELSE 'ready' END" 2>&1); then
+		said="does not answer: $(sed -e 's/^.*FATAL: *//' -e 's/^.*failed: *//' -e 's/Connection refused/connection refused/' <<<"${said:-no answer in 3 s}" | head -n 1)"
+	fi
+	echo "$said"
+}
+
+# A script with a shebang and no flags is refused for the same reasons as a write (shared/service/stores.h).
+redis_answer() {
+	local said
+	said=$(REDIS_CLI_SECONDS=2 redis EVAL $'#!lua\nreturn 1' 0 2>&1) || said=${said:-no answer in 2 s}
+	case $said in
+	1) echo ready ;;
+	MISCONF*"No space left"*) echo "not ready: refuses writes: disk full" ;;
+	MISCONF* | OOM* | READONLY* | NOREPLICAS*) echo "not ready: refuses writes: $said" ;;
+	LOADING*) echo "not ready: it loads its data" ;;
+	*"Could not connect"*) echo "does not answer: $(tr '[:upper:]' '[:lower:]' <<<"${said##*: }")" ;;
+	*) echo "does not answer: $said" ;;
+	esac
+}
+
+# restarts_of PROGRAM: how often supervisor has started it again because it had ended, since `make up` started the stack.
+restarts_of() {
+	{ cat "$RUN_DIR"/log/supervisord.log{.1,} 2>/dev/null || true; } |
+		awk -v name="$1" '/ supervisord started with pid / { n = 0 } $4 == "exited:" && $5 == name { n++ } END { print n + 0 }'
 }
 
 # Waits until all the programs named answer, saying each one that does; at the deadline says which don't,
@@ -87,7 +149,7 @@ wait_until_ready() {
 		((${#waiting[@]} > 0)) || return 0
 		if ((SECONDS - started >= UP_TIMEOUT_SECONDS)); then
 			for name in "${waiting[@]}"; do
-				echo "error: $name does not answer after $UP_TIMEOUT_SECONDS s; $(supervisor status "$name" | tr -s ' ')" >&2
+				echo "error: after $UP_TIMEOUT_SECONDS s $name $(answer_of "$name"); $(supervisor status "$name" | tr -s ' ')" >&2
 				echo "the last lines of $RUN_DIR/log/$name.log:" >&2
 				tail -n 15 "$RUN_DIR/log/$name.log" >&2 || true
 			done

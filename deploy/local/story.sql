@@ -15,7 +15,7 @@ event AS (
 	FROM platform.outbox o WHERE o.key = :'id' OR o.key IN (SELECT payment_id FROM p)
 	    OR o.key IN (SELECT user_id FROM r) AND (o.data ->> 'referenceId')::uuid IN (SELECT payment_id FROM p)),
 story (at, step, what, details) AS (
-	-- A place is the microsecond it was taken, unless places were drawn.
+	-- The seq of a place is the microsecond at which the user entered, unless the places were drawn.
 	SELECT CASE WHEN r.queue_seq BETWEEN 1e15 AND 1e16 AND to_timestamp(r.queue_seq / 1e6) <= r.created_at
 		    THEN to_timestamp(r.queue_seq / 1e6) ELSE r.created_at END,
 	       1, 'queue', format('place %s in the queue of schedule %s', r.queue_seq, r.schedule_id) FROM r
@@ -28,7 +28,7 @@ story (at, step, what, details) AS (
 	UNION ALL
 	SELECT p.created_at, 4, 'payment', format('%s of %s by %s is begun', p.payment_id, p.amount, p.method) FROM p
 	UNION ALL
-	-- When that was its event says, for as long as it is kept.
+	-- The time comes from its event, as long as the event is kept.
 	SELECT coalesce((SELECT min(e.at) FROM event e WHERE e.key = p.payment_id AND e.type = 'PaymentFailed'), p.created_at),
 	       5, 'payment', format('%s failed: %s%s', p.payment_id, p.failure_code, ' (' || c.provider_code || ')')
 	FROM p LEFT JOIN payment.cards c ON c.payment_id = p.payment_id WHERE p.status = 'FAILED'

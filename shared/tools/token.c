@@ -1,7 +1,6 @@
 /*
- * Prints HS256 JSON Web Tokens for a local system: for one user, or for many
- * new ones. It signs with the secret the services verify with, so it is of no
- * use against a system whose secret one does not have.
+ * Prints JSON Web Tokens (HS256) for a local system: one for a user, or many for new users. It signs with the secret that
+ * the services verify with.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -13,11 +12,10 @@
 
 #include <jwt.h>
 
-#include "ct/config.h"
-#include "ct/ids.h"
-#include "ct/log.h"
+#include "base/config.h"
+#include "base/ids.h"
+#include "base/log.h"
 
-#define SECRET_MIN	32
 #define DAY		86400L
 
 static const char	usage_text[] =
@@ -39,10 +37,10 @@ struct claims {
 	long		 ttl;
 };
 
-static void	die(const char *fmt, const char *what) __attribute__((noreturn, format(printf, 1, 0)));
+static void	token_die(const char *fmt, const char *what) __attribute__((noreturn, format(printf, 1, 0)));
 
 static void
-die(const char *fmt, const char *what)
+token_die(const char *fmt, const char *what)
 {
 	fputs("token: ", stderr);
 	fprintf(stderr, fmt, what);
@@ -51,7 +49,7 @@ die(const char *fmt, const char *what)
 }
 
 static long
-number(const char *option, const char *text, long min, long max)
+token_number(const char *option, const char *text, long min, long max)
 {
 	char	*end;
 	long	 value;
@@ -59,13 +57,13 @@ number(const char *option, const char *text, long min, long max)
 	errno = 0;
 	value = strtol(text, &end, 10);
 	if (errno != 0 || end == text || *end != '\0' || value < min || value > max)
-		die("%s needs a whole number within reason", option);
+		token_die("%s needs a whole number within reason", option);
 	return (value);
 }
 
-/* "a,b" as ["a","b"]; names are letters, digits, - and _, so nothing needs escaping. */
+/* Makes ["a","b"] from "a,b". Names are letters, digits, - and _, so nothing needs an escape. */
 static char *
-roles_json(const char *list)
+token_roles_json(const char *list)
 {
 	static const char	allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	size_t			length;
@@ -77,13 +75,13 @@ roles_json(const char *list)
 	*at++ = '[';
 	for (;;) {
 		if ((length = strspn(list, allowed)) == 0)
-			die("--roles: '%s' is not a list of roles", list);
+			token_die("--roles: '%s' is not a list of roles", list);
 		at += sprintf(at, "\"%.*s\"", (int)length, list);
 		list += length;
 		if (*list == '\0')
 			break;
 		if (*list++ != ',')
-			die("--roles: '%s' is not a list of roles", list - 1);
+			token_die("--roles: '%s' is not a list of roles", list - 1);
 		*at++ = ',';
 	}
 	*at = ']';
@@ -91,7 +89,7 @@ roles_json(const char *list)
 }
 
 static void
-print_token(const char *user, const struct claims *claims, const char *secret, size_t secret_length)
+token_print(const char *user, const struct claims *claims, const char *secret, size_t secret_length)
 {
 	time_t	 now = time(NULL);
 	jwt_t	*jwt;
@@ -101,18 +99,18 @@ print_token(const char *user, const struct claims *claims, const char *secret, s
 	    jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)secret, (int)secret_length) != 0 ||
 	    jwt_add_grant(jwt, "sub", user) != 0 || jwt_add_grant_int(jwt, "iat", (long)now) != 0 ||
 	    jwt_add_grant_int(jwt, "exp", (long)now + claims->ttl) != 0)
-		die("cannot make a token: %s", strerror(errno));
+		token_die("cannot make a token: %s", strerror(errno));
 	if (*claims->issuer != '\0')
 		(void)jwt_add_grant(jwt, "iss", claims->issuer);
 	if (*claims->audience != '\0')
 		(void)jwt_add_grant(jwt, "aud", claims->audience);
 	if (claims->roles != NULL) {
 		if (asprintf(&grants, "{\"roles\":%s}", claims->roles) < 0 || jwt_add_grants_json(jwt, grants) != 0)
-			die("cannot add roles: %s", strerror(errno));
+			token_die("cannot add roles: %s", strerror(errno));
 		free(grants);
 	}
 	if ((text = jwt_encode_str(jwt)) == NULL)
-		die("cannot sign: %s", strerror(errno));
+		token_die("cannot sign: %s", strerror(errno));
 	puts(text);
 	free(text);
 	jwt_free(jwt);
@@ -141,13 +139,13 @@ main(int argc, char **argv)
 			user = optarg;
 			break;
 		case 'c':
-			count = number("--count", optarg, 1, 10000000);
+			count = token_number("--count", optarg, 1, 10000000);
 			break;
 		case 'r':
-			claims.roles = roles_json(optarg);
+			claims.roles = token_roles_json(optarg);
 			break;
 		case 't':
-			claims.ttl = number("--ttl", optarg, -10 * 365 * DAY, 10 * 365 * DAY);
+			claims.ttl = token_number("--ttl", optarg, -10 * 365 * DAY, 10 * 365 * DAY);
 			break;
 		case 's':
 			if (setenv("JWT_SECRET_FILE", optarg, 1) != 0)
@@ -168,23 +166,25 @@ main(int argc, char **argv)
 		}
 	}
 	if (optind < argc)
-		die("'%s' is not an option", argv[optind]);
+		token_die("'%s' is not an option", argv[optind]);
 	if (user != NULL && count > 0)
-		die("%s and --count don't go together", "--user");
+		token_die("%s and --count don't go together", "--user");
 	if (user != NULL && !ct_uuid_parse(user, &uuid))
-		die("--user: '%s' is not a UUID", user);
+		token_die("--user: '%s' is not a UUID", user);
 	if (claims.issuer == NULL)
-		claims.issuer = ct_config_text("JWT_ISSUER", "");
+		claims.issuer = ct_config_text("JWT_ISSUER");
 	if (claims.audience == NULL)
-		claims.audience = ct_config_text("JWT_AUDIENCE", "");
-	secret = ct_config_secret_file("JWT_SECRET_FILE", SECRET_MIN, &length);
+		claims.audience = ct_config_text("JWT_AUDIENCE");
+	secret = ct_config_secret_file("JWT_SECRET_FILE", &length);
 	ct_config_finish();
+	/* The first line signs (auth/hmac_keys.h). */
+	length = strcspn(secret, "\r\n");
 
 	for (count = count == 0 ? 1 : count; count > 0; count--) {
 		if (user == NULL)
 			ct_uuid_v7(&uuid);
 		ct_uuid_format(&uuid, text);
-		print_token(text, &claims, secret, length);
+		token_print(text, &claims, secret, length);
 	}
 	return (0);
 }

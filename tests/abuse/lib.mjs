@@ -19,19 +19,26 @@ export const port = Number(settings.GATEWAY_HTTPS_PORT);
 
 /** A figure for the reader. */
 export function say(...text) {
-	console.log('   ', ...text);
+	console.log('#   ', ...text);
 }
 
-/** Prints whether `value` is at most `limit`. */
+/** One test: passes if `value` is at most `limit`. */
 export function judge(what, value, limit) {
 	check(`${what}: ${value}, at most ${limit}`, value <= limit);
 }
 
+let judged = 0;
+
+/** One test, as a line of TAP. */
 export function check(what, good) {
-	console.log(`${good ? 'ok' : 'not ok'} ${what}`);
+	console.log(`${good ? 'ok' : 'not ok'} ${++judged} - ${what}`);
 	if (!good)
 		process.exitCode = 1;
 }
+
+/* The plan comes last. An attack that breaks off has an exit status that prove reports. */
+if (process.send === undefined)
+	process.on('exit', () => console.log(`1..${judged}`));
 
 export function median(values) {
 	const sorted = [...values].sort((a, b) => a - b);

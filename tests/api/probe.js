@@ -7,7 +7,7 @@
  * No JWT, no operator's role, another content type, a broken body, a parameter out of range, an id
  * that nobody has, no queue token and a false one, no Idempotency-Key; HEAD; and paths and methods
  * that are not there. It judges nothing: check does. Settings come from the environment (tests/run,
- * deploy/local/env). What needs a story (a hold, a payment) is the HTTP tests' part.
+ * deploy/settings/table). What needs a story (a hold, a payment) is the HTTP tests' part.
  */
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';

@@ -1,8 +1,7 @@
 /*
- * The floor of the benchmarks: a Kore service that answers every request with
- * the same JSON of CONSTANT_BYTES bytes, through Kore's own http_response().
- * It runs in the same Kore with the same configuration as the service it is
- * compared with; hence the handler's name.
+ * The floor of the benchmarks: a Kore service that answers every request with the same JSON of CONSTANT_BYTES bytes,
+ * through Kore's http_response(). It runs in the same Kore with the same configuration as the service it is compared
+ * with, so its handler has the same name.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +39,7 @@ ct_dispatch(struct http_request *req)
 		make_body();
 	http_response_header(req, "content-type", "application/json");
 	http_response(req, HTTP_STATUS_OK, body, length);
-	/* As the services do: the gateway's idle connections stay open between two rounds. */
+	/* Keep idle connections open like the services, so that the gateway's connections survive the pause between rounds. */
 	if ((req->owner->flags & CONN_CLOSE_EMPTY) == 0)
 		req->owner->http_timeout = (u_int64_t)http_keepalive_time * 1000;
 	return (KORE_RESULT_OK);

@@ -1,8 +1,7 @@
 /*
- * What the benchmark's people do. Each enters, asks again when the answer's
- * pollAfterSeconds have passed, and leaves once ACTIVE. When all are through,
- * the order is checked from what they were told: places in the order of
- * entering, admissions in the order of places, never more than the rate allows.
+ * The steps of each user of the crowd: enters, polls after the answer's pollAfterSeconds, and leaves once ACTIVE. At
+ * the end it checks the order by the answers. Places must follow the order of entering, admissions the order of places,
+ * and the rate must not be exceeded.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,100 +9,50 @@
 #include <string.h>
 #include <time.h>
 
-#include "ct/ids.h"
-#include "people.h"
+#include "base/ids.h"
+#include "load.h"
 
 #define JWT_MAX		400
 #define TOKEN_MAX	128
-#define TOKEN_BYTES	73	/* shared/include/ct/queue_token.h */
+#define TOKEN_BYTES	73	/* shared/auth/queue_token.h */
 #define TOKEN_SEQ	33
-#define SLOT_MS		5
-#define SLOTS		8192	/* the wheel's turn: 41 s, longer than any pollAfterSeconds */
-#define NOBODY		UINT32_MAX
 #define ERRORS_SHOWN	5
 #define LATENCY_MAX_MS	5000
 
-enum step { ENTERING, WAITING, LEAVING, THROUGH };
+enum step { ENTERING, WAITING, LEAVING, DONE };
 
-struct person {
+struct user {
 	char		 jwt[JWT_MAX];
 	char		 token[TOKEN_MAX];
 	enum step	 step;
-	uint32_t	 next;		/* in a slot of the wheel, or among the due */
-	uint64_t	 due_us;
-	uint64_t	 sent_us;	/* the entering */
+	uint64_t	 sent_us;	/* the enter request */
 	uint64_t	 got_us;
 	uint64_t	 seq;
 	int64_t		 admitted_ms;	/* Unix time */
-	int64_t		 told_wait_s;	/* estimatedWaitSeconds at first asking after the opening; -1: null */
+	int64_t		 told_wait_s;	/* the first estimatedWaitSeconds; -1: null */
 	int64_t		 told_ms;
 };
 
 static const struct crowd_settings	*settings;
-static struct person			*people;
-static unsigned				 entered, through, errors, polls, requests;
-static uint32_t				 wheel[SLOTS], due_first = NOBODY, due_last = NOBODY;
-static uint64_t				 wheel_at;	/* the slot that is due next, counted from the start */
+static struct user			*users;
+static unsigned				 entered, done, errors, polls, requests;
 static uint64_t				 late_max_us;
-static unsigned				 latency[LATENCY_MAX_MS * 10 + 1];	/* by tenths of a millisecond */
+static unsigned				 latency[LATENCY_MAX_MS * 10 + 1];	/* numbers of answers by tenths of a millisecond */
 static uint64_t				 first_entered_us, last_entered_us;
 
 static void
-wrong(const char *what, const struct answer *answer)
+report_error(const char *what, const struct answer *answer)
 {
 	if (errors++ < ERRORS_SHOWN)
-		fprintf(stderr, "people: %s: status %d %.300s\n", what, answer->status, answer->body);
-}
-
-/* --- when who is due ---------------------------------------------------------------- */
-
-static void
-make_due(uint32_t id)
-{
-	people[id].next = NOBODY;
-	if (due_last == NOBODY)
-		due_first = id;
-	else
-		people[due_last].next = id;
-	due_last = id;
-}
-
-static void
-sleep_until(uint32_t id, uint64_t due_us)
-{
-	uint64_t	slot = due_us / (SLOT_MS * 1000);
-
-	if (slot < wheel_at)
-		slot = wheel_at;
-	if (slot >= wheel_at + SLOTS)
-		slot = wheel_at + SLOTS - 1;
-	people[id].due_us = due_us;
-	people[id].next = wheel[slot % SLOTS];
-	wheel[slot % SLOTS] = id;
-}
-
-static void
-turn_wheel(uint64_t now)
-{
-	uint64_t	until = now / (SLOT_MS * 1000);
-
-	for (; wheel_at <= until; wheel_at++) {
-		uint32_t	id = wheel[wheel_at % SLOTS], next;
-
-		wheel[wheel_at % SLOTS] = NOBODY;
-		for (; id != NOBODY; id = next) {
-			next = people[id].next;
-			make_due(id);
-		}
-	}
+		fprintf(stderr, "crowd: %s: status %d %.300s\n", what, answer->status, answer->body);
 }
 
 /* --- requests and answers ------------------------------------------------------------- */
 
 static bool
-ask(uint32_t id)
+send_request(uint32_t id)
 {
-	struct person	*p = &people[id];
+	struct user	*p = &users[id];
 	char		 text[2048];
 	char		 body[160];
 	int		 length;
@@ -125,27 +74,7 @@ ask(uint32_t id)
 	return (client_send(id, text, (size_t)length));
 }
 
-/* The text after `"name":` in a flat JSON object, or NULL. */
-static const char *
-member(const char *body, const char *name)
-{
-	char		 wanted[40];
-	const char	*at;
-
-	(void)snprintf(wanted, sizeof(wanted), "\"%s\":", name);
-	at = strstr(body, wanted);
-	return (at == NULL ? NULL : at + strlen(wanted));
-}
-
-static int64_t
-number_member(const char *body, const char *name)
-{
-	const char	*at = member(body, name);
-
-	return (at == NULL || *at == 'n' ? -1 : strtoll(at, NULL, 10));
-}
-
-/* "2025-03-01T10:00:00.123Z" as Unix milliseconds; -1 if it is none. */
+/* Returns "2025-03-01T10:00:00.123Z" as Unix milliseconds, or -1 if it is not a time. */
 static int64_t
 time_member(const char *body, const char *name)
 {
@@ -162,7 +91,7 @@ time_member(const char *body, const char *name)
 }
 
 static bool
-read_token(struct person *p, const char *body)
+read_token(struct user *p, const char *body)
 {
 	const char	*at = member(body, "token");
 	uint8_t		 bytes[TOKEN_BYTES];
@@ -179,40 +108,40 @@ read_token(struct person *p, const char *body)
 	return (true);
 }
 
-/* What a ticket says: wait on, or go in. */
+/* Takes a ticket: wait and poll again, or leave once ACTIVE. */
 static void
-told(uint32_t id, const struct answer *answer)
+take_ticket(uint32_t id, const struct answer *answer)
 {
-	struct person	*p = &people[id];
+	struct user	*p = &users[id];
 	const char	*state = member(answer->body, "status");
 	int64_t		 seconds = number_member(answer->body, "pollAfterSeconds"), wait;
 
 	if (state == NULL || seconds < 1) {
-		wrong("no ticket", answer);
-		through++;
-		p->step = THROUGH;
+		report_error("the answer is not a ticket", answer);
+		done++;
+		p->step = DONE;
 	} else if (strncmp(state, "\"WAITING\"", 9) == 0) {
 		if (p->told_ms == 0 && (wait = number_member(answer->body, "estimatedWaitSeconds")) >= 0) {
 			p->told_wait_s = wait;
 			p->told_ms = (int64_t)(wall_us() / 1000);
 		}
 		p->step = WAITING;
-		sleep_until(id, answer->got_us + (uint64_t)seconds * 1000000);
+		wheel_sleep(id, answer->got_us + (uint64_t)seconds * 1000000);
 	} else if (strncmp(state, "\"ACTIVE\"", 8) == 0) {
 		p->admitted_ms = time_member(answer->body, "activeUntil") - (int64_t)settings->ttl_s * 1000;
 		p->step = LEAVING;
-		make_due(id);
+		wheel_due_now(id);
 	} else {
-		wrong("an unexpected state", answer);
-		through++;
-		p->step = THROUGH;
+		report_error("unexpected status in the ticket", answer);
+		done++;
+		p->step = DONE;
 	}
 }
 
 void
 crowd_answered(unsigned id, const struct answer *answer)
 {
-	struct person	*p = &people[id];
+	struct user	*p = &users[id];
 	uint64_t	 took = (answer->got_us - answer->sent_us) / 100;
 
 	latency[took > LATENCY_MAX_MS * 10 ? LATENCY_MAX_MS * 10 : took]++;
@@ -224,43 +153,43 @@ crowd_answered(unsigned id, const struct answer *answer)
 		p->sent_us = answer->sent_us;
 		p->got_us = answer->got_us;
 		if (answer->status != 201 || !read_token(p, answer->body)) {
-			wrong("enter", answer);
-			p->step = THROUGH;
-			through++;
+			report_error("unexpected answer to enter", answer);
+			p->step = DONE;
+			done++;
 		} else if (settings->stay) {
-			p->step = THROUGH;
-			through++;
+			p->step = DONE;
+			done++;
 		} else {
-			told(id, answer);
+			take_ticket(id, answer);
 		}
 		break;
 	case WAITING:
 		polls++;
 		if (answer->status == 200) {
-			told(id, answer);
+			take_ticket(id, answer);
 		} else {
-			wrong("status", answer);
-			p->step = THROUGH;
-			through++;
+			report_error("unexpected answer to status", answer);
+			p->step = DONE;
+			done++;
 		}
 		break;
 	case LEAVING:
 		if (answer->status != 204)
-			wrong("leave", answer);
-		p->step = THROUGH;
-		through++;
+			report_error("unexpected answer to leave", answer);
+		p->step = DONE;
+		done++;
 		break;
-	case THROUGH:
+	case DONE:
 		break;
 	}
 }
 
-/* --- afterwards ------------------------------------------------------------------------- */
+/* --- report ----------------------------------------------------------------------------- */
 
 static int
 by_seq(const void *a, const void *b)
 {
-	const struct person	*p = &people[*(const uint32_t *)a], *q = &people[*(const uint32_t *)b];
+	const struct user	*p = &users[*(const uint32_t *)a], *q = &users[*(const uint32_t *)b];
 
 	return (p->seq < q->seq ? -1 : p->seq > q->seq);
 }
@@ -273,7 +202,7 @@ by_size(const void *a, const void *b)
 	return (x < y ? -1 : x > y);
 }
 
-/* Counts what is out of order and prints how it went. */
+/* Prints the order and the waits. Returns the number of users out of order. */
 static unsigned
 check_order(void)
 {
@@ -281,7 +210,7 @@ check_order(void)
 	double		*off = calloc(settings->count, sizeof(*off));
 	double		 lowest = 0, cost = settings->rate > 0 ? 1000 / settings->rate : 0, credit;
 	uint64_t	 answered_later = UINT64_MAX;
-	unsigned	 overtaken = 0, disorder = 0, too_fast = 0, offs = 0, i;
+	unsigned	 places_out_of_order = 0, disorder = 0, too_fast = 0, offs = 0, i;
 	int64_t		 first, last;
 
 	if (order == NULL || off == NULL)
@@ -290,26 +219,26 @@ check_order(void)
 		order[i] = i;
 	qsort(order, settings->count, sizeof(*order), by_seq);
 
-	/* Who was answered before another one asked stands before that one. */
+	/* A user who was answered before another user asked must have the lower place. */
 	for (i = settings->count; i-- > 0;) {
-		const struct person	*p = &people[order[i]];
+		const struct user	*p = &users[order[i]];
 
-		overtaken += p->sent_us > answered_later;
+		places_out_of_order += p->sent_us > answered_later;
 		if (p->got_us < answered_later)
 			answered_later = p->got_us;
 	}
-	first = people[order[0]].admitted_ms;
-	last = people[order[settings->count - 1]].admitted_ms;
+	first = users[order[0]].admitted_ms;
+	last = users[order[settings->count - 1]].admitted_ms;
 	for (i = 0; i < settings->count; i++) {
-		const struct person	*p = &people[order[i]];
+		const struct user	*p = &users[order[i]];
 
-		if (i > 0 && (p->seq == people[order[i - 1]].seq ||
-		    p->admitted_ms < people[order[i - 1]].admitted_ms))
+		if (i > 0 && (p->seq == users[order[i - 1]].seq ||
+		    p->admitted_ms < users[order[i - 1]].admitted_ms))
 			disorder++;
 		/*
-		 * Over any time t no more than rate * t, one tick's worth and one:
-		 * i-th minus j-th, for the j that leaves the most room. A
-		 * millisecond for the rounding of activeUntil.
+		 * Within any time t at most rate * t users plus one tick's worth plus one may be admitted. Compare each
+		 * user with the earlier one that leaves the most room. One millisecond more, because activeUntil is
+		 * rounded.
 		 */
 		credit = i * cost - (double)(p->admitted_ms - first);
 		if (i == 0 || credit < lowest)
@@ -319,16 +248,16 @@ check_order(void)
 			off[offs++] = (double)llabs(p->admitted_ms - p->told_ms - p->told_wait_s * 1000) / 1000;
 	}
 	qsort(off, offs, sizeof(*off), by_size);
-	printf("order: %u places taken out of turn, %u admitted out of turn, %u admitted over the rate\n",
-	    overtaken, disorder, too_fast);
-	printf("admitted over %.1f s: %.0f a second\n", (double)(last - first) / 1000,
+	printf("order: %u places out of order, %u admissions out of order, %u admissions over the rate\n",
+	    places_out_of_order, disorder, too_fast);
+	printf("admissions lasted %.1f s: %.0f per second\n", (double)(last - first) / 1000,
 	    last > first ? (settings->count - 1) * 1000.0 / (double)(last - first) : 0);
 	if (offs > 0)
-		printf("the first wait told was off by %.1f s (median), %.1f s (99 %%), %.1f s at most\n",
+		printf("the first estimated wait was wrong by %.1f s (median), %.1f s (99 %%), %.1f s at most\n",
 		    off[offs / 2], off[offs * 99 / 100], off[offs - 1]);
 	free(order);
 	free(off);
-	return (overtaken + disorder + too_fast);
+	return (places_out_of_order + disorder + too_fast);
 }
 
 static double
@@ -343,20 +272,16 @@ latency_ms(double share)
 }
 
 static void
-read_people(void)
+read_users(void)
 {
 	unsigned	i;
 
-	if ((people = calloc(settings->count, sizeof(*people))) == NULL)
-		fail("no memory for %u people", settings->count);
+	if ((users = calloc(settings->count, sizeof(*users))) == NULL)
+		fail("no memory for %u users", settings->count);
 	for (i = 0; i < settings->count; i++) {
-		if (fgets(people[i].jwt, JWT_MAX, stdin) == NULL)
-			fail("%u JWTs on standard input, not %u", i, settings->count);
-		people[i].jwt[strcspn(people[i].jwt, "\n")] = '\0';
-		people[i].told_wait_s = -1;
+		read_jwt(i, settings->count, users[i].jwt, JWT_MAX);
+		users[i].told_wait_s = -1;
 	}
-	for (i = 0; i < SLOTS; i++)
-		wheel[i] = NOBODY;
 }
 
 static void
@@ -368,7 +293,7 @@ write_tokens(void)
 	if (file == NULL)
 		fail("cannot write %s", settings->out);
 	for (i = 0; i < settings->count; i++)
-		fprintf(file, "%s %s\n", people[i].jwt, people[i].token);
+		fprintf(file, "%s %s\n", users[i].jwt, users[i].token);
 	if (fclose(file) != 0)
 		fail("cannot write %s", settings->out);
 }
@@ -378,45 +303,43 @@ crowd_run(const struct crowd_settings *the_settings)
 {
 	uint64_t	started, now, said = 0;
 	unsigned	next = 0, disorder = 0;
+	uint32_t	 id;
 
 	settings = the_settings;
-	read_people();
+	read_users();
+	wheel_init(settings->count);
 	started = now = first_entered_us = now_us();
-	wheel_at = now / (SLOT_MS * 1000);
 
-	while (through < settings->count && now - started < (uint64_t)settings->limit_s * 1000000) {
-		turn_wheel(now);
-		/* Those who wait first: who is let in makes room. */
-		while (due_first != NOBODY && ask(due_first)) {
-			struct person	*p = &people[due_first];
-
-			if (p->step == WAITING && now > p->due_us && now - p->due_us > late_max_us)
-				late_max_us = now - p->due_us;
-			if ((due_first = p->next) == NOBODY)
-				due_last = NOBODY;
+	while (done < settings->count && now - started < (uint64_t)settings->limit_s * 1000000) {
+		wheel_turn(now);
+		/* Waiting users first, because their admission makes room for others. */
+		while ((id = wheel_first()) != NOBODY && send_request(id)) {
+			if (users[id].step == WAITING && now > wheel_due_us(id) && now - wheel_due_us(id) > late_max_us)
+				late_max_us = now - wheel_due_us(id);
+			wheel_drop_first();
 		}
 		while (next < settings->count && now - started >= (uint64_t)next * settings->over_s * 1000000 /
-		    settings->count && due_first == NOBODY && ask(next))
+		    settings->count && wheel_first() == NOBODY && send_request(next))
 			next++;
 		client_turn(1);
 		now = now_us();
 		if (now - said >= 5000000) {
 			said = now;
-			printf("  %4.0f s: %u entered, %u through, %u requests, %u errors\n",
-			    (double)(now - started) / 1e6, entered, through, requests, errors);
+			printf("  %4.0f s: %u entered, %u done, %u requests, %u errors\n",
+			    (double)(now - started) / 1e6, entered, done, requests, errors);
 			(void)fflush(stdout);
 		}
 	}
-	if (through < settings->count) {
-		fprintf(stderr, "people: %u of %u were not through in time\n", settings->count - through,
+	if (done < settings->count) {
+		fprintf(stderr, "crowd: %u of %u users were not done in time\n", settings->count - done,
 		    settings->count);
-		errors += settings->count - through;
+		errors += settings->count - done;
 	} else if (!settings->stay && errors == 0) {
 		disorder = check_order();
 	}
 	if (settings->out != NULL)
 		write_tokens();
-	printf("answered in %.1f ms (median), %.1f ms (99 %%), %.1f ms (99.9 %%); asked at most %.1f s late\n",
+	printf("latency %.1f ms (median), %.1f ms (99 %%), %.1f ms (99.9 %%); polls were sent at most %.1f s late\n",
 	    latency_ms(0.5), latency_ms(0.99), latency_ms(0.999), (double)late_max_us / 1e6);
 	printf("RESULT seconds=%.1f enter_seconds=%.1f requests=%u polls=%u errors=%u disorder=%u p99_ms=%.1f\n",
 	    (double)(now - started) / 1e6, (double)(last_entered_us - first_entered_us) / 1e6, requests, polls,

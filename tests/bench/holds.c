@@ -1,23 +1,16 @@
 /*
- * People who hold seats, for `make bench-hold`: sends one POST /reservations/hold
- * for each of them, as fast as so many connections allow, and counts the answers.
- *
- * A person is a line "JWT token" of the callers' file (build/bench/people makes
- * it). What is asked for: a seat each, all the same seat, or the best available.
- *
- * Of the refusals it tells which came while there were enough seats: seats count
- * as gone from when the hold that gets them has been *answered* (`early_strict`,
- * which also counts who was refused for a seat that another one just had locked),
- * or from when it had been *sent* (`early`).
+ * Holds for `make bench-hold`: sends one POST /reservations/hold per user, as fast as the connections allow, and counts
+ * the answers. A user is a line "JWT token" of the callers' file, which build/bench/crowd writes. Users hold a seat
+ * each, all the same seat, or the best available. It also counts refusals while there were enough seats. Seats count as
+ * gone from the *answer* to the hold that got them (`early_strict`, which includes refusals because another hold had
+ * the seat locked), or from its *sending* (`early`).
  */
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "people.h"
+#include "load.h"
 
 #define LINE_MAX_BYTES	1024
 #define TOKEN_MAX	128
@@ -27,12 +20,12 @@
 static const char	usage_text[] =
 "usage: holds --url URL --schedule UUID --callers FILE --count N WHAT [options]\n"
 "\n"
-"  --seats FILE      WHAT: a seat each, one id a line\n"
-"  --seat UUID       WHAT: all want this one\n"
-"  --best GRADE      WHAT: the best available, 1 to 4 of them in turn\n"
-"  --first N         begin with the Nth caller (and seat), from 1\n"
+"  --seats FILE      WHAT: a seat for each caller, one id a line\n"
+"  --seat UUID       WHAT: the same seat for all callers\n"
+"  --best GRADE      WHAT: the best available, 1 to 4 seats in turn\n"
+"  --first N         the first caller and seat, counted from 1\n"
 "  --connections N   keep-alive connections (64)\n"
-"  --total N         with --best: seats there are\n";
+"  --total N         with --best: number of seats in the hall\n";
 
 struct hold {
 	char		*jwt;
@@ -48,40 +41,6 @@ static struct hold	*holds;
 static unsigned		 count = 0, connections = 64, total, answered, made, refused, errors;
 static const char	*schedule, *seat, *grade;
 static uint64_t		 first_refusal_us, last_refusal_us;
-
-void
-fail(const char *fmt, ...)
-{
-	va_list	args;
-
-	fputs("holds: ", stderr);
-	va_start(args, fmt);
-	(void)vfprintf(stderr, fmt, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(1);
-}
-
-static uint64_t
-clock_us(clockid_t which)
-{
-	struct timespec	t;
-
-	(void)clock_gettime(which, &t);
-	return ((uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
-}
-
-uint64_t
-now_us(void)
-{
-	return (clock_us(CLOCK_MONOTONIC));
-}
-
-uint64_t
-wall_us(void)
-{
-	return (clock_us(CLOCK_REALTIME));
-}
 
 static void
 hold_answered(unsigned id, const struct answer *answer)
@@ -139,7 +98,7 @@ read_lines(const char *path, unsigned first, void (*take)(struct hold *, char *)
 			take(&holds[n - first], line);
 	}
 	if (n < first - 1 + count)
-		fail("%s has %u lines, not %u", path, n, first - 1 + count);
+		fail("%s has only %u lines of %u", path, n, first - 1 + count);
 	(void)fclose(file);
 }
 
@@ -149,7 +108,7 @@ take_caller(struct hold *hold, char *line)
 	char	*space = strchr(line, ' ');
 
 	if (space == NULL || strlen(space + 1) == 0)
-		fail("not \"JWT token\": %s", line);
+		fail("the line is not \"JWT token\": %s", line);
 	*space = '\0';
 	if ((hold->jwt = strdup(line)) == NULL || (hold->token = strdup(space + 1)) == NULL)
 		fail("no memory");
@@ -159,7 +118,7 @@ static void
 take_seat(struct hold *hold, char *line)
 {
 	if (strlen(line) != SEAT_TEXT - 1)
-		fail("not a seat id: %s", line);
+		fail("the line is not a seat id: %s", line);
 	memcpy(hold->seat, line, SEAT_TEXT);
 }
 
@@ -171,7 +130,7 @@ by_time(const void *a, const void *b)
 	return (x < y ? -1 : x > y);
 }
 
-/* Refusals that came while `quantity` seats were there; a hold's seats are gone from its `sent` or `got` on. */
+/* Returns the number of refusals while `quantity` seats were left. Seats are gone from the hold's `sent` or `got` on. */
 static unsigned
 early_refusals(bool from_sent)
 {
@@ -226,17 +185,6 @@ report(uint64_t started, uint64_t ended)
 	free(took);
 }
 
-static unsigned
-number(const char *text)
-{
-	char		*end;
-	unsigned long	 value = strtoul(text, &end, 10);
-
-	if (*text == '\0' || *end != '\0' || value < 1 || value > 100000000)
-		fail("'%s' is not a number within reason", text);
-	return ((unsigned)value);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -274,7 +222,7 @@ main(int argc, char **argv)
 		return (2);
 	}
 	if ((holds = calloc(count, sizeof(*holds))) == NULL)
-		fail("no memory for %u people", count);
+		fail("no memory for %u holds", count);
 	read_lines(callers, first, take_caller);
 	if (seats != NULL)
 		read_lines(seats, first, take_seat);
@@ -288,7 +236,7 @@ main(int argc, char **argv)
 			next++;
 		client_turn(1000);
 		if (now_us() - started > 120000000)
-			fail("%u of %u were not answered in two minutes", count - answered, count);
+			fail("%u of %u holds had no answer after two minutes", count - answered, count);
 	}
 	report(started, now_us());
 	return (errors == 0 ? 0 : 1);

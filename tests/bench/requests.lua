@@ -1,16 +1,23 @@
--- wrk's requests: prepared before the clock starts, one a caller, sent in turn.
+-- Requests for wrk, prepared before the clock starts: one per caller, sent in turn.
 --
 --   wrk ... -s requests.lua URL -- status FILE FIRST COUNT
 --   wrk ... -s requests.lua URL -- enter FILE FIRST COUNT CONCERT SCHEDULE
 --   wrk ... -s requests.lua URL -- pay FILE FIRST COUNT AMOUNT
 --   wrk ... -s requests.lua URL -- charge FILE FIRST COUNT AMOUNT NAME
 --
--- FILE has a caller a line: the JWT, a space, the queue token (status) or the reservation (pay). Lines FIRST (from 1)
--- to FIRST + COUNT - 1 are used; what is paid is paid once, and then it stops. A charge has an idempotency key of
--- NAME and a number. The last line printed says what came of it: RESULT and key=value pairs.
+-- Each line of FILE is a caller: the JWT, a space, and the queue token (status) or the reservation (pay). Lines FIRST
+-- (from 1) to FIRST + COUNT - 1 are used. A reservation is paid once; after the last one no more requests are sent. A
+-- charge has an idempotency key of NAME and a number. The last line printed is RESULT and key=value pairs. ran_out=1 says
+-- that all requests were sent before the time was over, so the figure is too low.
 
 local prepared, at = {}, 0
 local once = false
+local threads = {}
+ran_out = 0	-- global: done() reads it from the thread
+
+function setup(thread)
+	threads[#threads + 1] = thread
+end
 
 function init(args)
 	local kind, first, count = args[1], tonumber(args[3]), tonumber(args[4])
@@ -55,6 +62,7 @@ function request()
 	at = at + 1
 	if at > #prepared then
 		if once then
+			ran_out = 1
 			wrk.thread:stop()
 		end
 		at = 1
@@ -64,10 +72,14 @@ end
 
 function done(summary, latency, requests)
 	local e = summary.errors
+	local out = 0
+	for _, thread in ipairs(threads) do
+		out = math.max(out, thread:get("ran_out"))
+	end
 	io.write(string.format("RESULT rps=%.0f requests=%d errors=%d p50_us=%d p99_us=%d " ..
-	    "connect=%d read=%d write=%d status=%d timeout=%d\n",
+	    "connect=%d read=%d write=%d status=%d timeout=%d ran_out=%d\n",
 	    summary.requests / (summary.duration / 1000000), summary.requests,
 	    e.connect + e.read + e.write + e.status + e.timeout,
 	    latency:percentile(50), latency:percentile(99),
-	    e.connect, e.read, e.write, e.status, e.timeout))
+	    e.connect, e.read, e.write, e.status, e.timeout, out))
 end

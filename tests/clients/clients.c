@@ -1,4 +1,4 @@
-/* What the client tests share. */
+/* Helpers of the tests of the PostgreSQL and Redis clients. */
 #include <criterion/criterion.h>
 
 #include <stdio.h>

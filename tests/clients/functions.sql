@@ -1,13 +1,12 @@
--- What the client tests call: functions of the form the services' ones have,
--- each built to show one thing. etag carries the transaction's id, so that a
--- test sees which calls shared one.
+-- Functions that the client tests call. They have the form of the services' functions, and each shows one case. etag is the
+-- transaction's id, so that a test sees which calls were in one transaction.
 
 CREATE SCHEMA platform;
 CREATE SCHEMA clients;
 
 CREATE TYPE platform.reply AS (outcome text, body text, etag text, replayed boolean, request_id text);
 
--- Answers with its arguments, as PostgreSQL understood them.
+-- Answers with its arguments as PostgreSQL read them.
 CREATE FUNCTION clients.echo(id uuid, ids uuid[], words text, number int, request_id text)
 RETURNS platform.reply LANGUAGE sql AS $$
 	SELECT ('OK', json_build_array(id, ids, words, number)::text, pg_current_xact_id()::text, number > 0,
@@ -17,7 +16,7 @@ $$;
 CREATE TABLE clients.entries (n serial PRIMARY KEY, key text NOT NULL CHECK (key <> 'poison'), xid xid8 NOT NULL
     DEFAULT pg_current_xact_id());
 
--- One row in a table for each call that committed.
+-- Inserts one row for each call that commits.
 CREATE FUNCTION clients.enter(k text) RETURNS platform.reply LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO clients.entries (key) VALUES (k);
@@ -25,7 +24,7 @@ BEGIN
 END
 $$;
 
--- The same for many calls at once; says so in request_id.
+-- The same for many calls at once. request_id is "many".
 CREATE FUNCTION clients.enter_many(ks text[])
 RETURNS TABLE (n bigint, outcome text, body text, etag text, replayed boolean, request_id text) LANGUAGE plpgsql AS $$
 BEGIN
@@ -35,13 +34,13 @@ BEGIN
 END
 $$;
 
--- Answers all calls but the second.
+-- Inserts a row for each call, and answers all calls except the second.
 CREATE FUNCTION clients.enter_many_but_one(ks text[])
 RETURNS TABLE (n bigint, outcome text, body text, etag text, replayed boolean, request_id text) LANGUAGE sql AS $$
 	SELECT * FROM clients.enter_many(ks) m WHERE m.n <> 2
 $$;
 
--- The same, then sleeps.
+-- Inserts a row, then sleeps.
 CREATE FUNCTION clients.enter_slowly(k text, seconds float8) RETURNS platform.reply LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO clients.entries (key) VALUES (k);
@@ -57,7 +56,7 @@ BEGIN
 END
 $$;
 
--- Fails with `state` until it was called `times` times (a sequence is not rolled back).
+-- Fails with SQLSTATE `state` in its first `times` calls. It counts by a sequence, because that is not rolled back.
 CREATE SEQUENCE clients.tries;
 CREATE FUNCTION clients.fail(state text, times bigint) RETURNS platform.reply LANGUAGE plpgsql AS $$
 BEGIN
@@ -68,7 +67,7 @@ BEGIN
 END
 $$;
 
--- Two rows to lock crosswise.
+-- Locks two rows. Two calls with the rows in opposite orders deadlock.
 CREATE TABLE clients.locks (id int PRIMARY KEY);
 INSERT INTO clients.locks VALUES (1), (2);
 CREATE FUNCTION clients.lock_both(first int, second int) RETURNS platform.reply LANGUAGE plpgsql AS $$
@@ -80,8 +79,8 @@ BEGIN
 END
 $$;
 
--- Fails after it has answered: at commit, in a deferred constraint. A long
--- answer has left the server by then.
+-- Fails at commit, in a deferred constraint, if the key is there already. By then the server has sent the answer, because
+-- it is long.
 CREATE TABLE clients.pairs (key text UNIQUE DEFERRABLE INITIALLY DEFERRED);
 CREATE FUNCTION clients.enter_pair(k text) RETURNS platform.reply LANGUAGE plpgsql AS $$
 BEGIN
@@ -98,7 +97,7 @@ CREATE FUNCTION clients.no_outcome(t text) RETURNS platform.reply LANGUAGE sql A
 	SELECT NULL::platform.reply
 $$;
 
--- Takes this connection's prepared statements away.
+-- Deallocates all prepared statements of this connection.
 CREATE FUNCTION clients.forget(t text) RETURNS platform.reply LANGUAGE plpgsql AS $$
 BEGIN
 	DEALLOCATE ALL;
@@ -106,7 +105,7 @@ BEGIN
 END
 $$;
 
--- Ends this connection as an administrator would.
+-- Ends this connection, as an administrator can.
 CREATE FUNCTION clients.end_me(k text) RETURNS platform.reply LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO clients.entries (key) VALUES (k);
@@ -116,7 +115,7 @@ BEGIN
 END
 $$;
 
--- Ends this connection at commit, in a deferred trigger. A long answer has left the server by then.
+-- Ends this connection at commit, in a deferred trigger. By then the server has sent the answer, because it is long.
 CREATE TABLE clients.last_words (key text);
 CREATE FUNCTION clients.end_at_commit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -138,14 +137,40 @@ CREATE FUNCTION clients.setting(name text) RETURNS platform.reply LANGUAGE sql A
 	SELECT ('OK', current_setting(name), NULL, false, NULL)::platform.reply
 $$;
 
--- For measuring: a row of work and a commit.
-CREATE TABLE clients.counters (id int PRIMARY KEY, value bigint NOT NULL);
-INSERT INTO clients.counters SELECT i, 0 FROM generate_series(1, 1000) AS i;
-CREATE FUNCTION clients.count(i int) RETURNS platform.reply LANGUAGE plpgsql AS $$
-DECLARE
-	v bigint;
+-- Work of several calls in one transaction. The first call and `times` further calls insert an entry `k` each. Each further
+-- call takes `seconds`. `fails` NULL: the last call answers CREATED with the number of entries. "at the end": it fails.
+-- "at the commit": the commit takes four times `seconds` and fails.
+CREATE FUNCTION clients.begin_steps(k text, times int, seconds float8, fails text) RETURNS platform.reply LANGUAGE plpgsql AS $$
 BEGIN
-	UPDATE clients.counters SET value = value + 1 WHERE id = i RETURNING value INTO v;
-	RETURN ('OK', v::text, NULL, false, NULL)::platform.reply;
+	INSERT INTO clients.entries (key) VALUES (k);
+	RETURN ('MORE', json_build_array(k, times, seconds, fails)::text, NULL, false, NULL)::platform.reply;
+END
+$$;
+CREATE TABLE clients.fails_at_commit (seconds float8 NOT NULL);
+CREATE FUNCTION clients.fail_at_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_sleep(4 * NEW.seconds);
+	RAISE EXCEPTION 'the test asked for it';
+END
+$$;
+CREATE CONSTRAINT TRIGGER fails_at_commit AFTER INSERT ON clients.fails_at_commit DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION clients.fail_at_commit();
+CREATE FUNCTION clients.step(progress text) RETURNS platform.reply LANGUAGE plpgsql AS $$
+DECLARE
+	v_key		text := progress::json ->> 0;
+	v_times		int := progress::json ->> 1;
+	v_seconds	float8 := progress::json ->> 2;
+	v_fails		text := progress::json ->> 3;
+BEGIN
+	PERFORM pg_sleep(v_seconds);
+	INSERT INTO clients.entries (key) VALUES (v_key);
+	IF v_times > 1 THEN
+		RETURN ('MORE', json_build_array(v_key, v_times - 1, v_seconds, v_fails)::text, NULL, false, NULL)::platform.reply;
+	ELSIF v_fails = 'at the end' THEN
+		RAISE EXCEPTION 'the test asked for it';
+	ELSIF v_fails = 'at the commit' THEN
+		INSERT INTO clients.fails_at_commit VALUES (v_seconds);
+	END IF;
+	RETURN ('CREATED', (SELECT count(*) FROM clients.entries e WHERE e.key = v_key AND e.xid = pg_current_xact_id())::text, NULL, false, NULL)::platform.reply;
 END
 $$;

@@ -1,7 +1,6 @@
 /*
- * The PostgreSQL client against a real server, which is slow, refuses, ends
- * connections and dies. What each call was told is held against what the
- * tables say.
+ * The PostgreSQL client against a real server, which is slow, refuses calls, ends connections and is killed. The tests
+ * compare the answer of each call with the tables.
  */
 #include <criterion/criterion.h>
 
@@ -12,11 +11,11 @@
 
 #include <libpq-fe.h>
 
-#include "clients.h"
-#include "ct/log.h"
-#include "ct/loop.h"
-#include "ct/pg.h"
 #include "../unit/loop_poll.h"
+#include "base/log.h"
+#include "clients.h"
+#include "loop/loop.h"
+#include "pg/pg.h"
 
 #define CALLS_MAX	4096
 
@@ -35,25 +34,25 @@ static unsigned		 numbers[CALLS_MAX];
 static unsigned		 answered;
 static struct ct_pg	*pg;
 
-static const struct ct_pg_statement	echo = { "clients.echo", "uuid, uuid[], text, int, text", 64, 0, false, NULL };
-static const struct ct_pg_statement	enter = { "clients.enter", "text", 64, 0, true, NULL };
-static const struct ct_pg_statement	enter_many = { "clients.enter", "text", 64, 0, true, "clients.enter_many" };
-static const struct ct_pg_statement	enter_many_missing = { "clients.enter", "text", 64, 0, true, "clients.not_there" };
-static const struct ct_pg_statement	enter_many_but_one = { "clients.enter", "text", 64, 0, true, "clients.enter_many_but_one" };
-static const struct ct_pg_statement	enter_alone = { "clients.enter", "text", 1, -1, true, NULL };
-static const struct ct_pg_statement	enter_slowly = { "clients.enter_slowly", "text, float8", 8, 0, true, NULL };
-static const struct ct_pg_statement	nap = { "clients.nap", "float8", 1, -1, false, NULL };
-static const struct ct_pg_statement	nap_write = { "clients.nap", "float8", 1, -1, true, NULL };
-static const struct ct_pg_statement	fail = { "clients.fail", "text, bigint", 8, -1, true, NULL };
-static const struct ct_pg_statement	lock_both = { "clients.lock_both", "int, int", 1, -1, true, NULL };
-static const struct ct_pg_statement	enter_pair = { "clients.enter_pair", "text", 8, 0, true, NULL };
-static const struct ct_pg_statement	no_arguments = { "clients.no_arguments", "", 8, -1, true, NULL };
-static const struct ct_pg_statement	no_outcome = { "clients.no_outcome", "text", 8, -1, true, NULL };
-static const struct ct_pg_statement	forget = { "clients.forget", "text", 1, -1, false, NULL };
-static const struct ct_pg_statement	end_me = { "clients.end_me", "text", 8, -1, true, NULL };
-static const struct ct_pg_statement	answer_and_end = { "clients.answer_and_end", "text", 8, -1, true, NULL };
-static const struct ct_pg_statement	setting = { "clients.setting", "text", 1, -1, false, NULL };
-static const struct ct_pg_statement	missing = { "clients.missing", "text", 8, -1, true, NULL };
+static const struct ct_pg_statement	echo = { "clients.echo", "uuid, uuid[], text, int, text", 64, 0, false, NULL, NULL, NULL };
+static const struct ct_pg_statement	enter = { "clients.enter", "text", 64, 0, true, NULL, NULL, NULL };
+static const struct ct_pg_statement	enter_many = { "clients.enter", "text", 64, 0, true, "clients.enter_many", NULL, NULL };
+static const struct ct_pg_statement	enter_many_missing = { "clients.enter", "text", 64, 0, true, "clients.not_there", NULL, NULL };
+static const struct ct_pg_statement	enter_many_but_one = { "clients.enter", "text", 64, 0, true, "clients.enter_many_but_one", NULL, NULL };
+static const struct ct_pg_statement	enter_alone = { "clients.enter", "text", 1, -1, true, NULL, NULL, NULL };
+static const struct ct_pg_statement	enter_slowly = { "clients.enter_slowly", "text, float8", 8, 0, true, NULL, NULL, NULL };
+static const struct ct_pg_statement	nap = { "clients.nap", "float8", 1, -1, false, NULL, NULL, NULL };
+static const struct ct_pg_statement	nap_write = { "clients.nap", "float8", 1, -1, true, NULL, NULL, NULL };
+static const struct ct_pg_statement	fail = { "clients.fail", "text, bigint", 8, -1, true, NULL, NULL, NULL };
+static const struct ct_pg_statement	lock_both = { "clients.lock_both", "int, int", 1, -1, true, NULL, NULL, NULL };
+static const struct ct_pg_statement	enter_pair = { "clients.enter_pair", "text", 8, 0, true, NULL, NULL, NULL };
+static const struct ct_pg_statement	no_arguments = { "clients.no_arguments", "", 8, -1, true, NULL, NULL, NULL };
+static const struct ct_pg_statement	no_outcome = { "clients.no_outcome", "text", 8, -1, true, NULL, NULL, NULL };
+static const struct ct_pg_statement	forget = { "clients.forget", "text", 1, -1, false, NULL, NULL, NULL };
+static const struct ct_pg_statement	end_me = { "clients.end_me", "text", 8, -1, true, NULL, NULL, NULL };
+static const struct ct_pg_statement	answer_and_end = { "clients.answer_and_end", "text", 8, -1, true, NULL, NULL, NULL };
+static const struct ct_pg_statement	setting = { "clients.setting", "text", 1, -1, false, NULL, NULL, NULL };
+static const struct ct_pg_statement	missing = { "clients.missing", "text", 8, -1, true, NULL, NULL, NULL };
 
 static void
 keep(char *to, size_t size, const char *text)
@@ -134,7 +133,7 @@ start(const char *pool, const char *timeout_ms, const char *queue_max)
 	loop_poll_for(100);
 }
 
-/* One number from the server, by a connection of the test's own. */
+/* Returns one number from the server, read by the test's own connection. */
 static long
 query(const char *sql)
 {
@@ -164,7 +163,7 @@ stop(void)
 
 TestSuite(pg_server, .timeout = 60);
 
-Test(pg_server, arguments_arrive_as_they_were_given)
+Test(pg_server, arguments_with_quotes_nulls_and_utf8_arrive_unchanged)
 {
 	const char	*id = "0191d5a0-0000-7000-8000-000000000001";
 
@@ -184,11 +183,11 @@ Test(pg_server, arguments_arrive_as_they_were_given)
 	cr_assert_str_eq(answers[1].body, "[\"0191d5a0-0000-7000-8000-000000000001\", [], \"\", null]");
 	cr_assert(!answers[1].replayed);
 	cr_assert_str_eq(answers[2].body, "[null, null, null, -1]");
-	cr_assert_str_eq(answers[0].etag, answers[2].etag, "one transaction");
+	cr_assert_str_eq(answers[0].etag, answers[2].etag, "all calls are in one transaction");
 	stop();
 }
 
-Test(pg_server, a_function_without_arguments_runs_once_for_each_call)
+Test(pg_server, function_without_arguments_runs_once_for_each_call)
 {
 	unsigned	i;
 
@@ -204,7 +203,7 @@ Test(pg_server, a_function_without_arguments_runs_once_for_each_call)
 	stop();
 }
 
-Test(pg_server, a_thousand_calls_are_few_transactions_and_each_runs_once)
+Test(pg_server, thousand_calls_are_sixteen_transactions_and_each_runs_once)
 {
 	char		key[16];
 	unsigned	i;
@@ -212,7 +211,7 @@ Test(pg_server, a_thousand_calls_are_few_transactions_and_each_runs_once)
 	empty();
 	start("4", "5000", "2000");
 	for (i = 0; i < 1000; i++) {
-		/* Equal arguments too: a function with effects runs for each. */
+		/* With equal arguments the function also runs for each call. */
 		(void)snprintf(key, sizeof(key), "k%u", i % 500);
 		call1(i, &enter, key);
 	}
@@ -223,13 +222,13 @@ Test(pg_server, a_thousand_calls_are_few_transactions_and_each_runs_once)
 		cr_assert_str_eq(answers[i].body, key, "each call gets its own answer");
 	}
 	cr_assert_eq(query("SELECT count(*) FROM clients.entries"), 1000);
-	cr_assert_eq(query("SELECT count(DISTINCT xid) FROM clients.entries"), 16, "1,000 by 64");
+	cr_assert_eq(query("SELECT count(DISTINCT xid) FROM clients.entries"), 16, "1,000 calls in batches of 64");
 	cr_assert_eq(query("SELECT count(*) FROM (SELECT key < lag(key) OVER (PARTITION BY xid::text ORDER BY n)"
-	    " AS back FROM clients.entries) AS e WHERE back"), 0, "in lock order");
+	    " AS back FROM clients.entries) AS e WHERE back"), 0, "rows of a batch are in lock order");
 	stop();
 }
 
-Test(pg_server, a_poisoned_row_fails_alone)
+Test(pg_server, failing_call_of_a_batch_fails_alone)
 {
 	unsigned	i;
 
@@ -239,13 +238,13 @@ Test(pg_server, a_poisoned_row_fails_alone)
 		call1(i, &enter, i == 4 ? "poison" : "good");
 	wait_answers(10, 5000);
 	for (i = 0; i < 10; i++) {
-		cr_assert_eq(answers[i].error, i == 4 ? CT_INTERNAL_ERROR : CT_OK);
+		cr_assert_eq(answers[i].error, i == 4 ? CT_ERROR_INTERNAL_ERROR : CT_OK);
 	}
 	cr_assert_eq(query("SELECT count(*) FROM clients.entries"), 9);
 	stop();
 }
 
-Test(pg_server, one_call_goes_through_the_function_and_many_through_the_one_for_many)
+Test(pg_server, single_call_uses_the_function_and_batch_uses_the_one_for_many)
 {
 	char		key[16];
 	unsigned	i;
@@ -263,17 +262,17 @@ Test(pg_server, one_call_goes_through_the_function_and_many_through_the_one_for_
 	wait_answers(11, 5000);
 	for (i = 1; i < 11; i++) {
 		(void)snprintf(key, sizeof(key), "\"k%u\"", 11 - i);
-		cr_assert_str_eq(answers[i].body, key, "each call gets its own answer, in whatever order they come");
+		cr_assert_str_eq(answers[i].body, key, "each call gets its own answer, although the rows are in another order");
 		cr_assert_str_eq(answers[i].request_id, "many");
-		cr_assert_str_eq(answers[i].etag, answers[1].etag, "one transaction");
+		cr_assert_str_eq(answers[i].etag, answers[1].etag, "all calls are in one transaction");
 	}
 	cr_assert_eq(query("SELECT count(*) FROM clients.entries"), 11);
 	cr_assert_eq(query("SELECT count(*) FROM (SELECT key < lag(key) OVER (PARTITION BY xid::text ORDER BY n)"
-	    " AS back FROM clients.entries) AS e WHERE back"), 0, "in lock order");
+	    " AS back FROM clients.entries) AS e WHERE back"), 0, "rows of a batch are in lock order");
 	stop();
 }
 
-Test(pg_server, where_the_one_for_many_is_not_there_yet_each_goes_alone)
+Test(pg_server, batch_whose_function_for_many_is_missing_is_sent_call_by_call)
 {
 	unsigned	i;
 
@@ -288,11 +287,11 @@ Test(pg_server, where_the_one_for_many_is_not_there_yet_each_goes_alone)
 		cr_assert_str_eq(answers[i].request_id, "");
 	}
 	cr_assert_eq(query("SELECT count(*) FROM clients.entries"), 10);
-	cr_assert_eq(query("SELECT count(DISTINCT xid) FROM clients.entries"), 10, "each a transaction");
+	cr_assert_eq(query("SELECT count(DISTINCT xid) FROM clients.entries"), 10, "each call has its own transaction");
 	stop();
 }
 
-Test(pg_server, where_the_one_for_many_fails_each_goes_alone)
+Test(pg_server, batch_whose_function_for_many_fails_is_sent_call_by_call)
 {
 	unsigned	i;
 
@@ -302,15 +301,15 @@ Test(pg_server, where_the_one_for_many_fails_each_goes_alone)
 		call1(i, &enter_many, i == 4 ? "poison" : "good");
 	wait_answers(10, 5000);
 	for (i = 0; i < 10; i++) {
-		cr_assert_eq(answers[i].error, i == 4 ? CT_INTERNAL_ERROR : CT_OK);
+		cr_assert_eq(answers[i].error, i == 4 ? CT_ERROR_INTERNAL_ERROR : CT_OK);
 		cr_assert_str_eq(answers[i].request_id, "");
 	}
 	cr_assert_eq(query("SELECT count(*) FROM clients.entries"), 9);
 	stop();
 }
 
-/* Its rows have committed: nobody is told that his was not done, and it is not done again. */
-Test(pg_server, a_call_that_the_one_for_many_forgot_is_unknown)
+/* The batch has committed. So the call without a row is not failed and not sent again. */
+Test(pg_server, call_left_out_by_the_function_for_many_is_unknown)
 {
 	unsigned	i, unknown = 0;
 
@@ -320,24 +319,24 @@ Test(pg_server, a_call_that_the_one_for_many_forgot_is_unknown)
 		call1(i, &enter_many_but_one, "good");
 	wait_answers(3, 5000);
 	for (i = 0; i < 3; i++)
-		unknown += answers[i].error == CT_OUTCOME_UNKNOWN;
+		unknown += answers[i].error == CT_ERROR_OUTCOME_UNKNOWN;
 	cr_assert_eq(unknown, 1);
 	cr_assert_eq(query("SELECT count(*) FROM clients.entries"), 3);
 	stop();
 }
 
-Test(pg_server, text_that_is_not_utf8_fails_alone)
+Test(pg_server, call_with_invalid_utf8_fails_alone)
 {
 	start("2", "5000", "100");
 	call1(0, &enter, "good");
 	call1(1, &enter, "b\xff" "d");
 	wait_answers(2, 5000);
 	cr_assert_eq(answers[0].error, CT_OK);
-	cr_assert_eq(answers[1].error, CT_INTERNAL_ERROR);
+	cr_assert_eq(answers[1].error, CT_ERROR_INTERNAL_ERROR);
 	stop();
 }
 
-/* PostgreSQL's message quotes the value that it could not read; a log may not. */
+/* PostgreSQL's message quotes the value that it could not read. The log must not. */
 Test(pg_server, failed_statement_is_logged_without_its_values)
 {
 	char	line[4096];
@@ -362,7 +361,7 @@ Test(pg_server, failed_statement_is_logged_without_its_values)
 	stop();
 }
 
-Test(pg_server, a_large_argument_passes)
+Test(pg_server, arguments_of_three_megabytes_arrive_in_sends_of_their_own)
 {
 	static char	large[3 * 1024 * 1024];
 
@@ -375,11 +374,11 @@ Test(pg_server, a_large_argument_passes)
 	wait_answers(3, 10000);
 	cr_assert_eq(answers[0].error, CT_OK);
 	cr_assert_eq(answers[2].body_length, sizeof(large) + 1);
-	cr_assert_eq(query("SELECT count(DISTINCT xid) FROM clients.entries"), 3, "bytes of a batch are bounded");
+	cr_assert_eq(query("SELECT count(DISTINCT xid) FROM clients.entries"), 3, "a batch takes no second large argument");
 	stop();
 }
 
-Test(pg_server, a_lost_race_is_run_again)
+Test(pg_server, serialisation_failure_is_sent_again)
 {
 	empty();
 	start("2", "5000", "100");
@@ -390,7 +389,7 @@ Test(pg_server, a_lost_race_is_run_again)
 	stop();
 }
 
-Test(pg_server, a_deadlock_ends_well_for_both)
+Test(pg_server, deadlocked_calls_both_succeed)
 {
 	start("2", "5000", "100");
 	call2(0, &lock_both, "1", "2");
@@ -401,42 +400,42 @@ Test(pg_server, a_deadlock_ends_well_for_both)
 	stop();
 }
 
-Test(pg_server, what_fails_at_commit_was_not_done_although_rows_came)
+Test(pg_server, call_that_fails_at_commit_after_rows_is_refused)
 {
 	start("2", "5000", "100");
 	call1(0, &enter_pair, "a");
 	call1(1, &enter_pair, "b");
 	call1(2, &enter_pair, "a");
 	wait_answers(3, 5000);
-	/* Each alone, side by side: either of the two may be the first. */
+	/* Each call is sent alone, on two connections. Either of the two equal ones may be first. */
 	cr_assert_eq(answers[1].error, CT_OK);
-	cr_assert_eq(answers[0].error == CT_OK, answers[2].error == CT_INTERNAL_ERROR);
-	cr_assert_eq(answers[0].error == CT_INTERNAL_ERROR, answers[2].error == CT_OK);
+	cr_assert_eq(answers[0].error == CT_OK, answers[2].error == CT_ERROR_INTERNAL_ERROR);
+	cr_assert_eq(answers[0].error == CT_ERROR_INTERNAL_ERROR, answers[2].error == CT_OK);
 	cr_assert_eq(query("SELECT count(*) FROM clients.pairs"), 2);
 	stop();
 }
 
-Test(pg_server, a_write_without_an_outcome_is_unknown)
+Test(pg_server, write_without_an_outcome_row_is_unknown)
 {
 	start("2", "5000", "100");
 	call1(0, &no_outcome, "x");
 	wait_answers(1, 10000);
-	cr_assert_eq(answers[0].error, CT_OUTCOME_UNKNOWN, "it has committed");
+	cr_assert_eq(answers[0].error, CT_ERROR_OUTCOME_UNKNOWN, "the call has committed");
 	stop();
 }
 
-Test(pg_server, a_function_that_is_not_there_fails_and_nothing_else)
+Test(pg_server, missing_function_fails_its_call_only)
 {
 	start("1", "5000", "100");
 	call1(0, &missing, "x");
 	call1(1, &enter, "good");
 	wait_answers(2, 10000);
-	cr_assert_eq(answers[0].error, CT_INTERNAL_ERROR);
+	cr_assert_eq(answers[0].error, CT_ERROR_INTERNAL_ERROR);
 	cr_assert_eq(answers[1].error, CT_OK);
 	stop();
 }
 
-Test(pg_server, a_forgotten_plan_is_prepared_again)
+Test(pg_server, deallocated_plan_is_prepared_again)
 {
 	start("1", "5000", "100");
 	call1(0, &enter, "a");
@@ -451,23 +450,23 @@ Test(pg_server, a_forgotten_plan_is_prepared_again)
 	stop();
 }
 
-Test(pg_server, slow_statements_are_ended_by_the_server_first)
+Test(pg_server, slow_statement_is_ended_by_the_server_before_the_client)
 {
 	start("2", "1000", "100");
 	call1(0, &setting, "statement_timeout");
 	call2(1, &enter_slowly, "slow", "20");
 	wait_answers(2, 10000);
 	cr_assert_str_eq(answers[0].body, "800ms");
-	cr_assert_eq(answers[1].error, CT_SERVICE_UNAVAILABLE, "rolled back, certainly");
+	cr_assert_eq(answers[1].error, CT_ERROR_SERVICE_UNAVAILABLE, "the server rolled it back");
 	cr_assert_eq(query("SELECT count(*) FROM clients.entries WHERE key = 'slow'"), 0);
 	stop();
 }
 
-Test(pg_server, no_answer_in_time_is_unknown_for_writes_only)
+Test(pg_server, no_answer_in_time_is_unknown_for_a_write_and_unavailable_for_a_read)
 {
 	char	conninfo[512];
 
-	/* The server's own limit is out of the way: as if it hung. */
+	/* Without its own time limit the server seems to hang. */
 	(void)snprintf(conninfo, sizeof(conninfo), "%s options='-c statement_timeout=0'", getenv("PG_CONNINFO"));
 	setenv("PG_CONNINFO", conninfo, 1);
 	start("2", "300", "100");
@@ -475,17 +474,17 @@ Test(pg_server, no_answer_in_time_is_unknown_for_writes_only)
 	call1(1, &nap_write, "10");
 	call1(2, &nap, "0");
 	wait_answers(3, 5000);
-	cr_assert_eq(answers[0].error, CT_SERVICE_UNAVAILABLE);
-	cr_assert_eq(answers[1].error, CT_OUTCOME_UNKNOWN);
-	cr_assert_eq(answers[2].error, CT_SERVICE_UNAVAILABLE, "never sent");
-	cr_assert(loop_poll_until(is_ready, NULL, 3000), "connects again");
+	cr_assert_eq(answers[0].error, CT_ERROR_SERVICE_UNAVAILABLE);
+	cr_assert_eq(answers[1].error, CT_ERROR_OUTCOME_UNKNOWN);
+	cr_assert_eq(answers[2].error, CT_ERROR_SERVICE_UNAVAILABLE, "the third call was never sent");
+	cr_assert(loop_poll_until(is_ready, NULL, 3000), "the client connects again");
 	call1(3, &nap, "0");
 	wait_answers(4, 10000);
 	cr_assert_eq(answers[3].error, CT_OK);
 	stop();
 }
 
-Test(pg_server, more_than_the_queue_holds_are_refused_and_the_rest_is_done)
+Test(pg_server, calls_beyond_queue_max_are_refused_and_the_rest_is_carried_out)
 {
 	unsigned	i, refused = 0;
 
@@ -494,21 +493,21 @@ Test(pg_server, more_than_the_queue_holds_are_refused_and_the_rest_is_done)
 		call1(i, &enter, "x");
 	wait_answers(80, 10000);
 	for (i = 0; i < 80; i++) {
-		if (answers[i].error == CT_SERVICE_UNAVAILABLE)
+		if (answers[i].error == CT_ERROR_SERVICE_UNAVAILABLE)
 			refused++;
 	}
 	cr_assert_eq(refused, 30);
 	stop();
 }
 
-Test(pg_server, an_ended_connection_rolled_its_statement_back)
+Test(pg_server, connection_ended_without_rows_rolls_the_statement_back)
 {
 	start("2", "5000", "100");
 	call1(0, &end_me, "ended");
 	call1(1, &end_me, "ended");
 	wait_answers(2, 10000);
-	cr_assert_eq(answers[0].error, CT_SERVICE_UNAVAILABLE);
-	cr_assert_eq(answers[1].error, CT_SERVICE_UNAVAILABLE);
+	cr_assert_eq(answers[0].error, CT_ERROR_SERVICE_UNAVAILABLE);
+	cr_assert_eq(answers[1].error, CT_ERROR_SERVICE_UNAVAILABLE);
 	cr_assert_eq(query("SELECT count(*) FROM clients.entries WHERE key = 'ended'"), 0);
 	call1(2, &enter, "after");
 	wait_answers(3, 10000);
@@ -516,20 +515,20 @@ Test(pg_server, an_ended_connection_rolled_its_statement_back)
 	stop();
 }
 
-/* Rows before FATAL: the server may have committed before it said so. */
-Test(pg_server, connection_ended_after_rows_leaves_write_unknown)
+/* Rows came before FATAL, so the server may have committed before it ended the connection. */
+Test(pg_server, connection_ended_after_rows_leaves_the_write_unknown)
 {
 	start("2", "5000", "100");
 	call1(0, &answer_and_end, "write");
 	wait_answers(1, 10000);
-	cr_assert_eq(answers[0].error, CT_OUTCOME_UNKNOWN);
+	cr_assert_eq(answers[0].error, CT_ERROR_OUTCOME_UNKNOWN);
 	call1(1, &enter, "after");
 	wait_answers(2, 10000);
 	cr_assert_eq(answers[1].error, CT_OK);
 	stop();
 }
 
-Test(pg_server, a_restart_is_noticed_and_survived)
+Test(pg_server, calls_during_a_server_restart_fail_at_once_and_later_ones_succeed)
 {
 	unsigned	i;
 
@@ -539,7 +538,7 @@ Test(pg_server, a_restart_is_noticed_and_survived)
 	cr_assert(!ct_pg_ready(pg));
 	call1(0, &nap, "0");
 	wait_answers(1, 50);
-	cr_assert_eq(answers[0].error, CT_SERVICE_UNAVAILABLE, "at once, while it is down");
+	cr_assert_eq(answers[0].error, CT_ERROR_SERVICE_UNAVAILABLE, "the call fails at once while the server is down");
 	servers("pg-start");
 	cr_assert(loop_poll_until(is_ready, NULL, 5000));
 	for (i = 1; i < 20; i++)
@@ -550,7 +549,7 @@ Test(pg_server, a_restart_is_noticed_and_survived)
 	stop();
 }
 
-Test(pg_server, a_server_killed_in_flight_leaves_nothing_said_wrongly)
+Test(pg_server, answers_before_and_after_a_server_kill_agree_with_the_tables)
 {
 	char		key[16], sql[128];
 	unsigned	i, unknown = 0, ok = 0, some = 1;
@@ -571,17 +570,17 @@ Test(pg_server, a_server_killed_in_flight_leaves_nothing_said_wrongly)
 	servers("pg-start");
 	cr_assert(loop_poll_until(is_ready, NULL, 5000));
 
-	cr_assert_eq(answers[0].error, CT_OUTCOME_UNKNOWN, "sent, and no answer came");
+	cr_assert_eq(answers[0].error, CT_ERROR_OUTCOME_UNKNOWN, "the call was sent and got no answer");
 	for (i = 0; i < 300; i++) {
 		(void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM clients.entries WHERE key = 'k%u'", i);
 		there = query(sql);
 		if (answers[i].error == CT_OK) {
-			cr_assert_eq(there, 1, "k%u was confirmed", i);
+			cr_assert_eq(there, 1, "k%u was answered with success", i);
 			ok++;
-		} else if (answers[i].error == CT_SERVICE_UNAVAILABLE)
-			cr_assert_eq(there, 0, "k%u was said not to be done", i);
+		} else if (answers[i].error == CT_ERROR_SERVICE_UNAVAILABLE)
+			cr_assert_eq(there, 0, "k%u was answered as not carried out", i);
 		else {
-			cr_assert_eq(answers[i].error, CT_OUTCOME_UNKNOWN);
+			cr_assert_eq(answers[i].error, CT_ERROR_OUTCOME_UNKNOWN);
 			cr_assert_leq(there, 1);
 			unknown++;
 		}
@@ -591,17 +590,17 @@ Test(pg_server, a_server_killed_in_flight_leaves_nothing_said_wrongly)
 	stop();
 }
 
-Test(pg_server, closing_in_the_middle_answers_everything)
+Test(pg_server, closing_with_calls_in_flight_answers_all)
 {
 	unsigned	i;
 
 	start("2", "5000", "100");
-	/* Batches of eight, two in flight: both take their time, so the last four are never sent. */
+	/* Two batches of eight calls are in flight for two seconds, so the last four calls are never sent. */
 	for (i = 0; i < 20; i++)
 		call2(i, &enter_slowly, "x", i % 8 == 0 ? "2" : "0");
 	loop_poll_for(50);
 	ct_pg_deinit(&pg);
 	cr_assert_eq(answered, 20);
-	cr_assert_eq(answers[19].error, CT_SERVICE_UNAVAILABLE);
+	cr_assert_eq(answers[19].error, CT_ERROR_SERVICE_UNAVAILABLE);
 	loop_poll_for(100);
 }

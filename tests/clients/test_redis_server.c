@@ -1,4 +1,4 @@
-/* The Redis client against a real server, which is slow, dies and comes back. */
+/* The Redis client against a real server that is slow, is killed and starts again. */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
@@ -6,11 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clients.h"
-#include "ct/log.h"
-#include "ct/loop.h"
-#include "ct/redis.h"
 #include "../unit/loop_poll.h"
+#include "base/log.h"
+#include "clients.h"
+#include "loop/loop.h"
+#include "redis/redis.h"
 
 static struct ct_redis	*redis;
 static unsigned		 answered, unanswered, connects;
@@ -89,7 +89,7 @@ count(unsigned times)
 
 TestSuite(redis_server, .timeout = 30);
 
-Test(redis_server, ten_thousand_pipelined_answers_come_in_order)
+Test(redis_server, ten_thousand_pipelined_replies_arrive_in_order)
 {
 	start("2000");
 	count(10000);
@@ -100,7 +100,7 @@ Test(redis_server, ten_thousand_pipelined_answers_come_in_order)
 	ct_redis_deinit(&redis);
 }
 
-Test(redis_server, more_than_can_wait_get_no_answer)
+Test(redis_server, commands_beyond_the_limit_are_answered_null)
 {
 	start("2000");
 	count(20100);
@@ -119,7 +119,7 @@ on_value(const redisReply *reply, void *arg)
 	(void)arg;
 }
 
-Test(redis_server, arguments_are_binary_safe)
+Test(redis_server, binary_arguments_arrive_unchanged)
 {
 	const char	*set[] = { "SET", "k\0y", "a\0\r\nb" };
 	const char	*get[] = { "GET", "k\0y" };
@@ -132,7 +132,7 @@ Test(redis_server, arguments_are_binary_safe)
 	ct_redis_deinit(&redis);
 }
 
-Test(redis_server, a_slow_command_ends_the_wait_of_all_behind_it)
+Test(redis_server, slow_command_ends_the_connection_and_all_behind_it)
 {
 	const char	*slow[] = { "DEBUG", "SLEEP", "3" };
 	uint64_t	 begun;
@@ -147,11 +147,11 @@ Test(redis_server, a_slow_command_ends_the_wait_of_all_behind_it)
 	cr_assert(loop_poll_until(is_ready, NULL, 8000));
 	count(1);
 	wait_answers(13, 10000);
-	cr_assert_eq(unanswered, 11, "on_connect's and ours are answered again");
+	cr_assert_eq(unanswered, 11, "after reconnecting, commands are answered");
 	ct_redis_deinit(&redis);
 }
 
-Test(redis_server, a_killed_server_is_used_again_once_it_is_back)
+Test(redis_server, killed_server_is_used_again_after_its_restart)
 {
 	start("1000");
 	count(100);
@@ -162,7 +162,7 @@ Test(redis_server, a_killed_server_is_used_again_once_it_is_back)
 	count(1);
 	cr_assert_eq(answered, 100);
 	loop_poll_turn(0);
-	cr_assert_eq(answered, 101, "at once, while it is down");
+	cr_assert_eq(answered, 101, "a command is answered at once while the server is down");
 	servers("redis-start");
 	cr_assert(loop_poll_until(is_ready, NULL, 5000));
 	cr_assert_eq(connects, 2);
@@ -179,10 +179,10 @@ static bool
 is_unauthorized(void *arg)
 {
 	(void)arg;
-	return (ct_redis_unauthorized(redis));
+	return (ct_redis_state(redis) == CT_STORE_UNAUTHORIZED);
 }
 
-Test(redis_server, refused_user_is_connected_once_the_server_knows_it)
+Test(redis_server, refused_user_is_connected_after_the_server_knows_it)
 {
 	char	path[] = "/tmp/ct-redis-XXXXXX";
 	int	fd = mkstemp(path);
@@ -204,7 +204,7 @@ Test(redis_server, refused_user_is_connected_once_the_server_knows_it)
 
 	cr_assert_eq(system("redis-cli -p $REDIS_PORT ACL SETUSER late on '>late password' '~*' +@all >/dev/null"), 0);
 	cr_assert(loop_poll_until(is_ready, NULL, 10000));
-	cr_assert_not(ct_redis_unauthorized(redis));
+	cr_assert_neq(ct_redis_state(redis), CT_STORE_UNAUTHORIZED);
 	cr_assert_eq(connects, 1);
 	cr_assert_eq(system("redis-cli -p $REDIS_PORT ACL DELUSER late >/dev/null"), 0);
 	ct_redis_deinit(&redis);

@@ -1,19 +1,19 @@
-# Sourced by run: what breaks, and when. A schedule of faults is made from a seed before the first one happens,
-# so the same seed breaks the same things at the same moments.
-# shellcheck shell=bash disable=SC2034,SC2154 # proxies, work and the counts are run's
+# The faults and their schedule. Sourced by run. A seed determines the whole schedule before the load starts, so the same seed
+# makes the same faults at the same moments.
+# shellcheck shell=bash disable=SC2034,SC2154 # proxies, work and the counts are variables of run
 
-declare -A faults_of=() # of each kind, those that had an effect
+declare -A faults_of=() # for each kind, the number of faults that had an effect
 
-# Each kind, as often as it is to come in sixteen.
+# A deck of sixteen faults: each kind as often as it should happen in sixteen faults.
 readonly fault_kinds=(worker_killed service_killed postgres_stopped redis_killed redis_emptied stalled_postgres
 	stalled_redis pool_full server_full)
 readonly fault_deck=(worker_killed worker_killed worker_killed service_killed service_killed postgres_stopped
 	postgres_stopped redis_killed redis_emptied stalled_postgres stalled_postgres stalled_postgres stalled_redis
 	pool_full pool_full server_full)
 
-# plan_faults SEED SECONDS: lines of "MS FAULT ARGUMENT...", from the start of the load. Dealt like cards, so that of
-# sixteen faults in a row each kind is one. The first is always the same: a second in which PostgreSQL's answers get
-# stuck and are then lost leaves everybody in doubt, at whatever moments the others come.
+# plan_faults SEED SECONDS: prints lines of "MS FAULT ARGUMENT...", in milliseconds from the start of the load. Faults are dealt like
+# cards, so each kind happens in every sixteen. The first fault is always the same: PostgreSQL's answers are held for a second and
+# then lost. It leaves all clients with unknown outcomes, whenever the other faults happen.
 plan_faults() {
 	local at=700 end=$(($2 * 1000 - 1500)) services=(queue reservation payment point) ways=(requests answers both)
 	local deck=() card service
@@ -42,18 +42,18 @@ pause_ms() {
 	sleep "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"
 }
 
-# Each fault prints what it has done to the system, and nothing if that was nothing: only what is seen counts. Where
-# that takes a while to be seen it is watched for while the load and the faults go on.
+# Each fault prints its effect on the system, or nothing if it had none. Only faults with an effect count. If the effect takes time,
+# a background process watches for it while load and faults continue.
 watchers=()
 
-# pid_of PROGRAM: nothing if it does not run just now (supervisor then says 0, which would be ourselves).
+# pid_of PROGRAM: prints its pid, or nothing if it does not run. Supervisor then prints 0, which `kill` takes for this process group.
 pid_of() {
 	local pid
 	pid=$(supervisor pid "$1")
 	[[ ! $pid =~ ^[0-9]+$ ]] || ((pid <= 1)) || echo "$pid"
 }
 
-# becomes COMMAND OLD WHAT: says so when the command prints a pid, and it is another one.
+# becomes COMMAND OLD WHAT: waits until the command prints another pid than OLD, and prints the change.
 becomes() {
 	local now tries
 	for ((tries = 0; tries < 200; tries++)); do
@@ -66,7 +66,7 @@ becomes() {
 	done
 }
 
-# killed SIGNAL PROGRAM: another process is it after a while.
+# killed SIGNAL PROGRAM: kills the program. The effect is its new process.
 killed() {
 	local pid
 	pid=$(pid_of "$2")
@@ -75,7 +75,7 @@ killed() {
 	watchers+=($!)
 }
 
-# worker_killed SERVICE INSTANCE: Kore's process that does the work; the parent starts another.
+# worker_killed SERVICE INSTANCE: kills the worker processes of a Kore. Their parent starts others.
 worker_killed() {
 	local parent workers
 	parent=$(pid_of "$1-$2")
@@ -86,12 +86,12 @@ worker_killed() {
 	watchers+=($!)
 }
 
-# The parent: its workers outlive it for a moment, supervisor starts another.
+# service_killed SERVICE INSTANCE: kills the parent process. Its workers live a moment longer; supervisor starts a new parent.
 service_killed() {
 	killed KILL "$1-$2"
 }
 
-# "Immediate": every backend at once, and recovery from the log when it starts again.
+# PostgreSQL's "immediate" shutdown: every backend ends at once, and the next start recovers from the log.
 postgres_stopped() {
 	killed QUIT postgres
 }
@@ -107,7 +107,7 @@ redis_emptied() {
 	((kept == 0)) || killed KILL redis
 }
 
-# stalled STORE WAY MS LOST: bytes are held; then they go on their way, late, or are lost with their connections.
+# stalled STORE WAY MS LOST: the proxy holds bytes for MS. Then it passes them on, or (LOST 1) drops them with their connections.
 stalled() {
 	local said tries held=0 cut=0
 	said=$(wc -l <"$work/$1.said")
@@ -129,8 +129,8 @@ stalled_redis() {
 	stalled redis "$@"
 }
 
-# pool_full MS: every connection of the services waits for a lock, requests pile up behind them. The tables are in the
-# order in which the services come to them, or this would be the one that a deadlock ends.
+# pool_full MS: every connection of the services waits for a lock, and requests queue up. The tables are locked in the same order as
+# in the services' transactions. Otherwise a deadlock could end this transaction.
 pool_full() {
 	local waiting
 	waiting=$(sql -c "BEGIN" -c "LOCK TABLE platform.idempotency, reservation.seats, point.wallets" -c "SELECT pg_sleep($1 / 1000.0)" \
@@ -138,7 +138,7 @@ pool_full() {
 	((waiting == 0)) || echo "$waiting connections waited"
 }
 
-# server_full MS: PostgreSQL has no room for the services any more.
+# server_full MS: PostgreSQL ends the services' connections and refuses new ones.
 server_full() {
 	local roles ended
 	roles=$(sql -c "SELECT string_agg(format('ALTER ROLE %I CONNECTION LIMIT ', rolname) || '%s', ';') FROM pg_roles WHERE rolname ~ '_service\$'") || return 0
@@ -149,8 +149,8 @@ server_full() {
 	((${ended:-0} == 0)) || echo "$ended connections ended"
 }
 
-# faults SEED SECONDS: does what plan_faults says and then waits for the end; says each on a line, and in the end what
-# came of them. $faults_done and $faults_of count those that had an effect.
+# faults SEED SECONDS: makes the planned faults and waits for their effects. Prints each fault, and at the end all effects.
+# $faults_done and $faults_of count the faults that had an effect.
 faults() {
 	local started at what arguments now n=0 done=()
 	started=$(date +%s%3N)
@@ -160,8 +160,8 @@ faults() {
 		now=$(($(date +%s%3N) - started))
 		((now >= at)) || pause_ms $((at - now))
 		((now < $2 * 1000)) || break
-		printf '    %5.1f s  %s %s\n' "$(($(date +%s%3N) - started))e-3" "$what" "$arguments"
-		# What cannot break because it is broken already has no effect.
+		printf '#   %5.1f s  %s %s\n' "$(($(date +%s%3N) - started))e-3" "$what" "$arguments"
+		# A fault has no effect if its program is down already.
 		# shellcheck disable=SC2086 # words
 		"$what" $arguments </dev/null >"$work/effect.$n" 2>/dev/null || true
 		done+=("$what")
@@ -172,9 +172,9 @@ faults() {
 		if [[ -s $work/effect.$n ]]; then
 			faults_done=$((faults_done + 1))
 			faults_of[${done[n]}]=$((${faults_of[${done[n]}]:-0} + 1))
-			echo "    ${done[n]}: $(<"$work/effect.$n")"
+			echo "#   ${done[n]}: $(<"$work/effect.$n")"
 		else
-			echo "    ${done[n]}: no effect, not counted"
+			echo "#   ${done[n]}: no effect, not counted"
 		fi
 	done
 }

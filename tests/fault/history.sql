@@ -1,12 +1,10 @@
--- The history checker: what every client was told, against the database as it is
--- in the end. Prints one row a violation: name, what. None is how it should be.
+-- Compares the answers that all clients got with the database at the end. Prints one row per violation: rule, detail.
+-- A correct system has none.
 --
 --   psql -v schedule=UUID -v attempts=3 -v look_locks=true -f history.sql < history.csv
 --
--- One line of the history is one request of one client, with all its repetitions
--- by the same key until an answer was definite, or until the client gave up after
--- having been told that it was not done (see people.h). Clients and database have
--- one clock.
+-- A line of the history is one request of one client, with its repetitions under the same key, until the answer was
+-- definite or the client gave up after "not done" (see tests/lib/users/users.h). Clients and database share a clock.
 \set QUIET on
 \pset format unaligned
 \pset tuples_only on
@@ -22,14 +20,14 @@ ANALYZE call;
 
 CREATE FUNCTION pg_temp.at(us bigint) RETURNS timestamptz LANGUAGE sql AS 'SELECT to_timestamp(us / 1000000.0)';
 
--- When a UUIDv7 of platform.uuid_v7 was made, to a quarter of a microsecond.
+-- The time at which platform.uuid_v7 made an id, to a quarter of a microsecond.
 CREATE FUNCTION pg_temp.made(id uuid) RETURNS timestamptz LANGUAGE sql AS $$
 	SELECT to_timestamp(('x' || left(h, 12) || substr(h, 14, 3))::bit(60)::bigint / 4096000.0)
 	FROM replace(id::text, '-', '') h
 $$;
 
--- What clients were told, a row a reservation: held is who was told 201. A hold is made with its id, when the seats
--- have been looked at; createdAt may be well before that, and a seat that was another's then may have run out meanwhile.
+-- held: one row per reservation that a client was answered 201 for. The service makes the id after it has read the seats,
+-- so the id's time is when the hold was made. createdAt may be earlier, when another hold of the seat was still alive.
 CREATE TEMP TABLE held AS
 	SELECT DISTINCT ON (reservation) (c.body ->> 'reservationId')::uuid AS reservation, c.person, c.token,
 	    pg_temp.at(c.answered_us) AS told, pg_temp.made((c.body ->> 'reservationId')::uuid) AS created,
@@ -43,7 +41,7 @@ CREATE TEMP TABLE paid AS
 CREATE TEMP TABLE cancelled AS
 	SELECT c.reservation, min(pg_temp.at(c.sent_us)) AS sent, max((c.body #>> '{refund,amount}')::bigint) AS refund
 	FROM call c WHERE c.kind = 'cancel' AND c.status = 200 GROUP BY c.reservation;
--- The so-many-th failed payment cancels.
+-- The failed payment number :attempts cancels the reservation.
 CREATE TEMP TABLE failed AS
 	SELECT f.reservation, max(f.sent) FILTER (WHERE f.n = :attempts) AS last_sent,
 	    max(f.answered) FILTER (WHERE f.n = :attempts) AS last_answered, max(f.n) AS n FROM (
@@ -51,45 +49,44 @@ CREATE TEMP TABLE failed AS
 		    row_number() OVER (PARTITION BY c.reservation ORDER BY min(c.sent_us)) AS n
 		FROM call c WHERE c.kind = 'pay' AND c.status = 402 GROUP BY c.reservation, c.key) f
 	GROUP BY f.reservation;
--- What was.
+-- made: the reservations in the database.
 CREATE TEMP TABLE made AS
 	SELECT r.reservation_id AS reservation, r.user_id AS person, r.total_amount AS amount, r.payment_id AS payment,
 	    CASE WHEN r.status = 'EXPIRED' THEN 'HOLD' ELSE r.status END AS status, r.created_at AS created,
-	    -- Not later than this nobody was refused a seat because of it.
+	    -- After this time the reservation cannot be the reason for a refusal.
 	    CASE WHEN r.status IN ('HOLD', 'EXPIRED') THEN r.hold_expires_at
 		WHEN r.status = 'CANCELLED' THEN coalesce((SELECT max(pg_temp.at(c.answered_us)) FROM call c
 		    WHERE c.reservation = r.reservation_id AND c.kind IN ('cancel', 'pay')), 'infinity')
 		ELSE 'infinity' END AS over,
 	    ARRAY(SELECT c.seat_id FROM reservation.reservation_seats c WHERE c.reservation_id = r.reservation_id ORDER BY 1) AS seats
 	FROM reservation.reservations r WHERE r.schedule_id = :'schedule';
--- All of it together.
+-- told: the state of each reservation by all answers about it.
 CREATE TEMP TABLE told AS
 	SELECT h.reservation, h.person, h.token, h.told, h.created, h.expires, h.amount, h.seats, p.payment,
 	    c.reservation IS NOT NULL AS cancelled, c.refund, coalesce(f.n, 0) AS failures,
 	    CASE WHEN c.reservation IS NOT NULL OR f.n >= :attempts
-		-- If the hold ran out between the last attempt's two looks at the clock, the failure cancelled nothing.
+		-- If the hold expired between the last attempt's two reads of the clock, the failure cancelled nothing.
 		AND (m.status = 'HOLD' AND f.last_sent <= h.expires + interval '1 ms' AND h.expires <= f.last_answered) IS NOT TRUE
 		THEN 'CANCELLED' WHEN p.payment IS NOT NULL THEN 'CONFIRMED' ELSE 'HOLD' END AS status,
-	    -- This client's: from when it was made, however late he was told, until it ran out or he began to give it back.
+	    -- The client owns the seats from `created` until the hold expired or the client began to give them back.
 	    CASE WHEN p.payment IS NULL THEN least(h.expires, c.sent, f.last_sent) ELSE coalesce(c.sent, 'infinity') END AS until,
 	    least(c.sent, f.last_sent) AS given_back
 	FROM held h LEFT JOIN made m USING (reservation) LEFT JOIN paid p USING (reservation)
 	    LEFT JOIN cancelled c USING (reservation) LEFT JOIN failed f USING (reservation);
 
--- Who was refused a seat, by name: a row a seat; while he asked, that is before the first answer to his key.
+-- refused: one row per seat that a hold was refused for, with the time from the request to the first answer to its key.
 CREATE TEMP TABLE refused AS
 	SELECT c.person, coalesce(c.key, c.sent_us::text) AS call, seat, min(pg_temp.at(c.sent_us)) AS sent,
 	    min(pg_temp.at(c.answered_us)) AS answered
 	FROM call c CROSS JOIN LATERAL (SELECT json_array_elements_text(c.body -> 'unavailableSeatIds')::uuid AS seat) s
 	WHERE c.kind = 'hold' AND c.code = 'SEAT_NOT_AVAILABLE'
 	GROUP BY 1, 2, 3;
--- And nobody has had it meanwhile.
+-- Of these, the seats that no reservation had during that time.
 CREATE TEMP TABLE refused_for_nothing AS
 	SELECT r.* FROM refused r WHERE NOT EXISTS (SELECT FROM made m CROSS JOIN unnest(m.seats) s (seat)
 	    WHERE s.seat = r.seat AND m.created <= r.answered AND m.over >= r.sent);
 
--- Users who were refused for the limit of seats, up to the first answer to the key, and the most seats that each may
--- have had then.
+-- told_limit: refusals for the limit of seats, and the largest number of seats that the user may have had then.
 CREATE TEMP TABLE told_limit AS
 	SELECT c.*, (SELECT coalesce(sum(cardinality(m.seats)), 0) FROM made m
 	    WHERE m.person = c.person AND m.created <= c.answered AND m.over >= c.sent) AS most
@@ -99,7 +96,7 @@ CREATE TEMP TABLE told_limit AS
 	    FROM call c WHERE c.kind = 'hold' AND c.code = 'SEAT_LIMIT_EXCEEDED'
 	    GROUP BY c.person, coalesce(c.key, c.sent_us::text)) c;
 
--- Every unknown is resolved, to one outcome.
+-- Every unknown outcome is resolved, and a key has one answer.
 	SELECT 'an unknown was never resolved', format('%s by %s, key %s, after %s tries', c.kind, c.person, c.key, c.tries)
 	FROM call c WHERE c.status = 0
 UNION ALL
@@ -113,7 +110,7 @@ UNION ALL
 	SELECT 'one token, two holds', format('%s: %s', h.person, array_agg(h.reservation))
 	FROM held h GROUP BY h.person, h.token HAVING count(*) > 1
 
--- Nobody was told 201 and lost the seat; nobody was told no and owns it.
+-- The database agrees with every 201, and with every refusal.
 UNION ALL
 	SELECT 'told 201 and not so in the end', format('reservation %s of %s: told %s, is %s', t.reservation, t.person,
 	    (t.status, t.amount, t.payment, t.seats), coalesce((m.status, m.person, m.amount, m.payment, m.seats)::text, 'not there'))
@@ -123,13 +120,13 @@ UNION ALL
 UNION ALL
 	SELECT 'a reservation that nobody was told of', format('reservation %s of %s (%s)', m.reservation, m.person, m.status)
 	FROM made m WHERE NOT EXISTS (SELECT FROM told t WHERE t.reservation = m.reservation)
-	-- Without a key an unknown stays one: it may have been made, or be made yet. What a worker had sent before it was
-	-- killed PostgreSQL still does, after bytes were held up on their way (plan_faults) and up to statement_timeout.
+	-- Without a key an unknown outcome stays unknown: the hold may exist, or may still be made. PostgreSQL executes what a
+	-- killed worker had sent, after a delay by the proxy (plan_faults) and up to statement_timeout.
 	AND NOT EXISTS (SELECT FROM call c WHERE c.kind = 'hold' AND c.key IS NULL AND c.unknowns > 0 AND c.person = m.person
 	    AND m.created BETWEEN pg_temp.at(c.sent_us) AND pg_temp.at(c.answered_us) + interval '10 seconds')
 UNION ALL
-	-- Who named it too, and was refused another seat or came through later, may have had it locked for a moment, also
-	-- if he lost his answer then and was refused that seat when he repeated; so may who looked for the best seats.
+	-- Another hold may have locked the seat for a moment. It named the seat and was refused another one, succeeded
+	-- later, or lost its answer and was refused on the repeat. Or it was a hold for the best available.
 	SELECT 'told SEAT_NOT_AVAILABLE, and it was', format('seat %s, refused to %s between %s and %s', r.seat, r.person, r.sent, r.answered)
 	FROM refused_for_nothing r WHERE NOT EXISTS (SELECT FROM call c
 	    WHERE c.kind = 'hold' AND (c.person, coalesce(c.key, c.sent_us::text)) IS DISTINCT FROM (r.person, r.call)
@@ -138,7 +135,7 @@ UNION ALL
 		OR strpos(c.asked, r.seat::text) > 0
 		AND (c.tries > 1 OR strpos(coalesce(c.body ->> 'unavailableSeatIds', ''), r.seat::text) = 0)))
 UNION ALL
-	-- What the user had for certain when the hold was made, and the hold itself.
+	-- Counts the seats that the user certainly had when the hold was made, and those of the hold.
 	SELECT 'more seats than the limit', format('reservation %s of %s: %s seats beside %s others', t.reservation, t.person, cardinality(t.seats), o.seats)
 	FROM told t JOIN reservation.schedules d ON d.schedule_id = :'schedule'
 	CROSS JOIN LATERAL (SELECT coalesce(sum(cardinality(a.seats)), 0) AS seats FROM told a
@@ -163,12 +160,12 @@ UNION ALL
 	FROM told a CROSS JOIN unnest(a.seats) x (seat)
 	JOIN (told b CROSS JOIN unnest(b.seats) y (seat)) ON y.seat = x.seat AND a.reservation < b.reservation
 	WHERE a.created < a.until AND b.created < b.until AND tstzrange(a.created, a.until) && tstzrange(b.created, b.until)
-	-- Made means looked at: who was told after the other had begun to give it back may have found it given back.
+	-- `created` is when the seats were read. A hold answered after the other owner began to give the seat back is correct.
 	AND (b.told >= a.given_back) IS NOT TRUE AND (a.told >= b.given_back) IS NOT TRUE
-	-- Where a look locks nothing a seat is taken some time after its hold was made; when its owner was told, it was his.
+	-- Without row locks a seat is taken some time after `created`, but before the answer.
 	AND (:look_locks OR b.told < a.until AND a.told < b.until)
 
--- Pay, cancel, expiry: one of them, never a mixture.
+-- A hold ends by payment, cancellation or expiry, and by only one of them.
 UNION ALL
 	SELECT 'told EXPIRED before its time', format('reservation %s, %s before', c.reservation, h.expires - pg_temp.at(c.answered_us))
 	FROM call c JOIN held h USING (reservation) WHERE c.code = 'RESERVATION_EXPIRED' AND pg_temp.at(c.answered_us) < h.expires
@@ -188,7 +185,7 @@ UNION ALL
 	    CASE WHEN t.payment IS NOT NULL THEN t.amount END, t.refund)
 	FROM told t WHERE t.cancelled AND t.refund IS DISTINCT FROM CASE WHEN t.payment IS NOT NULL THEN t.amount END
 
--- Money is conserved, for each.
+-- Each wallet agrees with the answers.
 UNION ALL
 	SELECT 'the wallet is not what was told', format('%s: told %s, has %s', m.person, m.balance, coalesce(w.balance, 0))
 	FROM (SELECT x.person, sum(x.amount) AS balance FROM (
@@ -207,7 +204,7 @@ UNION ALL
 	FROM paid p WHERE NOT EXISTS (SELECT FROM payment.payments y WHERE y.payment_id = p.payment AND y.reservation_id = p.reservation
 	    AND y.amount = p.amount AND y.status IN ('APPROVED', 'REFUNDED'))
 
--- And what may never be, whoever was told what.
+-- The invariants, independent of all answers.
 UNION ALL
 	SELECT i.name, i.detail FROM platform.invariants i
 UNION ALL

@@ -1,14 +1,10 @@
 /*
- * Paying, cancelling, the end of a hold, its sweeping and somebody else's hold of
- * the seat, all at the same instant, again and again, on a connection each: of
- * each hold exactly one thing becomes true, and everybody was told that one.
- *
- *   instants SCHEDULE TIMES SEED      the database is the one PGHOST and so on name
- *
- * Goes on until a payment, a cancellation and the end of the hold have met so
- * many times: the end lay between the first one's start and the last one's
- * answer. Prints on standard error a line for each mixture and each invariant
- * that is hurt; on standard output how often each outcome was seen.
+ * Lets a payment, a cancellation, the end of the hold, the sweeper and another user's hold of the seat meet at one
+ * instant, many times, on a connection each. Each hold must have exactly one outcome, and all answers must agree with
+ * it. `instants SCHEDULE TIMES SEED` uses the database named by PGHOST and its like. It runs until TIMES rounds had the
+ * end of the hold between the start of the first call and the last answer, with a payment and a cancellation. On
+ * standard error it prints each contradiction and each violated invariant, on standard output the number of each
+ * outcome.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -21,12 +17,12 @@
 #include <libpq-fe.h>
 
 #define SEATS	20
-#define PRICE	3000	/* of a seat of the first rows */
+#define PRICE	3000	/* of a seat in the first rows */
 #define TRIES	3
 
 enum actor { PAY, CANCEL, RIVAL, SWEEP, ACTORS };
 
-/* Who acts in a round, and whether the hold's time is over meanwhile; those in which all three meet are most. */
+/* The actors of each round, and whether the hold ends during it. Most rounds have payment, cancellation and end together. */
 static const struct {
 	bool	acts[ACTORS];
 	bool	ends;
@@ -51,9 +47,9 @@ static PGconn		*setup, *conns[ACTORS];
 static char		 queries[ACTORS][1024];
 static const char	*schedule;
 static char		 seats[SEATS][40];
-static unsigned long	 met, paid_only, paid_then_cancelled, cancelled_only, expired_only, to_another;
-static long		 lasts_us = 3000;	/* a round's actors take about so long */
-static long		 balance;		/* of the one who pays */
+static unsigned long	 met, paid_only, paid_then_cancelled, cancelled_only, expired_only, to_rival_count;
+static long		 average_us = 3000;	/* average duration of a round's calls */
+static long		 balance;		/* of the user who pays */
 
 static void
 fail(PGconn *conn, const char *what)
@@ -62,16 +58,16 @@ fail(PGconn *conn, const char *what)
 	exit(1);
 }
 
-/* To be sent once more, as the services do: what it waited for came late, or it met others in a circle. */
+/* Returns true for a serialization failure or a deadlock, after which the services repeat the call. */
 static bool
-again(const PGresult *result)
+must_repeat(const PGresult *result)
 {
 	const char	*state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
 	return (state != NULL && (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0));
 }
 
-/* The first value of the first row, "" if there is none; at most four are remembered at a time. */
+/* Returns the first value of the first row, or "". The last four results stay valid. */
 static const char *
 value(PGconn *conn, PGresult *result, const char *query)
 {
@@ -99,7 +95,7 @@ ask(const char *fmt, ...)
 	va_start(args, fmt);
 	(void)vsnprintf(query, sizeof(query), fmt, args);
 	va_end(args);
-	while (again(result = PQexec(setup, query)) && tries++ < TRIES)
+	while (must_repeat(result = PQexec(setup, query)) && tries++ < TRIES)
 		PQclear(result);
 	return (value(setup, result, query));
 }
@@ -141,7 +137,7 @@ start(enum actor actor, const char *user, const char *reservation, const char *s
 		fail(conns[actor], query);
 }
 
-/* The database's clock is this machine's. */
+/* PostgreSQL runs on this machine, so its clock is the same. */
 static int64_t
 now_us(void)
 {
@@ -160,7 +156,7 @@ finish(enum actor actor)
 
 	outcomes[actor][0] = '\0';
 	while ((result = PQgetResult(conns[actor])) != NULL) {
-		if (again(result) && tries++ < TRIES) {
+		if (must_repeat(result) && tries++ < TRIES) {
 			PQclear(result);
 			while ((result = PQgetResult(conns[actor])) != NULL)
 				PQclear(result);
@@ -178,37 +174,37 @@ is(const char *a, const char *b)
 	return (strcmp(a, b) == 0);
 }
 
-/* What is wrong with this round; NULL if nothing. */
+/* Returns the contradiction between the answers and the database, or NULL. */
 static const char *
-mixture(unsigned kind, const char *pay, const char *cancel, const char *rival, const char *now, bool took_points)
+contradiction(unsigned kind, const char *pay, const char *cancel, const char *rival, const char *now, bool took_points)
 {
-	bool	bought = is(pay, "CREATED"), gave_back = is(cancel, "OK"), to_rival = strncmp(rival, "CREATED ", 8) == 0;
-	bool	dead = is(pay, "RESERVATION_EXPIRED") || is(cancel, "RESERVATION_EXPIRED");
+	bool	bought = is(pay, "CREATED"), cancelled = is(cancel, "OK"), to_rival = strncmp(rival, "CREATED ", 8) == 0;
+	bool	expired = is(pay, "RESERVATION_EXPIRED") || is(cancel, "RESERVATION_EXPIRED");
 
-	if ((bought || gave_back) && dead)
-		return ("alive and dead");
-	if (dead && !rounds[kind].ends)
-		return ("dead before its time");
-	if (is(pay, "RESERVATION_CANCELLED") && !gave_back)
-		return ("told CANCELLED, and nobody cancelled");
-	if (rounds[kind].acts[PAY] && !bought && !dead && !is(pay, "RESERVATION_CANCELLED"))
-		return ("the payment has no such answer");
-	if (rounds[kind].acts[CANCEL] && !gave_back && !dead)
-		return ("the cancellation has no such answer");
-	if (to_rival && bought && !gave_back)
-		return ("bought, and the seat is another's");
+	if ((bought || cancelled) && expired)
+		return ("one answer says paid or cancelled, another one EXPIRED");
+	if (expired && !rounds[kind].ends)
+		return ("EXPIRED before the end of the hold");
+	if (is(pay, "RESERVATION_CANCELLED") && !cancelled)
+		return ("the payment was answered RESERVATION_CANCELLED, but no cancellation was answered OK");
+	if (rounds[kind].acts[PAY] && !bought && !expired && !is(pay, "RESERVATION_CANCELLED"))
+		return ("unexpected answer to the payment");
+	if (rounds[kind].acts[CANCEL] && !cancelled && !expired)
+		return ("unexpected answer to the cancellation");
+	if (to_rival && bought && !cancelled)
+		return ("the payment was answered CREATED, but the seat went to another hold");
 	if (to_rival && !is(ask("SELECT count(*) FROM reservation.reservation_seats c JOIN reservation.seats s USING (seat_id, reservation_id,"
 	    " hold_epoch) WHERE c.reservation_id = '%s' AND c.live AND s.status = 'HOLD'", rival + 8), "1"))
-		return ("another was told CREATED and has not the seat");
-	if (!is(now, gave_back ? (bought ? "CANCELLED REFUNDED" : "CANCELLED none") : bought ? "CONFIRMED APPROVED" : "EXPIRED none"))
-		return ("the reservation is something else");
-	if (took_points != (bought && !gave_back))
-		return ("the points are not what they should be");
-	if (gave_back)
+		return ("the other hold was answered CREATED, but it does not have the seat");
+	if (!is(now, cancelled ? (bought ? "CANCELLED REFUNDED" : "CANCELLED none") : bought ? "CONFIRMED APPROVED" : "EXPIRED none"))
+		return ("the reservation in the database contradicts the answers");
+	if (took_points != (bought && !cancelled))
+		return ("the wallet contradicts the answers");
+	if (cancelled)
 		(*(bought ? &paid_then_cancelled : &cancelled_only))++;
 	else
 		(*(bought ? &paid_only : &expired_only))++;
-	to_another += to_rival;
+	to_rival_count += to_rival;
 	return (NULL);
 }
 
@@ -218,7 +214,10 @@ wallet(const char *user)
 	return (atol(ask("SELECT (point.get_wallet('%s')).body::json ->> 'balance'", user)));
 }
 
-/* A round: a hold is made, all act on it at once, the end is looked at, the seat is freed again. False: a mixture. */
+/*
+ * Plays a round: makes a hold, starts all actors at once, checks the outcome, and frees the seat. Returns false if the
+ * answers contradict each other.
+ */
 static bool
 play(unsigned long round, const char *user)
 {
@@ -235,7 +234,7 @@ play(unsigned long round, const char *user)
 		ends_us = strtoll(ask("WITH at AS (UPDATE reservation.reservations SET hold_expires_at = clock_timestamp()"
 		    " + interval '%ld microseconds' WHERE reservation_id = '%s' RETURNING *) UPDATE reservation.seats s"
 		    " SET hold_expires_at = at.hold_expires_at FROM at WHERE s.reservation_id = at.reservation_id"
-		    " RETURNING (extract(epoch FROM s.hold_expires_at) * 1000000)::bigint", 200 + random() % (lasts_us * 3 / 4 + 1), reservation), NULL, 10);
+		    " RETURNING (extract(epoch FROM s.hold_expires_at) * 1000000)::bigint", 200 + random() % (average_us * 3 / 4 + 1), reservation), NULL, 10);
 	began_us = now_us();
 	for (actor = 0; actor < ACTORS; actor++) {
 		if (rounds[kind].acts[(first + actor) % ACTORS])
@@ -247,16 +246,16 @@ play(unsigned long round, const char *user)
 	}
 	if (rounds[kind].acts[PAY] && rounds[kind].acts[CANCEL] && rounds[kind].ends) {
 		met += began_us < ends_us && ends_us < now_us();
-		lasts_us += (now_us() - began_us - lasts_us) / 16;
+		average_us += (now_us() - began_us - average_us) / 16;
 	}
 	now = ask("SELECT concat(reservation.status_of('%s'), ' ', coalesce((SELECT string_agg(status, '+') FROM payment.payments"
 	    " WHERE reservation_id = '%s'), 'none'))", reservation, reservation);
 	balance = wallet(user);
-	wrong = mixture(kind, outcomes[PAY], outcomes[CANCEL], outcomes[RIVAL], now, balance != before);
+	wrong = contradiction(kind, outcomes[PAY], outcomes[CANCEL], outcomes[RIVAL], now, balance != before);
 	if (wrong != NULL)
-		fprintf(stderr, "round %lu: %s (pay %s, cancel %s, another's hold %s: %s)\n", round, wrong, outcomes[PAY],
+		fprintf(stderr, "round %lu: %s (payment %s, cancellation %s, other hold %s; database: %s)\n", round, wrong, outcomes[PAY],
 		    outcomes[CANCEL], outcomes[RIVAL], now);
-	/* A seat given back is to be had at once, by whoever comes next; so is one that was never anybody's. */
+	/* A seat that was given back or never sold must be available for the next round. */
 	(void)ask("SELECT count(reservation.cancel(r.user_id, r.reservation_id, 'r')) FROM reservation.reservations r"
 	    " JOIN reservation.seats s USING (reservation_id) WHERE s.seat_id = '%s'", seat);
 	if (balance != before)
@@ -265,19 +264,19 @@ play(unsigned long round, const char *user)
 }
 
 static bool
-none_is_hurt(unsigned long round)
+invariants_hold(unsigned long round)
 {
-	const char	*hurt = ask("SELECT string_agg(name || ': ' || detail, ', ') FROM (SELECT * FROM platform.invariants LIMIT 3) i");
+	const char	*violated = ask("SELECT string_agg(name || ': ' || detail, ', ') FROM (SELECT * FROM platform.invariants LIMIT 3) i");
 
-	if (*hurt != '\0')
-		fprintf(stderr, "before round %lu: %s\n", round, hurt);
-	return (*hurt == '\0');
+	if (*violated != '\0')
+		fprintf(stderr, "before round %lu: %s\n", round, violated);
+	return (*violated == '\0');
 }
 
 int
 main(int argc, char **argv)
 {
-	unsigned long	round, count, mixtures = 0, hurt = 0;
+	unsigned long	round, count, contradictions = 0, violated = 0;
 	char		user[40];
 	int		i;
 
@@ -289,7 +288,7 @@ main(int argc, char **argv)
 	count = strtoul(argv[2], NULL, 10);
 	srandom((unsigned)strtoul(argv[3], NULL, 10));
 	setup = connection();
-	/* What goes before and after the instant need not wait for the disk. */
+	/* Commits before and after the instant need not wait for the disk. */
 	(void)ask("SET synchronous_commit = off");
 	for (i = 0; i < ACTORS; i++)
 		conns[i] = connection();
@@ -301,15 +300,15 @@ main(int argc, char **argv)
 		if (round % 100 == 0) {
 			(void)strcpy(user, ask("SELECT platform.uuid_v7()"));
 			balance = atol(ask("SELECT (point.charge('%s', %d, 'charge', 'h', 'r')).body::json ->> 'balance'", user, 100 * PRICE));
-			hurt += none_is_hurt(round) ? 0 : 1;
+			violated += invariants_hold(round) ? 0 : 1;
 		}
-		mixtures += !play(round, user);
+		contradictions += !play(round, user);
 	}
-	printf("%lu rounds, all three met in %lu: paid %lu, paid and cancelled %lu, cancelled %lu, expired %lu; the seat went to another"
-	    " %lu times; mixtures: %lu\n", round, met, paid_only, paid_then_cancelled, cancelled_only, expired_only, to_another, mixtures);
+	printf("%lu rounds, payment, cancellation and end met in %lu: paid %lu, paid and cancelled %lu, cancelled %lu, expired %lu; seat to the other hold"
+	    " %lu; contradictions %lu\n", round, met, paid_only, paid_then_cancelled, cancelled_only, expired_only, to_rival_count, contradictions);
 	if (met < count)
-		fputs("they did not meet often enough\n", stderr);
-	if (count >= 500 && (paid_only == 0 || paid_then_cancelled == 0 || cancelled_only == 0 || expired_only == 0 || to_another == 0))
-		fputs("some outcome was never seen: the instants were not the same\n", stderr);
-	return (mixtures == 0 && hurt == 0 && met >= count ? 0 : 1);
+		fputs("payment, cancellation and end of the hold did not meet often enough\n", stderr);
+	if (count >= 500 && (paid_only == 0 || paid_then_cancelled == 0 || cancelled_only == 0 || expired_only == 0 || to_rival_count == 0))
+		fputs("one of the outcomes never occurred, so the calls were not simultaneous\n", stderr);
+	return (contradictions == 0 && violated == 0 && met >= count ? 0 : 1);
 }

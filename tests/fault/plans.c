@@ -1,43 +1,19 @@
 /*
- * What a person does next, from what he was told last. Much of it is unwise on
- * purpose: the same twice at once, two things that exclude each other at the same
- * moment, paying when the hold is about to run out.
+ * Chooses a fault-test user's next step from the last answers. Many choices are unwise on purpose: the same request
+ * twice at once, two requests that exclude each other, a payment when the hold is about to expire.
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "people.h"
+#include "users.h"
 
 #define MS	1000LL
 
-/* What becomes of a hold. */
-enum plan { BUY, BUY_TWICE, BUY_AND_CANCEL, BUY_LATE, BUY_DEAD, BUY_POOR, GIVE_BACK, RUN_OUT };
-
-static void
-pause_ms(struct person *person, unsigned from, unsigned to)
-{
-	person->due_us = now_us() + (from + dice(person, to - from + 1)) * MS;
-}
-
-static const char *
-text_of(const struct call *call, const char *name)
-{
-	const cJSON	*item = cJSON_GetObjectItemCaseSensitive(call->json, name);
-
-	return (cJSON_IsString(item) ? item->valuestring : "");
-}
-
-static int64_t
-number_of(const cJSON *json, const char *name)
-{
-	const cJSON	*item = cJSON_GetObjectItemCaseSensitive(json, name);
-
-	return (cJSON_IsNumber(item) ? (int64_t)item->valuedouble : 0);
-}
+/* The user's plan for a hold. */
+enum plan { BUY, BUY_TWICE, BUY_AND_CANCEL, BUY_LATE, BUY_EXPIRED, BUY_POOR, CANCEL_HOLD, LET_EXPIRE };
 
 static bool
 is(const struct call *call, const char *code)
@@ -45,55 +21,22 @@ is(const struct call *call, const char *code)
 	return (strcmp(call->code, code) == 0);
 }
 
-/* "2026-03-14T10:00:00.000Z" in microseconds. */
-static int64_t
-time_of(const char *time_text)
-{
-	struct tm	 tm = { 0 };
-	const char	*rest = strptime(time_text, "%Y-%m-%dT%H:%M:%S", &tm);
-
-	return (rest == NULL ? 0 : (int64_t)timegm(&tm) * 1000000 + (*rest == '.' ? atoi(rest + 1) * MS : 0));
-}
-
-/* --- calls ------------------------------------------------------------------------- */
-
+/* Holds one to three seats: some of the first few, which many users want, any seats, or the best available. */
 static void
-enter(struct person *person)
+hold(struct user *user)
 {
-	struct call	*call = call_new(person, ENTER, false);
-
-	(void)strcpy(call->path, "/queues/enter");
-	(void)snprintf(call->body, sizeof(call->body), "{\"concertId\":\"%s\",\"scheduleId\":\"%s\"}", settings.concert,
-	    settings.schedule);
-	call_send(call);
-}
-
-static void
-ask_status(struct person *person)
-{
-	struct call	*call = call_new(person, STATUS, false);
-
-	(void)strcpy(call->path, "/queues/status");
-	(void)strcpy(call->token, person->token);
-	call_send(call);
-}
-
-/* One to three seats: of the first few, which many want, or somewhere; or the best there are. */
-static void
-hold(struct person *person)
-{
-	struct call	*call = call_new(person, HOLD, dice(person, 100) >= 15);
-	unsigned	 n = 1 + dice(person, 3), first, i, length;
+	struct call	*call = call_new(user, HOLD, dice(user, 100) >= 15);
+	unsigned	 n = 1 + dice(user, 3), first, i, length;
 
 	(void)strcpy(call->path, "/reservations/hold");
-	(void)strcpy(call->token, person->token);
-	if (dice(person, 100) < 20) {
+	(void)strcpy(call->token, user->token);
+	if (dice(user, 100) < 20) {
 		(void)snprintf(call->body, sizeof(call->body), "{\"scheduleId\":\"%s\",\"bestAvailable\":{\"grade\":"
-		    "\"%s\",\"quantity\":%u}}", settings.schedule, dice(person, 2) == 0 ? "VIP" : "R", n);
+		    "\"%s\",\"quantity\":%u}}", settings.schedule, dice(user, 2) == 0 ? "VIP" : "R", n);
 		call_send(call);
 		return;
 	}
-	first = dice(person, 100) < settings.same ? dice(person, 4) : dice(person, settings.seats_count);
+	first = dice(user, 100) < settings.same ? dice(user, 4) : dice(user, settings.seats_count);
 	length = (unsigned)snprintf(call->body, sizeof(call->body), "{\"scheduleId\":\"%s\",\"seatIds\":[", settings.schedule);
 	for (i = 0; i < n; i++)
 		length += (unsigned)snprintf(call->body + length, sizeof(call->body) - length, "%s\"%s\"", i > 0 ? "," : "",
@@ -103,9 +46,9 @@ hold(struct person *person)
 }
 
 static void
-charge(struct person *person, int64_t amount)
+charge(struct user *user, int64_t amount)
 {
-	struct call	*call = call_new(person, CHARGE, true);
+	struct call	*call = call_new(user, CHARGE, true);
 
 	(void)strcpy(call->path, "/points/charge");
 	(void)snprintf(call->body, sizeof(call->body), "{\"amount\":%" PRId64 "}", amount);
@@ -113,308 +56,275 @@ charge(struct person *person, int64_t amount)
 }
 
 static void
-pay(struct person *person)
+pay(struct user *user)
 {
-	struct call	*call = call_new(person, PAY, true);
+	struct call	*call = call_new(user, PAY, true);
 
 	(void)strcpy(call->path, "/payments");
-	(void)strcpy(call->reservation, person->reservation);
+	(void)strcpy(call->reservation, user->reservation);
 	(void)snprintf(call->body, sizeof(call->body), "{\"reservationId\":\"%s\",\"amount\":%" PRId64
-	    ",\"method\":\"POINT\"}", person->reservation, person->amount);
+	    ",\"method\":\"POINT\"}", user->reservation, user->amount);
 	call_send(call);
 }
 
+/* Sometimes repeats the call at once with the same key. */
 static void
-cancel(struct person *person)
+maybe_twice(struct user *user)
 {
-	struct call	*call = call_new(person, CANCEL, false);
-
-	(void)snprintf(call->path, sizeof(call->path), "/reservations/%s/cancel", person->reservation);
-	(void)strcpy(call->reservation, person->reservation);
-	call_send(call);
+	if (dice(user, 100) < 12)
+		call_send(call_copy(user, &user->calls[0]));
 }
 
-/* The same at once, with the same key: now and then. */
+/* Waits until just before the hold expires, so that some calls come too late, or until after it. */
 static void
-maybe_twice(struct person *person)
+wait_for_moment(struct user *user)
 {
-	if (dice(person, 100) < 12)
-		call_send(call_copy(person, &person->calls[0]));
-}
-
-/* In the last moment: some come too late. Or long after it. */
-static void
-wait_for_moment(struct person *person)
-{
-	if (person->plan == BUY_LATE)
-		person->due_us = person->expires_us - 12 * MS + (int64_t)dice(person, 16) * MS;
-	else if (person->plan == BUY_DEAD)
-		person->due_us = person->expires_us + 50 * MS + (int64_t)dice(person, 500) * MS;
+	if (user->plan == BUY_LATE)
+		user->due_us = user->expires_us - 12 * MS + (int64_t)dice(user, 16) * MS;
+	else if (user->plan == BUY_EXPIRED)
+		user->due_us = user->expires_us + 50 * MS + (int64_t)dice(user, 500) * MS;
 }
 
 /* --- answers ----------------------------------------------------------------------- */
 
 static void
-leave(struct person *person)
+leave(struct user *user)
 {
-	person->step = OUTSIDE;
-	pause_ms(person, 20, 300);
-}
-
-static void
-ticket(struct person *person)
-{
-	const struct call	*call = &person->calls[0];
-
-	if (call->status != 200 && call->status != 201) {
-		person->step = OUTSIDE;
-		pause_ms(person, 200, 600);
-		return;
-	}
-	if (call->kind == ENTER)
-		(void)snprintf(person->token, sizeof(person->token), "%s", text_of(call, "token"));
-	person->step = IN_LINE;
-	if (strcmp(text_of(call, "status"), "ACTIVE") == 0) {
-		person->step = INSIDE;
-		person->attempts = 0;
-	} else if (strcmp(text_of(call, "status"), "USED") == 0)
-		leave(person);
-	else if (call->kind == ENTER)
-		pause_ms(person, 50, 150);
-	else
-		pause_ms(person, 1000, 1100);	/* the gateway takes one a second and token */
+	user->step = OUTSIDE;
+	user_pause(user, 20, 300);
 }
 
 static enum plan
-choose(struct person *person)
+choose(struct user *user)
 {
 	static const struct {
 		enum plan	plan;
 		unsigned	share;
 	}		 plans[] = { { BUY, 28 }, { BUY_TWICE, 10 }, { BUY_AND_CANCEL, 20 }, { BUY_LATE, 12 }, { BUY_POOR, 6 },
-		    { GIVE_BACK, 14 }, { RUN_OUT, 10 } };
-	unsigned	 n = dice(person, 100), i = 0;
+		    { CANCEL_HOLD, 14 }, { LET_EXPIRE, 10 } };
+	unsigned	 n = dice(user, 100), i = 0;
 
-	if (dice(person, 100) < settings.dead)
-		return (BUY_DEAD);
+	if (dice(user, 100) < settings.dead)
+		return (BUY_EXPIRED);
 	while (n >= plans[i].share)
 		n -= plans[i++].share;
 	return (plans[i].plan);
 }
 
 static void
-held(struct person *person)
+take_hold(struct user *user)
 {
-	const struct call	*call = &person->calls[0];
+	const struct call	*call = &user->calls[0];
 	unsigned		 i;
 
-	for (i = 1; i < person->made && call->status != 201; i++)
-		call = &person->calls[i];
+	for (i = 1; i < user->made && call->status != 201; i++)
+		call = &user->calls[i];
 	if (call->status == 201) {
-		(void)snprintf(person->reservation, sizeof(person->reservation), "%s", text_of(call, "reservationId"));
-		person->amount = number_of(call->json, "totalAmount");
-		person->expires_us = time_of(text_of(call, "expiresAt"));
-		person->attempts = 0;
-		person->step = HOLDING;
-		if (dice(person, 100) < settings.hoard) {
-			leave(person);
+		(void)snprintf(user->reservation, sizeof(user->reservation), "%s", answer_text(call, "reservationId"));
+		user->amount = answer_number(call, "totalAmount");
+		user->expires_us = answer_time_us(call, "expiresAt");
+		user->attempts = 0;
+		user->step = HOLDING;
+		if (dice(user, 100) < settings.hoard) {
+			leave(user);
 			return;
 		}
-		person->plan = choose(person);
-		pause_ms(person, 0, 400);
-		if (person->plan == RUN_OUT)
-			person->due_us = person->expires_us + (int64_t)dice(person, 300) * MS;
+		user->plan = choose(user);
+		user_pause(user, 0, 400);
+		if (user->plan == LET_EXPIRE)
+			user->due_us = user->expires_us + (int64_t)dice(user, 300) * MS;
 		return;
 	}
-	call = &person->calls[0];
-	if (is(call, "SEAT_NOT_AVAILABLE") && ++person->attempts < 6)
-		pause_ms(person, 10, 150);	/* the token is still good */
+	call = &user->calls[0];
+	if (is(call, "SEAT_NOT_AVAILABLE") && ++user->attempts < 6)
+		user_pause(user, 10, 150);	/* the token is still ACTIVE */
 	else
-		leave(person);
+		leave(user);
 }
 
 static void
-paid(struct person *person)
+take_payment(struct user *user)
 {
-	const struct call	*call = &person->calls[0], *other = person->made > 1 ? &person->calls[1] : call;
+	const struct call	*call = &user->calls[0], *other = user->made > 1 ? &user->calls[1] : call;
 	bool			 bought = call->status == 201 || (other->kind == PAY && other->status == 201);
 
 	if (bought)
-		person->balance -= person->amount;
+		user->balance -= user->amount;
 	if (other->kind == CANCEL && other->status == 200) {
-		person->balance += number_of(cJSON_GetObjectItemCaseSensitive(other->json, "refund"), "amount");
-		leave(person);
+		user->balance += answer_refund(other);
+		leave(user);
 	} else if (bought) {
-		person->step = PAID;
-		pause_ms(person, 50, 1500);
-	} else if (is(call, "INSUFFICIENT_POINTS") && ++person->attempts < 3) {
-		/* With too little once more, perhaps a third time, which cancels; then with enough. */
-		if (person->plan == BUY_POOR && (person->attempts == 1 || dice(person, 2) == 0))
-			person->step = PAYING;
+		user->step = PAID;
+		user_pause(user, 50, 1500);
+	} else if (is(call, "INSUFFICIENT_POINTS") && ++user->attempts < 3) {
+		/* Fail once or twice more, because there are too few points (the third failure cancels). Then charge
+		 * enough. */
+		if (user->plan == BUY_POOR && (user->attempts == 1 || dice(user, 2) == 0))
+			user->step = PAYING;
 		else {
-			person->step = SHORT;
-			person->plan = BUY;
+			user->step = SHORT_OF_POINTS;
+			user->plan = BUY;
 		}
 	} else
-		leave(person);
+		leave(user);
 }
 
 static void
-take_answers(struct person *person)
+take_answers(struct user *user)
 {
-	const struct call	*call = &person->calls[0];
+	const struct call	*call = &user->calls[0];
 
-	if (person->made == 0)
+	if (user->made == 0)
 		return;
 	switch (call->kind) {
 	case ENTER:
 	case STATUS:
-		ticket(person);
+		user_take_ticket(user);
 		break;
 	case HOLD:
-		held(person);
+		take_hold(user);
 		break;
 	case CHARGE:
 		if (call->status == 201)
-			person->balance += number_of(call->json, "amount");
-		person->step = PAYING;
-		wait_for_moment(person);
+			user->balance += answer_number(call, "amount");
+		user->step = PAYING;
+		wait_for_moment(user);
 		break;
 	case PAY:
-		paid(person);
+		take_payment(user);
 		break;
 	case CANCEL:
 		if (call->status == 200)
-			person->balance += number_of(cJSON_GetObjectItemCaseSensitive(call->json, "refund"), "amount");
-		leave(person);
+			user->balance += answer_refund(call);
+		leave(user);
 		break;
 	default:
 		break;
 	}
-	calls_done(person);
+	calls_done(user);
 }
 
 /* --- steps ------------------------------------------------------------------------- */
 
 static void
-pay_as_planned(struct person *person)
+pay_as_planned(struct user *user)
 {
-	switch (person->plan) {
+	switch (user->plan) {
 	case BUY_TWICE:
-		pay(person);
-		pay(person);
+		pay(user);
+		pay(user);
 		break;
 	case BUY_AND_CANCEL:
-		pay(person);
-		cancel(person);
+		pay(user);
+		user_cancel(user);
 		break;
-	case BUY_DEAD:
-		if (dice(person, 2) == 0)
-			pay(person);
+	case BUY_EXPIRED:
+		if (dice(user, 2) == 0)
+			pay(user);
 		else
-			cancel(person);
+			user_cancel(user);
 		break;
 	default:
-		pay(person);
-		maybe_twice(person);
+		pay(user);
+		maybe_twice(user);
 		break;
 	}
 }
 
 static void
-holding(struct person *person)
+act_on_hold(struct user *user)
 {
-	switch (person->plan) {
-	case GIVE_BACK:
-		cancel(person);
-		maybe_twice(person);
+	switch (user->plan) {
+	case CANCEL_HOLD:
+		user_cancel(user);
+		maybe_twice(user);
 		break;
-	case RUN_OUT:
-		/* Its time is over; some don't know it. */
-		switch (dice(person, 3)) {
+	case LET_EXPIRE:
+		/* The hold has expired, and some users still act on it. */
+		switch (dice(user, 3)) {
 		case 0:
-			pay(person);
+			pay(user);
 			break;
 		case 1:
-			cancel(person);
+			user_cancel(user);
 			break;
 		default:
-			leave(person);
+			leave(user);
 			break;
 		}
 		break;
 	case BUY_POOR:
-		person->step = PAYING;
-		pay_as_planned(person);
+		user->step = PAYING;
+		pay_as_planned(user);
 		break;
 	default:
-		person->step = person->balance < person->amount ? SHORT : PAYING;
-		if (person->step == PAYING)
-			wait_for_moment(person);
+		user->step = user->balance < user->amount ? SHORT_OF_POINTS : PAYING;
+		if (user->step == PAYING)
+			wait_for_moment(user);
 		break;
 	}
 }
 
-/* A step is over when all it asked has a definite answer; some ask once more, long after. */
+/* After a definite answer some users repeat the request with the same key. */
 static bool
-asks_again(struct person *person)
+repeats_call(struct user *user)
 {
-	return (person->made == 1 && person->calls[0].key[0] != '\0' && dice(person, 100) < 6);
+	return (user->made == 1 && user->calls[0].key[0] != '\0' && dice(user, 100) < 6);
 }
 
 void
-person_next(struct person *person, bool last)
+user_next(struct user *user, bool last)
 {
-	if (!last && asks_again(person)) {
-		call_send(call_copy(person, &person->calls[0]));
+	if (!last && repeats_call(user)) {
+		call_send(call_copy(user, &user->calls[0]));
 		return;
 	}
-	take_answers(person);
+	take_answers(user);
 	if (last) {
-		person->step = GONE;
+		user->step = DONE;
 		return;
 	}
-	if (person->due_us > now_us())
+	if (user->due_us > now_us())
 		return;
-	switch (person->step) {
+	switch (user->step) {
 	case OUTSIDE:
-		enter(person);
+		user_enter(user);
 		break;
-	case IN_LINE:
-		ask_status(person);
+	case WAITING:
+		user_poll(user);
 		break;
-	case INSIDE:
-		hold(person);
-		/* One token, two holds at once. */
-		if (dice(person, 100) < settings.doubled)
-			hold(person);
+	case ACTIVE:
+		hold(user);
+		/* Two holds at once with one token. */
+		if (dice(user, 100) < settings.doubled)
+			hold(user);
 		else
-			maybe_twice(person);
+			maybe_twice(user);
 		break;
 	case HOLDING:
-		holding(person);
+		act_on_hold(user);
 		break;
-	case SHORT:
-		charge(person, 1000 + (int64_t)dice(person, 5) * 1000);
-		maybe_twice(person);
+	case SHORT_OF_POINTS:
+		charge(user, 1000 + (int64_t)dice(user, 5) * 1000);
+		maybe_twice(user);
 		break;
 	case PAYING:
-		if (person->balance < person->amount && person->plan != BUY_POOR) {
-			person->step = SHORT;
+		if (user->balance < user->amount && user->plan != BUY_POOR) {
+			user->step = SHORT_OF_POINTS;
 			break;
 		}
-		pay_as_planned(person);
+		pay_as_planned(user);
 		break;
 	case PAID:
-		/* Few keep theirs, or the house would be full soon. */
-		if (dice(person, 100) < 4)
-			leave(person);
+		/* Few users keep their tickets, so that seats become free again. */
+		if (dice(user, 100) < 4)
+			leave(user);
 		else {
-			cancel(person);
-			maybe_twice(person);
+			user_cancel(user);
+			maybe_twice(user);
 		}
 		break;
-	case GONE:
+	case DONE:
 		break;
 	}
 }

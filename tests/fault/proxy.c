@@ -1,18 +1,16 @@
 /*
- * Stands between the services and a store and holds bytes back when told to:
- * what a stalled network looks like from both ends.
+ * Stands between the services and a store, and holds bytes back on command, like a stalled network.
  *
  *   proxy LISTEN-PORT STORE-PORT < commands
  *
  * One command a line:
- *   hold requests    what services send waits here; the store never saw it
- *   hold answers     what the store answers waits here: done, and nobody is told
+ *   hold requests    keep what the services send: the store never sees it
+ *   hold answers     keep what the store answers: the command is done, but the service gets no answer
  *   hold both
- *   go               everything that waits goes on its way, late
- *   cut              every connection ends, what waits is lost
- * After each `go` it prints what has been since the hold: pieces of data that
- * waited, and connections cut. Ends with its input. Two threads a connection, one each way; connections are
- * few (the services' pools).
+ *   go               forward everything that was kept
+ *   cut              close every connection and drop everything that was kept
+ * After each `go` it prints the numbers of pieces kept and of connections cut since the last hold. It ends with its
+ * input. Two threads per connection, one for each direction; the services' pools are few connections.
  */
 #define _GNU_SOURCE
 #include <sys/socket.h>
@@ -30,8 +28,8 @@
 enum way { REQUESTS, ANSWERS };
 
 struct pair {
-	int		 fd[2];		/* the service's, the store's */
-	int		 ends;		/* threads that have ended; the second frees */
+	int		 fd[2];		/* of the service, of the store */
+	int		 ends;		/* threads that have ended; the second one frees the pair */
 	struct pair	*next, *before;
 };
 
@@ -43,8 +41,8 @@ struct end {
 static pthread_mutex_t	lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t	changed = PTHREAD_COND_INITIALIZER;
 static bool		held[2];
-static unsigned long	cuts;		/* bytes read before a cut don't go on after it */
-static unsigned long	pieces_held, pairs_cut;		/* since the last hold */
+static unsigned long	cuts;		/* number of cuts; bytes read before a cut are dropped after it */
+static unsigned long	pieces_held, pairs_cut;		/* since the last hold command */
 static struct pair	*pairs;
 static in_port_t	store_port;
 
@@ -66,9 +64,9 @@ loopback(int port)
 	return (address);
 }
 
-/* Both directions end together: half a connection is of no use to anybody here. */
+/* Ends both directions together. */
 static void
-pair_leave(struct pair *pair)
+thread_ends(struct pair *pair)
 {
 	(void)pthread_mutex_lock(&lock);
 	(void)shutdown(pair->fd[0], SHUT_RDWR);
@@ -123,7 +121,7 @@ carry(void *arg)
 		if (n == 0 || !write_all(to, bytes, n))
 			break;
 	}
-	pair_leave(end.pair);
+	thread_ends(end.pair);
 	return (NULL);
 }
 
@@ -143,13 +141,13 @@ carry_start(struct pair *pair, enum way way)
 }
 
 static void
-connected(int service)
+connect_pair(int service)
 {
 	struct sockaddr_in	 address = loopback(store_port);
 	struct pair		*pair;
 	int			 store, on = 1;
 
-	/* A store that is away refuses at once on loopback: so do we. */
+	/* If the store refuses the connection, close the service's connection too. */
 	if ((store = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1 ||
 	    connect(store, (struct sockaddr *)&address, sizeof(address)) == -1) {
 		(void)close(store);
@@ -178,7 +176,7 @@ accept_all(void *arg)
 
 	for (;;) {
 		if ((service = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) != -1)
-			connected(service);
+			connect_pair(service);
 		else if (errno != EINTR && errno != ECONNABORTED)
 			die("accept");
 	}
@@ -206,7 +204,7 @@ obey(const char *command)
 			(void)shutdown(pair->fd[1], SHUT_RDWR);
 		}
 	} else
-		fprintf(stderr, "proxy: what is '%s'?\n", command);
+		fprintf(stderr, "proxy: unknown command '%s'\n", command);
 	(void)pthread_cond_broadcast(&changed);
 	(void)pthread_mutex_unlock(&lock);
 }

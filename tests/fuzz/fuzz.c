@@ -1,4 +1,4 @@
-/* See fuzz.h. */
+/* Parts of all fuzz targets. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 void
 fuzz_fail(const char *condition, const char *file, int line)
 {
-	/* Standard error is the program's log, which is thrown away. */
+	/* Standard error is dropped, because the services log there. */
 	printf("ORACLE: %s:%d: does not hold: %s\n", file, line, condition);
 	(void)fflush(stdout);
 	abort();

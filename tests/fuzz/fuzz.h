@@ -1,6 +1,6 @@
 /*
- * Shared by all fuzz targets. A target is one file, fuzz_NAME.c; its inputs
- * are in corpus/NAME. It aborts where an oracle does not hold.
+ * Shared by all fuzz targets. A target is one file fuzz_NAME.c, with its inputs in corpus/NAME. It aborts when a rule that it
+ * checks is broken.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -13,27 +13,27 @@
 int	 LLVMFuzzerInitialize(int *argc, char ***argv);
 int	 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The oracle: says what does not hold, and ends the target. */
+/* Checks a rule. If it is broken, prints it and aborts. */
 #define must(condition) do { \
 	if (!(condition)) \
 		fuzz_fail(#condition, __FILE__, __LINE__); \
 } while (0)
 void	 fuzz_fail(const char *condition, const char *file, int line) __attribute__((noreturn));
 
-/* Takes the input apart: bytes from its front, 0 when there are none left. */
+/* Takes a byte from the input's start; 0 at its end. */
 struct fuzz_input {
 	const uint8_t	*at;
 	size_t		 left;
 };
 uint8_t	 fuzz_byte(struct fuzz_input *input);
 
-/* The text up to the next `end` (which is taken too) or the input's end, as a copy with a NUL; the caller frees it. */
+/* Takes the text up to and with the next `end`. Returns a copy without `end` and with a NUL; the caller frees it. */
 char	*fuzz_text(struct fuzz_input *input, char end);
 
-/* Alters `text` (with room for `size` bytes) as the input says: replaces, inserts or removes up to four bytes. */
+/* Replaces, inserts or removes up to four bytes of `text`, as the input says. `size`: the memory of `text`. */
 void	 fuzz_edit(struct fuzz_input *input, char *text, size_t size);
 
-/* Writes `text` to a file and names it in the environment variable `name`. */
+/* Writes `text` to a file, and sets the environment variable `name` to the file's name. */
 void	 fuzz_setting_file(const char *name, const char *text);
 
 #endif

@@ -1,12 +1,11 @@
 /*
- * The card provider's answers: money counts as taken or given back only where
- * the answer says so of this very payment. Input: which call, the status in
- * two bytes, the body.
+ * The card provider's answers. A payment counts as captured or cancelled only if the answer says that of this payment.
+ * Input: the call, the status in two bytes, the body.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "card_internal.h"
+#include "card/provider_answer.h"
 #include "fuzz.h"
 
 static const struct ct_card_payment	payment = {
@@ -58,7 +57,7 @@ check(enum ct_card_call call, long status, const char *body, size_t length)
 		    number_is(json, "balanceAmount", 0));
 		break;
 	case CT_CARD_IS_DECLINED:
-		/* Never while the money is there, and always with a reason. */
+		/* Never while the provider has the money, and always with a code. */
 		must(code[0] != '\0' && call != CT_CARD_CANCEL);
 		must(status != 200 || !(ours(json) && text_is(json, "status", "DONE")));
 		must(status == 200 || (status >= 400 && status <= 499));

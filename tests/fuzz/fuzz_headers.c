@@ -1,7 +1,6 @@
 /*
- * The headers that the gateway hands on, in any form, number and order, before
- * a call that changes something: it reaches the database only if each is there
- * at most once and right. Input: header lines.
+ * The headers that the gateway forwards, in any form, number and order, on a request that writes. The request reaches the
+ * database only if each header is valid and there at most once. Input: header lines.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -15,7 +14,7 @@
 
 static const char	line[] = "POST /points/charge\n", body[] = "\n\n{\"amount\":1000}";
 
-/* The lines' meaning, read here by other code. */
+/* Reads the lines a second time, with code of its own. */
 struct said {
 	unsigned	count;
 	char		value[600];
@@ -85,7 +84,7 @@ check(const char *lines, const struct answer *answer)
 		must(type.count == 1 && strncasecmp(type.value, "application/json", 16) == 0);
 		return;
 	}
-	/* A refusal needs a fault in the input. */
+	/* The request may be refused only if the input has a fault. */
 	switch (answer->status) {
 	case 401:
 		must(repeated || bearer.count != 1 || !is_bearer(bearer.value));
@@ -112,7 +111,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct answer		 answer;
 	char			*lines = fuzz_text(&input, '\0'), *text, *empty;
 
-	/* An empty line would end the head. */
+	/* An empty line would end the headers. */
 	while ((empty = strstr(lines, "\n\n")) != NULL)
 		memmove(empty, empty + 1, strlen(empty));
 	if ((text = malloc(sizeof(line) + strlen(lines) + sizeof(body))) == NULL)

@@ -1,8 +1,5 @@
 /*
- * JSON bodies: what the strict reader accepts, the readers of fields, and the
- * hash that tells whether two requests are the same.
- *
- * The input is two texts, with a NUL between them.
+ * JSON bodies: the strict parser, the readers of members, and the request hash. Input: two texts with a NUL between them.
  */
 #include <math.h>
 #include <stdio.h>
@@ -11,11 +8,12 @@
 #include <strings.h>
 
 #include "../unit/edge.h"
-#include "ct/idempotency.h"
-#include "ct/ids.h"
+#include "base/ids.h"
+#include "base/json_strict.h"
 #include "fuzz.h"
-#include "json_strict.h"
-#include "names.h"
+#include "http/handler.h"
+#include "http/idempotency.h"
+#include "http/names.h"
 
 static const char *const	fields[] = { "a", "b.c", "name", NULL };
 
@@ -25,7 +23,7 @@ get(const cJSON *object, const char *name)
 	return (cJSON_GetObjectItemCaseSensitive(object, name));
 }
 
-/* No object has a name twice, and no text is broken. */
+/* No object has a member twice, and all texts are valid UTF-8. */
 static void
 check_tree(const cJSON *item, int depth)
 {
@@ -41,7 +39,7 @@ check_tree(const cJSON *item, int depth)
 	}
 }
 
-/* The same value, with members in any order and UUIDs in any case. */
+/* Returns true for equal values, with members in any order and UUIDs in any case. */
 static bool
 same(const cJSON *a, const cJSON *b)
 {
@@ -68,7 +66,7 @@ same(const cJSON *a, const cJSON *b)
 	return (true);
 }
 
-/* Turns the order of all members round. */
+/* Reverses the order of all members. */
 static void
 reverse(cJSON *item)
 {
@@ -95,7 +93,7 @@ reverse(cJSON *item)
 	}
 }
 
-/* cJSON prints some numbers with a digit too few: they are printed here. */
+/* cJSON prints some numbers with a digit too few, so this prints them itself. */
 static void
 write_numbers(cJSON *item)
 {
@@ -148,7 +146,7 @@ read_one(const char *text, size_t length)
 	return (tree);
 }
 
-/* A null is as good as absent, but for what is in a list. */
+/* A null counts as absent, except in an array. */
 static bool
 same_field(const cJSON *a, const cJSON *b, const char *name)
 {
@@ -174,19 +172,19 @@ check_utf8(const char *text, size_t max_chars)
 	must(chars >= 1 && chars <= max_chars);
 }
 
-/* A name in its stored form stays as it is, and shows something. */
+/* The stored form of a stored name is the same name, and has a visible character. */
 static void
 check_name(struct ct_request *request, const char *name)
 {
 	const char	*again, *why;
 
 	check_utf8(name, 20);
-	must((again = ct_name_form(request, name, 20, &why)) != NULL && strcmp(again, name) == 0);
+	must((again = ct_name_form(&request->memory, name, 20, &why)) != NULL && strcmp(again, name) == 0);
 	must(name[0] != ' ' && name[strlen(name) - 1] != ' ');
-	must(*ct_name_label(request, name) != '\0');
+	must(*ct_name_label(&request->memory, name) != '\0');
 }
 
-/* Each reader gives a value of its form or notes what is wrong, which is then one problem. */
+/* Each reader returns a valid value or notes a mistake. All mistakes together give one problem. */
 static void
 read_fields(cJSON *tree)
 {
@@ -246,7 +244,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char		 hash[2][CT_REQUEST_HASH_TEXT], *copy;
 	cJSON		*first, *second = NULL;
 
-	/* A copy of its very length, so that one byte past it is seen. */
+	/* Copies the text to a block of exactly its length, so that AddressSanitizer sees a read past its end. */
 	if ((copy = malloc(size + 1)) == NULL)
 		abort();
 	memcpy(copy, data, size);

@@ -1,11 +1,9 @@
 /*
- * JSON Web Tokens: one is accepted only in its one spelling, for the pinned
- * algorithm, with the claims it must have. fuzz_jwt_es256.c and
- * fuzz_jwt_rs256.c are this file with another algorithm.
+ * JSON Web Tokens. A token is accepted only in its canonical text, for the configured algorithm, and with all required
+ * claims. fuzz_jwt_es256.c and fuzz_jwt_rs256.c are this file with another algorithm.
  *
- * Input: the first byte chooses. 0: a token's text. 1: header and payload,
- * separated by a line end, which are signed as they are. 2: edits of a right
- * token.
+ * Input: the first byte says what follows. 0: a token's text. 1: header and payload with a line end between them, which the
+ * target signs. 2: edits of a valid token.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,10 +16,10 @@
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 
-#include "ct/ids.h"
-#include "ct/jwt.h"
+#include "auth/jwt.h"
+#include "base/ids.h"
+#include "base/json_strict.h"
 #include "fuzz.h"
-#include "json_strict.h"
 
 #if !defined(ALGORITHM)
 #define ALGORITHM	"HS256"
@@ -34,7 +32,7 @@
 static const char	secret[] = "a-secret-for-fuzzing-of-more-than-32-bytes";
 static EVP_PKEY		*pair;		/* NULL: HS256 */
 static char		right[TEXT_MAX];
-static char		twin[TEXT_MAX];	/* of ES256: the same with n - s for s; else right once more */
+static char		twin[TEXT_MAX];	/* with ES256 the signature (r, n - s); otherwise the same token */
 
 static void
 add_part(char *text, size_t *length, const void *part, size_t size)
@@ -44,7 +42,7 @@ add_part(char *text, size_t *length, const void *part, size_t size)
 	*length += ct_base64url_encode(part, size, text + *length);
 }
 
-/* The raw signature of ES256, r and s in 32 bytes each. */
+/* Makes a signature of ES256: r and s, 32 bytes each. */
 static size_t
 raw_es256(const unsigned char *der, size_t size, unsigned char raw_r[64])
 {
@@ -78,7 +76,7 @@ sign(char *text, size_t *length)
 		add_part(text, length, bytes, size);
 }
 
-/* The second valid signature of ES256 can be computed from the first, without the key. */
+/* Computes the second valid signature of ES256 from the first, without the key. */
 static void
 make_twin(void)
 {
@@ -133,7 +131,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return (0);
 }
 
-/* The rules for an accepted token, checked by other code. */
+/* Checks the rules of an accepted token, with code of its own. */
 static void
 check_accepted(const char *token, const struct ct_jwt_claims *claims)
 {

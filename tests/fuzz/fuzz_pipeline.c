@@ -1,8 +1,7 @@
 /*
- * Whole requests to all four services: for every request and whatever the
- * stores answer, there is exactly one answer, of the contract. Input: four
- * bytes that decide what the stores answer, one for the client that leaves,
- * then the request (requests.h).
+ * Whole requests to all four services. Each request gets exactly one answer, and the contract allows that answer, for any
+ * answers of the stores. Input: four bytes that decide the stores' answers, one byte that decides whether the client
+ * disconnects, then the request (requests.h).
  */
 #include <string.h>
 

@@ -1,14 +1,15 @@
-/* Query strings: what comes out of one is valid, and written again it is read as the same. */
+/* Query strings. Each value that is read is valid, and encoding and reading it again gives the same value. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../unit/edge.h"
-#include "ct/ids.h"
+#include "base/ids.h"
+#include "base/json_strict.h"
 #include "fuzz.h"
-#include "json_strict.h"
+#include "http/handler.h"
 
-/* Every byte as %XX. */
+/* Encodes each byte as %XX. */
 static void
 encode(const char *value, char *out, size_t size)
 {

@@ -1,12 +1,11 @@
 /*
- * Queue tokens: one is accepted only if it is, character by character, what we
- * sign. Input: its first byte says whether the rest is a token's text or edits
- * of a right one.
+ * Queue tokens. A token is accepted only if each character is as the service has signed it. Input: the first byte says
+ * whether the rest is a token's text, or edits of a valid token.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "ct/queue_token.h"
+#include "auth/queue_token.h"
 #include "fuzz.h"
 
 int
@@ -52,7 +51,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	token.user.bytes[15] = fuzz_byte(&input);
 	token.seq = (uint64_t)fuzz_byte(&input) << 40;
 	token.issued_ms = fuzz_byte(&input);
-	token.epoch = (uint64_t)fuzz_byte(&input) << 56;
+	token.generation = (uint64_t)fuzz_byte(&input) << 56;
 	ct_queue_token_sign(&token, right);
 	check(right, true);
 	memcpy(edited, right, sizeof(right));

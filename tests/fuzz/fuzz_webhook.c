@@ -1,14 +1,13 @@
 /*
- * The card provider's webhooks, which any client may send: a body leads to at
- * most one call, about the payment key that it names. Input: four bytes that
- * decide what the database answers, then the body.
+ * The card provider's webhooks, which any client can send. A body leads to at most one call of the database, about the
+ * payment key that it names. Input: four bytes that decide the database's answer, then the body.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
 
-#include "ct/card.h"
+#include "card/provider.h"
 #include "fuzz.h"
 #include "requests.h"
 
@@ -48,7 +47,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	event = cJSON_ParseWithLength(text + sizeof(head) - 1, size);
 	key = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(event, "data"), "paymentKey"));
-	/* The first call, where the resolver has none of its own. */
+	/* The first call. The resolver has made none yet. */
 	if (strcmp(stores_last, "payment.heard_of") == 0)
 		must(ct_card_key_valid(stores_argument) && key != NULL && strcmp(stores_argument, key) == 0);
 	if (answer.status >= 500)

@@ -1,10 +1,9 @@
 /*
- * Kore's part for ct_dispatch (shared/src/dispatch.c): a request read from
- * a text, sleeping and waking, the connection's output.
+ * Replaces Kore for shared/kore/dispatch.c: reads a request from a text, lets it sleep and wakes it, and keeps the
+ * connection's output.
  *
- * Memory is Kore's too: the body is gone once the handler has returned, and
- * everything else of the request when it is freed, so AddressSanitizer sees
- * code that keeps a pointer too long.
+ * It frees memory as early as Kore does: the body after the handler has returned, and the rest with the request. So
+ * AddressSanitizer finds code that keeps a pointer too long.
  */
 #define _GNU_SOURCE
 #include <sys/types.h>
@@ -18,12 +17,12 @@
 #include <kore/kore.h>
 #include <kore/http.h>
 
-#include "dispatch.h"
-#include "exchange.h"
 #include "fuzz.h"
+#include "http/exchange.h"
+#include "kore/dispatch.h"
 #include "requests.h"
 
-#define HEADERS_MAX	25	/* Kore reads no more lines, the request line among them */
+#define HEADERS_MAX	25	/* Kore reads at most this many lines, with the request line */
 #define OUTPUT_MAX	(4 * 1024 * 1024)
 #define STEPS_MAX	2000
 
@@ -37,7 +36,7 @@ static bool		 woken;
 static struct netbuf	*streams[4];
 static unsigned		 stream_count;
 
-/* --- the functions of Kore's that dispatch.c calls ------------------------------- */
+/* --- Kore's functions that dispatch.c calls ---------------------------------------- */
 
 const char *
 http_status_text(int status)
@@ -100,7 +99,7 @@ http_request_header(struct http_request *req, const char *name, const char **val
 	return (KORE_RESULT_ERROR);
 }
 
-/* Only of readers that are slow; here everything has been read at once. */
+/* For slow readers only, and this client reads everything at once. */
 void
 kore_connection_disconnect(struct connection *c)
 {
@@ -177,7 +176,7 @@ add_header(struct http_request *req, char *line)
 	return (true);
 }
 
-/* Reads the head, which is changed and lives as long as the request. */
+/* Reads the head. Changes it, and keeps pointers into it for the request's life. */
 static bool
 read_head(struct http_request *req, char *head)
 {
@@ -264,7 +263,7 @@ read_answer(struct answer *answer, bool is_head)
 	memcpy(answer->body, output + head_length, answer->body_length);
 	answer->body[answer->body_length] = '\0';
 
-	/* One answer: what follows the head is exactly what it announces. */
+	/* Exactly one answer: the bytes after the head have the announced length. */
 	length_at = strstr(answer->head, "\r\ncontent-length: ");
 	if (answer->status == 204 || answer->status == 304) {
 		must(length_at == NULL && answer->body_length == 0);
@@ -287,7 +286,7 @@ run_until_answered(struct http_request *req)
 	must(ct_dispatch(req) == KORE_RESULT_OK);
 }
 
-/* Finishes the calls that are under way after the answer, or after the client has gone. */
+/* Runs the calls that are still in flight after the answer, or after the client has disconnected. */
 static void
 run_to_the_end(void)
 {

@@ -1,4 +1,4 @@
-/* See requests.h: the services, their settings and tokens, and what every answer must be. */
+/* The services with their settings and tokens, and the rules for all answers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,20 +8,23 @@
 
 #include <sanitizer/lsan_interface.h>
 
-#include "ct/card.h"
-#include "ct/jwt.h"
-#include "ct/queue_token.h"
-#include "ct/service.h"
-#include "exchange.h"
+#include "auth/hmac.h"
+#include "auth/jwt.h"
+#include "auth/queue_token.h"
+#include "base/json_strict.h"
+#include "card/provider.h"
 #include "fuzz.h"
-#include "hmac.h"
-#include "json_strict.h"
+#include "http/exchange.h"
+#include "http/router.h"
+#include "http/serve.h"
+#include "kore/dispatch.h"
 #include "requests.h"
+#include "service/service.h"
 
 #define ID		"0190a0b0-c0d0-7000-8000-00000000abcd"
 #define SECRET		"a-secret-for-fuzzing-of-more-than-32-bytes"
 
-/* The Makefile gives each service's ct_service a name of its own. */
+/* The Makefile renames each service's ct_service. */
 extern const struct ct_service	ct_service_queue, ct_service_reservation, ct_service_payment, ct_service_point;
 
 static char	user_token[600], operator_token[600], place[CT_QUEUE_TOKEN_TEXT];
@@ -80,7 +83,7 @@ void
 requests_start(void)
 {
 	const struct ct_service	*services[] = { &ct_service_queue, &ct_service_reservation, &ct_service_payment, &ct_service_point };
-	struct ct_queue_token	 token = { .seq = 1, .issued_ms = 1, .epoch = 1 };
+	struct ct_queue_token	 token = { .seq = 1, .issued_ms = 1, .generation = 1 };
 	size_t			 i;
 
 	/* Settings live as long as the process. */
@@ -93,6 +96,7 @@ requests_start(void)
 	fuzz_setting_file("CARD_PROVIDER_SECRET_FILE", SECRET);
 	ct_jwt_configure();
 	ct_serve_configure(100);
+	ct_dispatch_configure();
 	for (i = 0; i < sizeof(services) / sizeof(services[0]); i++)
 		add_service(services[i]);
 	for (i = 0; i < sizeof(services) / sizeof(services[0]); i++)
@@ -141,7 +145,7 @@ answer_is_problem(const struct answer *answer, const char *code)
 	return (answer->body != NULL && strstr(answer->body, member) != NULL);
 }
 
-/* The status of a code in the table; more than one row may have the code. */
+/* Returns true if the table has this code with this status. More than one row may have the code. */
 static bool
 is_of_contract(const char *code, int status)
 {
@@ -186,7 +190,7 @@ check_problem(const struct answer *answer)
 	code = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(problem, "code"));
 	status = cJSON_GetObjectItemCaseSensitive(problem, "status");
 	must(code != NULL && is_of_contract(code, answer->status));
-	/* The store's members may have that name too: ours comes first. */
+	/* A member from the database may have the same name. The problem's own comes first. */
 	must(cJSON_IsNumber(status) && status->valueint == answer->status);
 	must(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(problem, "requestId")) != NULL);
 	must(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(problem, "detail")) != NULL);

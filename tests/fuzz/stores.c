@@ -1,24 +1,23 @@
 /*
- * PostgreSQL, Redis, the card provider and the event loop, for whole requests
- * without any of them. Every call is answered once, in a later turn, with
- * something that such a store may say; a seed decides what.
+ * Replaces PostgreSQL, Redis, the card provider and the event loop. It answers each call once, in a later turn, with an
+ * answer that such a server may give. A seed decides which.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ct/http_client.h"
-#include "ct/loop.h"
-#include "ct/pg.h"
-#include "ct/redis.h"
 #include "fuzz.h"
+#include "http_client/http_client.h"
+#include "loop/loop.h"
+#include "pg/pg.h"
+#include "redis/redis.h"
 #include "requests.h"
 
 #define WAITING_MAX	4096
 #define PERIODIC_MAX	32
 #define ID		"0190a0b0-c0d0-7000-8000-00000000abcd"
 
-/* All members that an answer of any of our functions has. */
+/* All members of the answers of all SQL functions. */
 static const char	object[] = "{\"reservationId\":\"" ID "\",\"paymentId\":\"" ID "\",\"chargeId\":\"" ID
     "\",\"scheduleId\":\"" ID "\",\"concertId\":\"" ID "\",\"orderId\":\"order-123456\",\"userId\":\"" ID
     "\",\"onSale\":true,\"status\":\"PENDING\",\"amount\":1000,\"balance\":5,\"paymentKey\":\"key-1\",\"version\":7,"
@@ -26,7 +25,7 @@ static const char	object[] = "{\"reservationId\":\"" ID "\",\"paymentId\":\"" ID
     "\"oldestSeconds\":0,\"items\":[],\"schedules\":[],\"sections\":[],\"due\":[],\"changed\":[],\"events\":[],\"limit\":4,"
     "\"owned\":4,\"nextCursor\":null,\"used\":false,\"places\":[]}";
 
-/* The members that refusals add to a problem. */
+/* The members that SQL functions add to problems. */
 static const char	extras[] = "{\"paymentId\":\"" ID "\",\"balance\":5,\"providerCode\":\"X\",\"limit\":4,\"owned\":4,"
     "\"unavailableSeatIds\":[\"" ID "\"]}";
 
@@ -135,7 +134,7 @@ ct_pg_call(struct ct_pg *pg, const struct ct_pg_statement *stmt, const char *con
 	push((struct waiting){ .pg = cb, .write = stmt->write, .arg = arg });
 }
 
-/* A code that a function of the database may answer with; not one that only the checks before it answer with. */
+/* Returns an error code that SQL functions may answer with. Leaves out the codes of the checks before them. */
 static const char *
 refusal(void)
 {
@@ -155,13 +154,13 @@ answer_pg(const struct waiting *waiting)
 	unsigned			kind = chance(12);
 
 	if (kind == 0)
-		outcome.error = CT_SERVICE_UNAVAILABLE;
+		outcome.error = CT_ERROR_SERVICE_UNAVAILABLE;
 	else if (kind == 1)
-		outcome.error = waiting->write ? CT_OUTCOME_UNKNOWN : CT_SERVICE_UNAVAILABLE;
+		outcome.error = waiting->write ? CT_ERROR_OUTCOME_UNKNOWN : CT_ERROR_SERVICE_UNAVAILABLE;
 	else if (kind == 2)
-		outcome.error = CT_INTERNAL_ERROR;
+		outcome.error = CT_ERROR_INTERNAL_ERROR;
 	else if (kind == 3)
-		outcome.error = CT_IDEMPOTENCY_KEY_IN_USE;
+		outcome.error = CT_ERROR_IDEMPOTENCY_KEY_IN_USE;
 	if (outcome.error == CT_OK) {
 		outcome.outcome = kind < 6 ? refusal() :
 		    kind < 10 ? good[chance(2)] : good[chance(6)];
@@ -179,6 +178,13 @@ ct_pg_ready(const struct ct_pg *pg)
 {
 	(void)pg;
 	return (true);
+}
+
+enum ct_store_state
+ct_pg_state(const struct ct_pg *pg)
+{
+	(void)pg;
+	return (CT_STORE_UP);
 }
 
 /* --- Redis ----------------------------------------------------------------------- */
@@ -256,6 +262,13 @@ ct_redis_ready(const struct ct_redis *redis)
 {
 	(void)redis;
 	return (true);
+}
+
+enum ct_store_state
+ct_redis_state(const struct ct_redis *redis)
+{
+	(void)redis;
+	return (CT_STORE_UP);
 }
 
 static void

@@ -1,49 +1,59 @@
-# The gateway and stand-in that the tests run against, and the tests' words. Sourced by run.
+# The gateway under test, its stand-in for the services, and the helpers of the tests. Each test_*.sh sources this.
 # shellcheck shell=bash
+#
+# Each file of tests starts nginx with the project's files on private ports, in front of a program (upstream.c) that answers
+# with the request that it received. GATEWAY_TEST_BASE (27000) is the first of the ten ports.
+# tests/run gateway builds the programs and runs all files; bash tests/gateway/test_tls.sh runs one of them.
+set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
+export PATH=$PATH:/usr/sbin
+# shellcheck source=tests/lib/tap.sh
+source "$root/tests/lib/tap.sh"
+programs=$root/build/tests/gateway
 base=${GATEWAY_TEST_BASE:-27000}
-work=$(mktemp -d /tmp/gateway-test.XXXXXX)
-chmod 755 "$work"
+work=$tap_folder/gateway
 upstream_log=$work/upstream.log
 upstream_pid=
 
-stop() {
+tear_down_file() {
 	local pid=
+	! declare -F stop_what_file_started >/dev/null || stop_what_file_started
 	[[ ! -s $work/run/gateway/nginx.pid ]] || pid=$(<"$work/run/gateway/nginx.pid")
 	[[ -z $pid ]] || kill "$pid" 2>/dev/null || true
 	[[ -z $upstream_pid ]] || kill "$upstream_pid" 2>/dev/null || true
 	wait 2>/dev/null || true
 	[[ ! -x $work/nginx/firewall ]] || "$work/nginx/firewall" unload
-	[[ -n ${KEEP:-} ]] || rm -rf "$work"
 }
-trap stop EXIT
 
 # --- what runs -----------------------------------------------------------------
 
-# queue: one instance. reservation: two. payment: two, the second dead. point:
-# one, dead. The files are a copy, which tests may change.
-start() {
-	unset "${!GATEWAY_@}" # of a stack that the caller knows
+# The services have these instances: queue one, reservation two, payment two of which the second is down, point one that is
+# down. The gateway's files are a copy, which tests may change.
+set_up_file() {
+	unset "${!GATEWAY_@}" # settings of the caller's stack
+	chmod 755 "$tap_folder"
+	mkdir -p "$work"
 	export RUN_DIR=$work/run BIND=127.0.0.1
-	export GATEWAY_HTTPS_PORT=$((base + 143)) GATEWAY_HTTP_PORT=$((base + 80))
-	export QUEUE_UPSTREAMS=127.0.0.1:$((base + 110))
-	export RESERVATION_UPSTREAMS="127.0.0.1:$((base + 120)) 127.0.0.1:$((base + 121))"
-	export PAYMENT_UPSTREAMS="127.0.0.1:$((base + 130)) 127.0.0.1:$((base + 131))"
-	export POINT_UPSTREAMS=127.0.0.1:$((base + 140))
+	export GATEWAY_HTTPS_PORT=$((base + 0)) GATEWAY_HTTP_PORT=$((base + 1))
+	export QUEUE_UPSTREAMS=127.0.0.1:$((base + 2))
+	export RESERVATION_UPSTREAMS="127.0.0.1:$((base + 3)) 127.0.0.1:$((base + 4))"
+	export PAYMENT_UPSTREAMS="127.0.0.1:$((base + 5)) 127.0.0.1:$((base + 6))"
+	export POINT_UPSTREAMS=127.0.0.1:$((base + 7))
 	export ENVIRONMENT=development CORS_ORIGIN=https://www.example.com GATEWAY_LIMIT_PER_ADDRESS=off GATEWAY_WORKERS=2
 
+	! declare -F settings_of_file >/dev/null || settings_of_file
 	mkdir -p "$RUN_DIR/tls"
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
 		-keyout "$RUN_DIR/tls/key.pem" -out "$RUN_DIR/tls/cert.pem" 2>/dev/null
-	cc -std=gnu11 -O2 -Wall -Wextra -Werror -pthread -o "$work/upstream" "$here/upstream.c"
-	cc -std=gnu11 -O2 -Wall -Wextra -Werror -o "$work/hostile" "$here/hostile.c" -lssl -lcrypto
 	: >"$upstream_log"
-	"$work/upstream" "$upstream_log" $((base + 110)) $((base + 120)) $((base + 121)) $((base + 130)) &
+	"$programs/upstream" "$upstream_log" $((base + 2)) $((base + 3)) $((base + 4)) $((base + 5)) &
 	upstream_pid=$!
 
+	mkdir -p "$work/deploy"
 	cp -R "$root/nginx" "$work/nginx"
+	cp -R "$root/deploy/settings" "$work/deploy/settings"
 	sed -i 's/^proxy_read_timeout .*/proxy_read_timeout 5s;/' "$work/nginx/tuning.conf"
 	"$work/nginx/reload" --first
 	nginx -c "$RUN_DIR/gateway/current/nginx.conf" &
@@ -57,9 +67,9 @@ start() {
 	exit 1
 }
 
-# --- words for tests -------------------------------------------------------------
+# --- helpers of the tests ---------------------------------------------------------
 
-# call [curl's arguments] PATH: sets $status, $headers (lower case names) and $body.
+# call [OPTION of curl...] PATH: sets $status, $headers (names in lower case) and $body.
 call() {
 	local path=${*: -1}
 	status=$(curl -ks --max-time 10 -D "$work/headers" -o "$work/body" -w '%{http_code}' \
@@ -68,15 +78,15 @@ call() {
 	body=$(tr -d '\0' <"$work/body" 2>/dev/null || true)
 }
 
-# A new user for each call, so that the rate limits never meet a test by chance.
+# write: the same as a new user each time, so that no test reaches a rate limit by chance.
 users=0
 write() {
 	users=$((users + 1))
 	call -H "Authorization: Bearer h.p.$users.$RANDOM$RANDOM" "$@"
 }
 
-# raw TEXT [ANSWERS]: sends it over TLS (HTTP/1.1, \r\n written out), prints all that comes back. The connection
-# stays open until ANSWERS answers (one) are there, and for a moment in which one too many would come.
+# raw TEXT [ANSWERS]: sends TEXT over TLS as HTTP/1.1 and prints what comes back. TEXT has \r\n as escapes. The connection stays
+# open until ANSWERS (1) answers have arrived, and a moment longer, to see whether there is one too many.
 raw() {
 	: >"$work/raw"
 	# shellcheck disable=SC2059,SC2094
@@ -92,31 +102,17 @@ raw() {
 	cat "$work/raw"
 }
 
-now() { # in microseconds
+# Prints the time in microseconds.
+now() {
 	echo "${EPOCHREALTIME//[!0-9]/}"
 }
 
-fail() {
-	printf '    %s\n' "$*" >>"$work/failure"
-}
-
-is() { # is WHAT GOT WANTED
-	[[ $2 == "$3" ]] || fail "$1: '$2', not '$3'"
-}
-
-has() { # has WHAT TEXT PART
-	[[ $2 == *"$3"* ]] || fail "$1 lacks '$3': ${2:0:400}"
-}
-
-lacks() { # lacks WHAT TEXT PART
-	[[ $2 != *"$3"* ]] || fail "$1 has '$3': ${2:0:400}"
-}
-
-header() { # the value of one response header of the last call
+# header NAME: prints the value of a header of the last answer.
+header() {
 	sed -n "s/^$1: //p" <<<"$headers"
 }
 
-# problem STATUS CODE: the last call was answered by the gateway with this.
+# problem STATUS CODE: the last answer is a problem document of the gateway with this status and code.
 problem() {
 	is status "$status" "$1"
 	is content-type "$(header content-type)" application/problem+json
@@ -127,19 +123,19 @@ problem() {
 	[[ $1 != 429 && $1 != 503 ]] || is retry "$(jq -r .retryAfterSeconds <<<"$body" 2>&1)" "$(header retry-after)"
 }
 
-# raw_problem ANSWER STATUS CODE: the same of what raw printed.
+# raw_problem ANSWER STATUS CODE: the same for an answer that raw printed.
 raw_problem() {
 	has 'the answer' "$1" "HTTP/1.1 $2 "
 	has 'the answer' "$1" "\"code\":\"$3\""
 	has 'the answer' "$1" "X-Request-Id: "
 }
 
-# How many requests whose line holds TEXT reached the services.
+# reached TEXT: prints how many requests with TEXT in their first line reached the services.
 reached() {
 	grep -c -- "$1" "$upstream_log" || true
 }
 
-# plain TEXT: sends it to the plain port (\r\n written out), prints the answer.
+# plain TEXT: sends TEXT, with \r\n as escapes, to the plain HTTP port and prints the answer.
 plain() {
 	# shellcheck disable=SC2059
 	{
@@ -148,7 +144,7 @@ plain() {
 	} | timeout 10 curl -s --max-time 5 "telnet://127.0.0.1:$GATEWAY_HTTP_PORT" || true
 }
 
-# many COUNT ARGS...: COUNT calls at once; prints how many had which status.
+# many COUNT [OPTION of curl...] PATH: makes COUNT calls at once. Prints how many answers had each status.
 many() {
 	local count=$1
 	shift
@@ -156,13 +152,13 @@ many() {
 		"${@:1:$#-1}" "$secure${*: -1}?[1-$count]" | sort | uniq -c | awk '{ print $2 "=" $1 }' | xargs
 }
 
-# limited LEAST MOST ANSWERS: in the output of `many`, LEAST to MOST calls passed, and the others were 429.
+# limited LEAST MOST ANSWERS: in the output of `many`, at least LEAST and fewer than MOST calls passed; the others are 429.
 limited() {
 	[[ $3 =~ ^200=([0-9]+)\ 429=([0-9]+)$ ]] || { fail "answers: $3"; return; }
 	((BASH_REMATCH[1] >= $1 && BASH_REMATCH[1] < $2)) || fail "passed: ${BASH_REMATCH[1]}, not $1 to $(($2 - 1))"
 }
 
-# rated RATE BURST COUNT ARGS...: of COUNT calls at once, the burst and one pass, and those that the rate allows meanwhile.
+# rated RATE BURST COUNT ARGUMENT of many...: of COUNT calls at once, BURST + 1 pass, and as many as RATE allows meanwhile.
 rated() {
 	local began answers
 	began=$(now)
@@ -170,11 +166,11 @@ rated() {
 	limited $(($2 + 1)) $(($2 + 3 + $1 * ($(now) - began) / 1000000)) "$answers"
 }
 
-# tuned SED-SCRIPT [SETTING=VALUE...]: reloads with tuning.conf changed so; right: with the right one.
+# tuned SED-SCRIPT [SETTING=VALUE...]: reloads with tuning.conf changed by the script. right: reloads with the original file.
 tuned() {
 	cp "$root/nginx/tuning.conf" "$work/nginx/tuning.conf"
 	sed -i "$1" "$work/nginx/tuning.conf"
-	! cmp -s "$root/nginx/tuning.conf" "$work/nginx/tuning.conf" || fail "nothing was changed: $1"
+	! cmp -s "$root/nginx/tuning.conf" "$work/nginx/tuning.conf" || fail "the script changes nothing: $1"
 	env "${@:2}" "$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
 }
 
@@ -182,4 +178,36 @@ right() {
 	cp "$root/nginx/tuning.conf" "$work/nginx/tuning.conf"
 	sed -i 's/^proxy_read_timeout .*/proxy_read_timeout 5s;/' "$work/nginx/tuning.conf"
 	"$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
+}
+
+# --- a hostile client ------------------------------------------------------------
+
+# hold MODE [ARG...]: starts a hostile client (hostile.c) on 127.0.0.2 and waits until it has all connections that it can get.
+hold() {
+	: >"$work/hostile.out"
+	"$programs/hostile" "$@" "$GATEWAY_HTTPS_PORT" >"$work/hostile.out" 2>&1 &
+	hostile_pid=$!
+	for ((i = 0; i < 600; i++)); do
+		! grep -q ready "$work/hostile.out" || return 0
+		sleep 0.1
+	done
+	fail "the hostile client is not ready: $(cat "$work/hostile.out")"
+}
+
+# Waits for the hostile client to end. Sets $peak, $closed, $answered, $refused and $sent to the figures that it prints.
+figures() {
+	local name
+	wait "$hostile_pid" || fail "the hostile client failed: $(cat "$work/hostile.out")"
+	for name in peak closed answered refused sent; do
+		printf -v "$name" '%d' "$(sed -n "s/.*\b$name=\([0-9]*\).*/\1/p" "$work/hostile.out")"
+	done
+}
+
+# served ADDRESS: five calls from the address succeed, each on a new connection.
+served() {
+	local k
+	for ((k = 0; k < 5; k++)); do
+		call --interface "$1" /concerts
+		is "call $k from $1" "$status" 200
+	done
 }

@@ -19,11 +19,10 @@
  * pings	HTTP/2: PINGs, as fast as they are taken
  * continuation	HTTP/2: one request of endless CONTINUATION frames
  *
- * ADDRESS (127.0.0.2) is where it comes from, by default with 100 connections for 5 seconds. It ends before on
- * SIGTERM, or once the gateway has closed CLOSED connections. It says "ready" once as
- * many connections as it can get are open (or after half of the time). With RATE it is ready once the gateway has
- * closed one and all handshakes are done; from the first that is closed, it begins at most RATE connections a second.
- * At the end it says, in one line:
+ * It connects from ADDRESS (127.0.0.2), by default with 100 connections for 5 seconds. It ends earlier on SIGTERM, or
+ * when the gateway has closed CLOSED connections. It prints "ready" when all connections that it can get are open, or
+ * after half of the time. With RATE it is ready when the gateway has closed a connection and all handshakes are done.
+ * From then on it begins at most RATE connections a second. At the end it prints one line:
  *
  *	open=N peak=N begun=N closed=N answered=N refused=N sent=N
  *
@@ -76,10 +75,10 @@ struct connection {
 	enum state	 state;
 	SSL		*ssl;
 	uint32_t	 stream;	/* HTTP/2: the next one */
-	unsigned char	 frame[9];	/* HTTP/2: head of the frame that is being read */
+	unsigned char	 frame[9];	/* HTTP/2: the header of the frame that is being read */
 	size_t		 frame_used;
-	size_t		 skip;		/* bytes of it still to come */
-	bool		 first;		/* first byte of a HEADERS frame comes next */
+	size_t		 skip;		/* bytes of the frame that have not come yet */
+	bool		 first;		/* the next byte is the first of a HEADERS frame */
 	unsigned char	*out;		/* OUT_BYTES; kept for the next connection in this place */
 	size_t		 out_length, out_sent;
 };
@@ -131,7 +130,7 @@ drop(struct connection *c, bool by_gateway)
 	c->state = FREE;
 }
 
-/* Puts bytes in the line; false if there is no room for them now. */
+/* Adds bytes to the output; false if there is no room for them now. */
 static bool
 put(struct connection *c, const void *data, size_t length)
 {
@@ -163,7 +162,7 @@ put_frame(struct connection *c, int type, int flags, uint32_t stream, const void
 	return true;
 }
 
-/* GET of the path: a static index each for method and scheme, literals for path and authority. */
+/* A GET of the path: static indexes for method and scheme, literals for path and authority. */
 static bool
 put_request(struct connection *c, int flags)
 {
@@ -210,7 +209,7 @@ greet(struct connection *c)
 		put_request(c, END_STREAM | END_HEADERS);
 }
 
-/* Sends a connection's bytes of every second. */
+/* Sends the bytes that a connection sends once a second. */
 static void
 nag(struct connection *c)
 {
@@ -316,8 +315,8 @@ handshake(struct connection *c)
 		drop(c, true);
 }
 
-/* Counts the answers in what came: HTTP/2 by their HEADERS frames, whose first byte is the status (static index, or
- * a literal of it with more bytes: 429 begins with 0x48). */
+/* Counts the answers in the received bytes. In HTTP/2 it counts HEADERS frames, whose first byte is the status
+ * (static index, or a literal of it with more bytes: 429 begins with 0x48). */
 static void
 hear(struct connection *c, const unsigned char *data, size_t length)
 {
@@ -448,7 +447,7 @@ prepare(void)
 		SSL_CTX_set_alpn_protos(tls, (const unsigned char *)"\x02h2", 3);
 }
 
-/* How many connections may begin in this turn of the loop. */
+/* Returns how many connections may begin in this turn of the loop. */
 static int
 beginning(void)
 {
@@ -488,7 +487,7 @@ main(int argc, char **argv)
 	began = nagged = now_ms();
 	ends = began + (int64_t)want.seconds * 1000;
 	while (now_ms() < ends && !stopped && (want.closed == 0 || closed < want.closed)) {
-		/* A few at a time, so that the test does not measure the gateway's backlog. */
+		/* Opens a few at a time, so that the test does not measure the gateway's backlog. */
 		for (int k = 0, room = beginning(); k < want.count && room > 0; k++) {
 			if (connections[k].state == FREE) {
 				begin(&connections[k]);

@@ -1,45 +1,18 @@
-# Connections that ask for nothing: from one address they keep no other address out. Sourced by run.
-# shellcheck shell=bash disable=SC2154
-
-# hold MODE [ARG...]: a hostile client from 127.0.0.2 in the background; returns when it has all it can get.
-hold() {
-	: >"$work/hostile.out"
-	"$work/hostile" "$@" "$GATEWAY_HTTPS_PORT" >"$work/hostile.out" 2>&1 &
-	hostile_pid=$!
-	for ((i = 0; i < 600; i++)); do
-		! grep -q ready "$work/hostile.out" || return 0
-		sleep 0.1
-	done
-	fail "the hostile client is not ready: $(cat "$work/hostile.out")"
-}
-
-# Waits for the hostile client's end and sets $peak, $closed, $answered, $refused and $sent to what it says.
-figures() {
-	local name
-	wait "$hostile_pid" || fail "the hostile client failed: $(cat "$work/hostile.out")"
-	for name in peak closed answered refused sent; do
-		printf -v "$name" '%d' "$(sed -n "s/.*\b$name=\([0-9]*\).*/\1/p" "$work/hostile.out")"
-	done
-}
-
-# served ADDRESS: five calls from there are answered, each over a connection of its own.
-served() {
-	local k
-	for ((k = 0; k < 5; k++)); do
-		call --interface "$1" /concerts
-		is "call $k from $1" "$status" 200
-	done
-}
+#!/usr/bin/env bash
+# shellcheck disable=SC2154 # variables of common.sh
+# Connections without requests. Many of them from one address must not keep other addresses out.
+# shellcheck source=tests/gateway/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 firewall_works() {
 	[[ $(id -u) -eq 0 ]] && nft add table inet concert_gateway_probe 2>/dev/null && nft delete table inet concert_gateway_probe
 }
 
-# bounded SED-SCRIPT: connections.nft changed so, in force.
+# bounded SED-SCRIPT: reloads with connections.nft changed by the script. unbounded: reloads with the original file.
 bounded() {
 	cp "$root/nginx/connections.nft" "$work/nginx/connections.nft"
 	sed -i "$1" "$work/nginx/connections.nft"
-	! cmp -s "$root/nginx/connections.nft" "$work/nginx/connections.nft" || fail "nothing was changed: $1"
+	! cmp -s "$root/nginx/connections.nft" "$work/nginx/connections.nft" || fail "the script changes nothing: $1"
 	GATEWAY_LIMIT_PER_ADDRESS=on "$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
 }
 
@@ -48,8 +21,8 @@ unbounded() {
 	"$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
 }
 
-# Where the kernel's rules cannot be loaded, as in some containers, this shows nothing.
-test_an_address_has_a_bounded_number_of_connections() {
+# Passes without a check where the kernel's rules cannot be loaded, as in some containers.
+test_address_with_many_connections_has_a_bounded_number_of_connections() {
 	local mode
 	firewall_works || return 0
 	bounded 's/ct count over [0-9]*/ct count over 40/'
@@ -57,23 +30,23 @@ test_an_address_has_a_bounded_number_of_connections() {
 		hold "$mode" -n 100 -s 2
 		served 127.0.0.3
 		figures
-		# The client may see the end of some a moment later than the kernel.
+		# The client may see the end of a connection a moment later than the kernel.
 		((peak > 20 && peak <= 60)) || fail "$mode: $peak connections at once, not 40"
 	done
 	unbounded
 }
 
-test_an_address_begins_a_bounded_number_of_connections() {
+test_address_that_connects_fast_gets_a_bounded_rate() {
 	firewall_works || return 0
 	bounded 's/rate over 300\/second burst 3000/rate over 1\/second burst 30/'
 	hold silent -n 100 -s 4
 	served 127.0.0.3
 	figures
-	((peak >= 30 && peak <= 60)) || fail "$peak connections were begun, not 30 and a few"
+	((peak >= 30 && peak <= 60)) || fail "$peak connections were accepted, not 30 to 60"
 	unbounded
 }
 
-test_a_load_balancer_is_not_bounded() {
+test_connections_of_a_load_balancer_are_not_limited() {
 	firewall_works || return 0
 	echo 'set_real_ip_from 127.0.0.2/32;' >>"$work/nginx/tuning.conf"
 	echo 'set_real_ip_from 2001:db8::/32;' >>"$work/nginx/tuning.conf"
@@ -85,10 +58,10 @@ test_a_load_balancer_is_not_bounded() {
 	unbounded
 }
 
-test_rules_that_are_in_force_keep_their_counts_over_a_reload() {
+test_firewall_rules_keep_their_counts_over_a_reload() {
 	firewall_works || return 0
 	bounded 's/ct count over [0-9]*/ct count over 40/'
-	hold silent -n 40 -s 4
+	hold silent -n 40 -s 10
 	GATEWAY_LIMIT_PER_ADDRESS=on "$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
 	call --interface 127.0.0.2 /healthz
 	is 'one more connection' "$status" 000
@@ -97,20 +70,20 @@ test_rules_that_are_in_force_keep_their_counts_over_a_reload() {
 	is 'rules with the limits off' "$(nft list tables | grep -c "concert_gateway_$GATEWAY_HTTPS_PORT" || true)" 0
 }
 
-test_rules_that_cannot_be_loaded_are_a_fault_unless_something_else_bounds_connections() {
+test_firewall_rules_that_cannot_be_loaded_stop_the_reload_unless_optional() {
 	local as=(env GATEWAY_LIMIT_PER_ADDRESS=on)
-	# nft fails for every user, root included.
+	# This nft fails for every user, also for root.
 	mkdir -p "$work/no-nft"
 	printf '#!/bin/sh\necho "Error: Operation not permitted" >&2\nexit 1\n' >"$work/no-nft/nft"
 	chmod +x "$work/no-nft/nft"
 	as+=(PATH="$work/no-nft:$PATH")
 	if "${as[@]}" GATEWAY_FIREWALL=nft "$work/nginx/reload" >"$work/out" 2>&1; then
-		fail 'nft: a reload without the rules'
+		fail 'nft: the reload succeeded without the rules'
 	fi
 	has nft "$(cat "$work/out")" 'setting GATEWAY_FIREWALL: connections by address are not bounded: nft: Operation not permitted'
 	has nft "$(cat "$work/out")" 'nothing was changed'
 	if "${as[@]}" ENVIRONMENT=production "$work/nginx/firewall" load "$work/run/gateway/current/connections.nft" >"$work/out" 2>&1; then
-		fail 'production: no rules'
+		fail 'production: the rules were not required'
 	fi
 	has production "$(cat "$work/out")" 'setting GATEWAY_FIREWALL: '
 	"${as[@]}" "$work/nginx/reload" >"$work/out" 2>&1 || fail "development: $(cat "$work/out")"
@@ -120,10 +93,10 @@ test_rules_that_cannot_be_loaded_are_a_fault_unless_something_else_bounds_connec
 	unbounded
 }
 
-# Without the kernel's rules: nginx closes the connections that are idle longest when it runs short of room. An honest
-# client is idle too, between its handshake and its request: the number of places divided by the rate of new connections
-# is the time that it has for this. Here that is longer than a call may last, as it is with the defaults.
-test_idle_connections_make_room_for_others() {
+# Without the kernel's rules, nginx closes the connections that are idle longest when it runs out of places. An honest client is
+# also idle, between its handshake and its request. The client has this much time for it: the number of places divided by the
+# rate of new connections. Here, as with the default settings, this time is longer than a call may last.
+test_oldest_idle_connections_close_when_places_run_out() {
 	local mode
 	GATEWAY_CONNECTIONS=150 "$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
 	for mode in kept ping; do
@@ -131,7 +104,9 @@ test_idle_connections_make_room_for_others() {
 		served 127.0.0.3
 		kill "$hostile_pid"
 		figures
-		((closed > 0)) || fail "$mode: none was closed"
+		((closed > 0)) || fail "$mode: no connection was closed"
 	done
 	unbounded
 }
+
+run_tests

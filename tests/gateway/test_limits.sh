@@ -1,9 +1,12 @@
-# Rate and connection limits. Sourced by run.
-# shellcheck shell=bash disable=SC2154
+#!/usr/bin/env bash
+# shellcheck disable=SC2154 # variables of common.sh
+# Rate and connection limits.
+# shellcheck source=tests/gateway/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-test_status_is_limited_a_token() {
+test_status_is_limited_by_token() {
 	local k began took answers
-	# A second brings another one: what took as long is not judged, but tried again.
+	# The limit allows one more call each second. So a round that took a second is repeated instead of judged.
 	for k in 1 2 3 4 5; do
 		began=$(now)
 		answers=$(many 20 -H "X-Queue-Token: limited-$k" /queues/status)
@@ -12,7 +15,7 @@ test_status_is_limited_a_token() {
 		((took >= 900000)) || break
 	done
 	((took < 900000)) || fail "21 calls never took less than 0.9 s: $took us"
-	# One, a burst of six, and at most two that the rate lets in meanwhile.
+	# Allowed are one call, a burst of six, and at most two more that the rate adds meanwhile.
 	limited 7 10 "$answers"
 	problem 429 TOO_MANY_REQUESTS
 	is retry-after "$(header retry-after)" 1
@@ -22,7 +25,7 @@ test_status_is_limited_a_token() {
 	is 'half a second later' "$status" 200
 }
 
-# Each of three devices asks once a second, as pollAfterSeconds says; together they may ask six times at once.
+# Each of three devices polls once a second, as pollAfterSeconds says. Together they may poll six times at once.
 test_devices_that_share_a_token_are_not_refused() {
 	local second
 	for second in 1 2 3 4; do
@@ -32,19 +35,19 @@ test_devices_that_share_a_token_are_not_refused() {
 	is 'all at once' "$(many 6 -H 'X-Queue-Token: shared-6' /queues/status)" '200=6'
 }
 
-test_other_calls_are_limited_a_user() {
+test_other_calls_are_limited_by_user() {
 	rated 20 40 200 -H 'Authorization: Bearer h.p.greedy' /concerts
 	is 'another user' "$(many 40 -H 'Authorization: Bearer h.p.modest' /concerts)" '200=40'
 	is 'another limit' "$(many 40 -H 'Authorization: Bearer h.p.greedy' /queues/enter)" '200=40'
 	is 'without a token' "$(many 200 /reservations)" '200=200'
 }
 
-test_entering_is_limited_a_user() {
+test_entering_is_limited_by_user() {
 	rated 20 40 200 -H 'Authorization: Bearer h.p.pushing' /queues/enter
 	is 'another user' "$(many 40 -H 'Authorization: Bearer h.p.calm' /queues/enter)" '200=40'
 }
 
-test_status_is_limited_a_user_whatever_token_is_sent() {
+test_status_without_a_token_is_limited_by_user() {
 	rated 20 40 200 -H 'Authorization: Bearer h.p.guessing' /queues/status
 	is 'another user' "$(many 40 -H 'Authorization: Bearer h.p.waiting' /queues/status)" '200=40'
 }
@@ -53,7 +56,7 @@ test_limits_by_address_can_be_switched_on() {
 	local path
 	tuned 's/\(zone=[a-z]*_address burst\)=[0-9]*/\1=20/; s/\(zone=[a-z]*_address:16m rate\)=[0-9]*r/\1=10r/' \
 		GATEWAY_LIMIT_PER_ADDRESS=on
-	# Each has a count of its own: the first one's is used up when the second begins.
+	# Each kind of call has its own count. The first count is used up when the second kind begins.
 	for path in /reservations /queues/status /queues/enter; do
 		rated 10 20 100 "$path"
 	done
@@ -61,8 +64,8 @@ test_limits_by_address_can_be_switched_on() {
 	is 'switched off' "$(many 100 /reservations)" '200=100'
 }
 
-# Requests in flight at once: the stand-in takes 300 ms for each of these.
-test_connections_are_limited_a_user_and_an_address() {
+# The stand-in for the services answers these requests after 300 ms, so they are in flight together.
+test_requests_in_flight_are_limited_by_user_and_address() {
 	local said
 	tuned 's/^limit_conn user_connections .*/limit_conn user_connections 5;/'
 	limited 5 20 "$(many 20 -H 'Authorization: Bearer h.p.busy' /concerts/slow)"
@@ -74,3 +77,5 @@ test_connections_are_limited_a_user_and_an_address() {
 	limited 5 20 "$(many 20 /concerts/slow)"
 	right
 }
+
+run_tests

@@ -1,28 +1,31 @@
-# Reads without a token: limits by connection and address, and the memory that a client can hold without reading. Sourced by run.
-# shellcheck shell=bash disable=SC2154
+#!/usr/bin/env bash
+# shellcheck disable=SC2154 # variables of common.sh
+# Reads without a token: limits by connection and address, and the memory that a client can hold without reading.
+# shellcheck source=tests/gateway/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-# in_a_row COUNT PATH: COUNT calls over one connection; prints how many had which status.
+# in_a_row COUNT PATH: makes COUNT calls over one connection. Prints how many answers had each status.
 in_a_row() {
 	curl -ks --no-progress-meter -o /dev/null -w '%{http_code}\n' "${@:3}" "$secure$2?[1-$1]" | sort | uniq -c |
 		awk '{ print $2 "=" $1 }' | xargs
 }
 
-test_maps_are_limited_a_connection() {
+test_maps_are_limited_by_connection() {
 	local began answers version
 	for version in --http1.1 --http2; do
 		began=$(now)
-		answers=$(in_a_row 40 /schedules/1/seats $version)
+		answers=$(in_a_row 40 /schedules/1/seats "$version")
 		limited 11 $((13 + 2 * ($(now) - began) / 1000000)) "$answers"
-		answers=$(in_a_row 20 /schedules/1/seats/ $version)
+		answers=$(in_a_row 20 /schedules/1/seats/ "$version")
 		limited 11 20 "$answers"
 	done
-	# Another connection, whole pages that ask for changes, and other paths of a schedule.
+	# Other connections and requests for changes have their own limits.
 	is 'another connection' "$(in_a_row 10 /schedules/1/seats)" 200=10
 	is changes "$(curl -ks -o /dev/null -w '%{http_code}\n' "$secure/schedules/1/seats?since=[1-30]" | sort | uniq -c | xargs)" '30 200'
 }
 
-# Changes since long ago are as large as the map.
-test_changes_of_a_map_are_limited_a_connection() {
+# An answer with all changes since a long time ago is as large as the map.
+test_changes_of_a_map_are_limited_by_connection() {
 	local began answers
 	began=$(now)
 	answers=$(curl -ks --no-progress-meter -o /dev/null -w '%{http_code}\n' "$secure/schedules/1/seats?since=[1-100]" |
@@ -33,8 +36,8 @@ test_changes_of_a_map_are_limited_a_connection() {
 	is 'changes that are on their way' $((answered - refused)) 4
 }
 
-# The service knows no ?Since=, so it answers the whole map.
-test_a_map_with_another_parameter_is_limited_as_a_map() {
+# The service does not know ?Since=, so it answers with the whole map.
+test_map_with_an_unknown_parameter_is_limited_as_a_map() {
 	local parameter
 	for parameter in Since=1 SINCE=1 xsince=1 since; do
 		limited 11 20 "$(curl -ks --no-progress-meter -o /dev/null -w '%{http_code}\n' \
@@ -42,7 +45,7 @@ test_a_map_with_another_parameter_is_limited_as_a_map() {
 	done
 }
 
-test_listings_are_limited_a_connection() {
+test_listings_are_limited_by_connection() {
 	local began answers path
 	for path in /concerts /schedules /schedules/1 /concerts/1; do
 		began=$(now)
@@ -58,7 +61,7 @@ test_limits_by_connection_can_be_switched_off() {
 	"$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
 }
 
-test_cheap_answers_are_limited_too() {
+test_cheap_answers_are_limited() {
 	local answers path
 	for path in /nowhere / /healthz; do
 		answers=$(in_a_row 900 "$path" --http2)
@@ -71,8 +74,8 @@ test_cheap_answers_are_limited_too() {
 	right
 }
 
-# Behind a load balancer a connection stands for many clients.
-test_a_load_balancers_connection_is_not_limited() {
+# Many clients share a connection of a load balancer.
+test_requests_through_a_load_balancer_are_not_limited_by_connection() {
 	# shellcheck disable=SC2016 # $a is sed's
 	tuned '$a set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;'
 	is 'maps of many clients' "$(in_a_row 60 /schedules/1/seats -H 'X-Forwarded-For: 192.0.2.9')" 200=60
@@ -80,7 +83,7 @@ test_a_load_balancers_connection_is_not_limited() {
 	right
 }
 
-test_maps_and_listings_are_limited_an_address() {
+test_maps_and_listings_are_limited_by_address() {
 	tuned 's/\(zone=map_address burst\)=[0-9]*/\1=20/; s/\(zone=map_address:16m rate\)=[0-9]*r/\1=10r/
 		s/\(zone=listing_address burst\)=[0-9]*/\1=20/; s/\(zone=listing_address:16m rate\)=[0-9]*r/\1=10r/' \
 		GATEWAY_LIMIT_PER_ADDRESS=on GATEWAY_LIMIT_PER_CONNECTION=off
@@ -90,8 +93,8 @@ test_maps_and_listings_are_limited_an_address() {
 	right
 }
 
-# One customer has all addresses of an IPv6 /64.
-test_an_ipv6_network_is_one_address() {
+# One customer of a provider has all addresses of an IPv6 /64.
+test_ipv6_network_counts_as_one_address() {
 	# shellcheck disable=SC2016 # $a is sed's
 	tuned 's/\(zone=other_address burst\)=[0-9]*/\1=5/; s/\(zone=other_address:16m rate\)=[0-9]*r/\1=1r/
 		$a set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;' GATEWAY_LIMIT_PER_ADDRESS=on
@@ -103,10 +106,11 @@ test_an_ipv6_network_is_one_address() {
 	right
 }
 
-# Of 2 MiB, 512 KiB come at once and the rest at the rate; here it is so low that the time is too short for all.
-test_the_rest_of_a_large_map_comes_at_a_bounded_speed() {
+# The first 512 KiB of the 2 MiB are sent at once, the rest at the limited speed. Here the limit is so low that the rest does not
+# arrive within the time of the call.
+test_rest_of_a_large_map_is_sent_at_a_bounded_speed() {
 	local version path bytes
-	tuned 's/\(map\|changes\) 2m;/\1 50k;/'
+	tuned 's/^limit_rate 2m/limit_rate 50k/'
 	for version in --http1.1 --http2; do
 		for path in /schedules/big/seats '/schedules/big/seats?since=0'; do
 			bytes=$(curl -ks "$version" --max-time 3 -o /dev/null -w '%{size_download}' "$secure$path" || true)
@@ -118,7 +122,7 @@ test_the_rest_of_a_large_map_comes_at_a_bounded_speed() {
 	right
 }
 
-# KiB of memory of all workers.
+# Prints the KiB of memory of all workers.
 workers_memory() {
 	local pid sum=0
 	for pid in $(pgrep -P "$(<"$RUN_DIR/gateway/nginx.pid")"); do
@@ -127,8 +131,8 @@ workers_memory() {
 	echo "$sum"
 }
 
-# The window is opened by a byte a second, so nothing ends by itself.
-test_a_connection_that_does_not_read_holds_a_bounded_memory() {
+# The client opens its window by one byte a second, so no timeout ends the answers.
+test_connection_that_does_not_read_holds_bounded_memory() {
 	local before took
 	before=$(workers_memory)
 	hold stalled -n 1 -t 100 -s 4 -u /schedules/big/seats
@@ -145,25 +149,27 @@ test_a_connection_that_does_not_read_holds_a_bounded_memory() {
 	is 'answers that are on their way' "$answered" 32
 }
 
-# A stream that is reset at once still counts as a request: nginx closes a connection after a number of them.
-test_floods_of_frames_end_the_connection() {
+# A stream that the client resets at once still counts as a request. nginx closes a connection after a number of requests.
+test_flood_of_frames_closes_the_connection() {
 	local mode
 	for mode in reset settings pings continuation; do
 		hold "$mode" -n 1 -s 2 -u /queues/flooded
 		served 127.0.0.3
 		figures
-		((closed > 0)) || fail "$mode: $sent frames over one connection"
+		((closed > 0)) || fail "$mode: the connection is open after $sent frames"
 	done
 	is 'requests taken back that reached a service' "$(reached /queues/flooded)" 0
 }
 
-test_a_header_that_never_ends_is_given_up() {
+test_header_that_never_ends_closes_the_connection() {
 	local mode
 	tuned 's/^client_header_timeout .*/client_header_timeout 1s;/'
 	for mode in header hello silent idle idle2; do
 		hold "$mode" -n 5 -c 1 -s 10
 		figures
-		((closed > 0)) || fail "$mode: still open"
+		((closed > 0)) || fail "$mode: the connection is still open"
 	done
 	right
 }
+
+run_tests

@@ -1,20 +1,22 @@
-# The parts of a request that the gateway passes on, and the requests that it refuses. Sourced by run.
-# shellcheck shell=bash disable=SC2154
+#!/usr/bin/env bash
+# shellcheck disable=SC2154 # variables of common.sh
+# The parts of a request that the gateway passes on, and the requests that it refuses.
+# shellcheck source=tests/gateway/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-test_only_the_listed_headers_go_on() {
+test_unlisted_headers_are_not_passed_on() {
 	local extra=() k
 	for ((k = 0; k < 40; k++)); do
 		extra+=(-H "X-Extra-$k: $k")
 	done
 	write "${extra[@]}" -H 'X-Queue-Token: token-1' -H 'Idempotency-Key: key-1' -H 'Content-Type: application/json' \
 		-H 'If-None-Match: W/"1"' -H 'Cookie: a=b' -H 'X-Forwarded-For: 192.0.2.1' -H 'X-Request-Id: mine' \
-		-H 'Connection: close, X-Queue-Token' -H 'Via: x' -d '{"a":1}' --http1.1 /queues/enter
+		-H 'Connection: close, X-Queue-Token' -H 'Via: x' -d '{"a":1}' --http1.1 /queues/leave
 	is status "$status" 200
 	has request "$body" 'X-Queue-Token: token-1'
 	has request "$body" 'Idempotency-Key: key-1'
 	has request "$body" 'Content-Type: application/json'
 	has request "$body" 'If-None-Match: W/"1"'
-	has request "$body" 'X-Forwarded-For: 127.0.0.1'
 	has request "$body" 'Authorization: Bearer h.p.'
 	has request "$body" 'Content-Length: 7'
 	has request "$body" '{"a":1}'
@@ -23,13 +25,70 @@ test_only_the_listed_headers_go_on() {
 	lacks request "$body" mine
 	lacks request "$body" 192.0.2.1
 	lacks request "$body" Via
-	is 'header lines' "$(sed -n '/^\r*$/q;p' <<<"$body" | wc -l)" 10
+	is 'header lines' "$(sed -n '/^\r*$/q;p' <<<"$body" | wc -l)" 9
 }
 
-test_a_value_no_service_could_read_is_replaced() {
-	local long key
+# lines: prints how many lines the request in $body has before its body.
+lines() {
+	sed -n '/^\r*$/q;p' <<<"$body" | wc -l
+}
+
+# The gateway passes the most frequent calls on in a shorter way (nginx/parts/request.conf), if they have their usual form.
+test_frequent_call_is_passed_on_with_the_headers_of_its_service() {
+	local sent=(-H 'X-Queue-Token: token-1' -H 'Idempotency-Key: key-1' -H 'Content-Type: application/json' -H 'Cookie: a=b'
+		-H 'X-Request-Id: mine' -H 'Accept-Encoding: gzip' -H 'X-Body-Length: 5') path
+	for path in /queues/enter /payments; do
+		write "${sent[@]}" -d '{"a":1}' "$path"
+		has "$path" "$body" "POST $path HTTP/1.1"
+		has "$path" "$body" 'Authorization: Bearer h.p.'
+		has "$path" "$body" 'Idempotency-Key: key-1'
+		has "$path" "$body" 'Content-Type: application/json'
+		has "$path" "$body" 'Content-Length: 7'
+		has "$path" "$body" '{"a":1}'
+		is "lines of $path" "$(lines)" 7
+	done
+	write "${sent[@]}" -d '{"a":1}' /reservations/hold
+	has hold "$body" 'X-Queue-Token: token-1'
+	has hold "$body" 'Idempotency-Key: key-1'
+	is 'lines of a hold' "$(lines)" 8
+	call "${sent[@]}" -H 'Authorization: Bearer h.p.often' /queues/status
+	has status "$body" 'GET /queues/status HTTP/1.1'
+	has status "$body" 'Authorization: Bearer h.p.often'
+	has status "$body" 'X-Queue-Token: token-1'
+	is 'lines of a status' "$(lines)" 5
+}
+
+# In any other form they are passed on like all other calls.
+test_frequent_call_in_another_form_is_passed_on() {
+	call --head /queues/status
+	is HEAD "$status" 200
+	call -H 'Content-Type: text/plain' '/queues/status?a=b'
+	has 'a query' "$body" 'GET /queues/status?a=b HTTP/1.1'
+	has 'a query' "$body" 'Content-Type: text/plain'
+	call '/queues/st%61tus'
+	has 'an escape' "$body" 'GET /queues/st'
+	call -X DELETE /queues/status
+	has 'another method' "$body" 'DELETE /queues/status HTTP/1.1'
+	call --http1.1 -X TRACE /queues/status
+	has TRACE "$body" 'DELETE /queues/status HTTP/1.1'
+	write -H 'Content-Encoding: gzip' -d '{"a":1}' /payments
+	has 'an encoding' "$body" 'Content-Encoding: gzip'
+	has 'an encoding' "$body" '{"a":1}'
+	write --http1.1 -H 'Transfer-Encoding: chunked' -d '{"a":1}' /payments
+	has chunked "$body" 'Content-Length: 7'
+	has chunked "$body" '{"a":1}'
+	write -X POST --http1.1 -H 'Content-Length:' /reservations/hold
+	has 'no body' "$body" 'Content-Length: 0'
+	call "/queues/status?$(printf 'x%.0s' {1..1983})"
+	is 'a target of 1998 bytes' "$status" 200
+	call "/queues/status?$(printf 'x%.0s' {1..1984})"
+	problem 400 INVALID_REQUEST
+}
+
+test_unreadable_header_value_is_replaced() {
+	local long key path
 	long=$(printf 'x%.0s' {1..300})
-	call -H 'X-Queue-Token: tök' -H "If-None-Match: ö" -H 'Content-Type: ü' /queues/status
+	call -H 'X-Queue-Token: tök' -H "If-None-Match: ö" -H 'Content-Type: ü' /queues/a
 	has request "$body" 'X-Queue-Token: invalid'
 	has request "$body" 'Content-Type: invalid'
 	lacks request "$body" If-None-Match
@@ -39,22 +98,69 @@ test_a_value_no_service_could_read_is_replaced() {
 	has request "$body" 'Content-Encoding: invalid'
 	write -H 'Content-Encoding: Identity' -d x /queues/enter
 	lacks request "$body" Content-Encoding
-	call -H "X-Queue-Token: $long" -H 'Authorization: Bearer é' /queues/status
-	has request "$body" 'X-Queue-Token: invalid'
-	has request "$body" 'Authorization: invalid'
-	# A key too long, or not ASCII, stays one the service refuses.
+	for path in /queues/status /queues/a; do
+		call -H "X-Queue-Token: $long" -H 'Authorization: Bearer é' "$path"
+		has request "$body" 'X-Queue-Token: invalid'
+		has request "$body" 'Authorization: invalid'
+	done
+	# A key that is too long or not ASCII is passed on in a form that the service refuses.
 	for key in "$long" é; do
 		write -X POST -H "Idempotency-Key: $key" /queues/enter
 		is 'length of the key' "$(sed -n 's/^Idempotency-Key: //p' <<<"$body" | tr -d '\r\n' | wc -c)" 256
 	done
-	# Empty, or white space: not sent.
-	call -H 'X-Queue-Token;' -H 'Idempotency-Key:   ' /queues/status
+	# Values that are empty or white space are not passed on.
+	call -H 'X-Queue-Token;' -H 'Idempotency-Key:   ' /queues/a
 	lacks request "$body" X-Queue-Token
 	lacks request "$body" Idempotency-Key
 }
 
-# Whether it is a 400, or a 404, 405, 413 or 401 before that, is for the service to say.
-test_a_read_goes_on_without_its_body_and_says_that_there_was_one() {
+well_formed=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+
+test_well_formed_traceparent_is_passed_on() {
+	local path
+	for path in /queues/status /queues/a /concerts; do
+		call -H "traceparent: $well_formed" "$path"
+		has "$path" "$body" "traceparent: $well_formed"
+		call -H "TraceParent: ${well_formed%1}0" "$path"
+		has "$path, not sampled" "$body" "traceparent: ${well_formed%1}0"
+		call "$path"
+		lacks "$path without one" "$body" traceparent
+	done
+	for path in /queues/enter /payments /queues/leave; do
+		write -H "traceparent: $well_formed" -d '{"a":1}' "$path"
+		has "$path" "$body" "traceparent: $well_formed"
+	done
+}
+
+test_ill_formed_traceparent_is_left_out() {
+	local value
+	for value in 01-"${well_formed#*-}" ff-"${well_formed#*-}" "$well_formed-x" "${well_formed}0" "${well_formed%?}" \
+		"${well_formed^^}" 00-00000000000000000000000000000000-b7ad6b7169203331-01 \
+		00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01 00-0af7651916cd43dd8448eb211c80319g-b7ad6b7169203331-01 \
+		"$well_formed,$well_formed" "x$well_formed" é; do
+		call -H "traceparent: $value" /queues/status
+		is "status with $value" "$status" 200
+		lacks "$value" "$body" traceparent
+		call -H "traceparent: $value" /concerts
+		lacks "$value" "$body" traceparent
+	done
+}
+
+# nginx 1.22 knows only the first of several lines of a name. A service that is called directly takes none of them.
+test_repeated_traceparent_is_passed_on_once() {
+	call --http1.1 -H "traceparent: $well_formed" -H "traceparent: ${well_formed%1}0" /queues/a
+	is lines "$(grep -c traceparent <<<"$body")" 1
+	has first "$body" "traceparent: $well_formed"
+}
+
+test_pages_of_an_allowed_origin_may_send_traceparent() {
+	call -X OPTIONS -H 'Origin: https://www.example.com' -H 'Access-Control-Request-Method: GET' /concerts
+	is status "$status" 204
+	has 'allowed headers' "$(header access-control-allow-headers)" traceparent
+}
+
+# The gateway tells the service that there was a body. The service answers 400, or 401, 404, 405 or 413 if an earlier check fails.
+test_body_of_a_read_is_not_passed_on_but_announced() {
 	local method smuggled='POST /queues/smuggled HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\nContent-Length: 0\r\n\r\n' answer
 	for method in GET HEAD; do
 		answer=$(raw "$method /queues/first HTTP/1.1\r\nHost: a\r\nContent-Length: 80\r\n\r\n$smuggled")
@@ -76,7 +182,7 @@ test_a_read_goes_on_without_its_body_and_says_that_there_was_one() {
 	is "a client's word" "$status" 200
 }
 
-test_a_read_with_a_body_over_64k_is_413() {
+test_read_with_a_body_over_64k_is_413() {
 	head -c 70000 /dev/zero >"$work/large"
 	call -X GET --data-binary "@$work/large" /concerts
 	problem 413 PAYLOAD_TOO_LARGE
@@ -89,7 +195,7 @@ test_a_read_with_a_body_over_64k_is_413() {
 	is 'no such path' "$status" 404
 }
 
-test_another_method_with_a_body_goes_on_without_it() {
+test_body_of_an_unknown_method_is_not_passed_on() {
 	local method smuggled='POST /queues/smuggled HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\nContent-Length: 0\r\n\r\n' answer
 	for method in DELETE OPTIONS FOO; do
 		answer=$(raw "$method /queues/readonly HTTP/1.1\r\nHost: a\r\nContent-Length: 80\r\n\r\n$smuggled")
@@ -104,25 +210,42 @@ test_another_method_with_a_body_goes_on_without_it() {
 	is smuggled "$(reached smuggled)" 0
 }
 
-test_a_read_of_http_2_with_an_unannounced_body_goes_on_without_it() {
+# The service refuses the method with any body.
+test_body_of_a_write_to_a_read_only_path_is_not_passed_on() {
+	local method
+	for method in POST PUT PATCH; do
+		write -X "$method" -d '{"a":1}' /queues/status
+		has "$method" "$body" "$method /queues/status"
+		has "$method" "$body" 'Content-Length: 0'
+		lacks "$method" "$body" '{"a":1}'
+	done
+	call /queues/after
+	has request "$body" 'GET /queues/after'
+}
+
+test_unannounced_http_2_body_of_a_read_is_not_passed_on() {
 	printf 'POST /queues/smuggled HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\nContent-Length: 0\r\n\r\n' >"$work/smuggled"
 	call --http2 -X GET -T - /queues/unannounced <"$work/smuggled"
 	is status "$status" 200
 	has request "$body" 'GET /queues/unannounced'
 	lacks request "$body" smuggled
+	call --http2 -X GET -T - /queues/status <"$work/smuggled"
+	is 'status of a call made often' "$status" 200
+	has 'a call made often' "$body" 'GET /queues/status'
+	lacks 'a call made often' "$body" smuggled
 	call /queues/after
 	has request "$body" 'GET /queues/after'
 	is smuggled "$(reached smuggled)" 0
 }
 
-test_two_requests_in_one_segment_are_two_requests() {
+test_two_requests_in_one_segment_are_both_answered() {
 	local answer
 	answer=$(raw 'GET /queues/one HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\nGET /queues/two HTTP/1.1\r\nHost: a\r\n\r\n' 2)
 	has first "$answer" 'GET /queues/one'
 	has second "$answer" 'GET /queues/two'
 }
 
-test_a_write_always_has_a_length() {
+test_write_is_passed_on_with_a_length() {
 	write -X POST --http1.1 -H 'Content-Length:' /queues/leave
 	has 'no body' "$body" 'Content-Length: 0'
 	write -X POST --http1.1 -H 'Transfer-Encoding: chunked' -d '{"chunked":1}' /queues/enter
@@ -137,7 +260,7 @@ test_a_write_always_has_a_length() {
 	has patch "$body" 'Content-Length: 2'
 }
 
-test_a_body_over_64k_is_413() {
+test_body_over_64k_is_413() {
 	head -c 65537 /dev/zero >"$work/large"
 	head -c 65536 /dev/zero | tr '\0' ' ' >"$work/fits"
 	write --data-binary "@$work/large" /queues/enter
@@ -152,7 +275,7 @@ test_a_body_over_64k_is_413() {
 	is 'status of 65536 bytes' "$status" 200
 }
 
-test_route_and_method_come_before_the_size() {
+test_large_body_to_a_wrong_route_or_method_is_404_or_405() {
 	head -c 1000000 /dev/zero >"$work/large"
 	write --data-binary "@$work/large" /nowhere
 	problem 404 NOT_FOUND
@@ -170,7 +293,7 @@ test_route_and_method_come_before_the_size() {
 	lacks 'asked the service' "$body" PAYLOAD_TOO_LARGE
 }
 
-test_a_target_too_long_for_the_services_is_400() {
+test_target_too_long_for_the_services_is_400() {
 	call "/queues/$(printf 'x%.0s' {1..1990})"
 	is 'status of 1998 bytes' "$status" 200
 	call "/queues/$(printf 'x%.0s' {1..1991})"
@@ -180,7 +303,7 @@ test_a_target_too_long_for_the_services_is_400() {
 	raw_problem "$(raw "GET /queues/$(printf 'x%.0s' {1..9000}) HTTP/1.1\r\nHost: a\r\n\r\n")" 400 INVALID_REQUEST
 }
 
-test_headers_too_long_are_400_and_four_kilobytes_of_jwt_go_on() {
+test_long_headers_are_400_but_a_4_kb_jwt_is_passed_on() {
 	local jwt
 	jwt=$(printf 'x%.0s' {1..4080})
 	call -H "Authorization: Bearer $jwt" /concerts
@@ -190,7 +313,7 @@ test_headers_too_long_are_400_and_four_kilobytes_of_jwt_go_on() {
 	problem 400 INVALID_REQUEST
 }
 
-test_what_is_no_http_is_400() {
+test_invalid_http_is_400() {
 	local text
 	while IFS= read -r text; do
 		raw_problem "$(raw "$text")" 400 INVALID_REQUEST
@@ -216,7 +339,7 @@ test_what_is_no_http_is_400() {
 	raw_problem "$(curl -s -i "http://127.0.0.1:$GATEWAY_HTTPS_PORT/queues")" 400 INVALID_REQUEST
 }
 
-test_an_unknown_method_is_the_services_404_or_405() {
+test_unknown_method_is_404_or_405_of_the_service() {
 	local method
 	for method in TRACE FOO DELETE PROPFIND; do
 		call --http1.1 -X "$method" /queues/readonly
@@ -230,9 +353,9 @@ test_an_unknown_method_is_the_services_404_or_405() {
 	is 'as they are' "$(reached 'TRACE\|FOO\|PROPFIND')" 0
 }
 
-# In each location that takes a body, and however it is announced; also where the service is down, as the point service is
-# here: the gateway's own answer.
-test_a_body_over_64k_is_a_problem_document_at_each_service() {
+# This holds in each location that takes a body and for each way to announce it. It also holds if the service is down, as the
+# point service is here.
+test_body_over_64k_is_a_problem_document_at_each_service() {
 	local path method form
 	head -c 70000 /dev/zero >"$work/large"
 	for path in /points/charge /points /queues/enter /reservations/hold /schedules/1/seats /concerts /payments \
@@ -240,12 +363,13 @@ test_a_body_over_64k_is_a_problem_document_at_each_service() {
 		for method in POST PUT PATCH; do
 			for form in '--http1.1 -H Transfer-Encoding:chunked' '--http1.1' '--http2' \
 				'--http1.1 -H Transfer-Encoding:chunked -H Expect:100-continue'; do
-				# Every form at one path; at the others what is found too large only while it is read.
+				# One path is tested with every form of body. The other paths are tested only with the form
+				# whose size nginx learns while it reads.
 				[[ $path == /points/charge || $form == '--http1.1 -H Transfer-Encoding:chunked' ]] || continue
 				# shellcheck disable=SC2086
 				write $form -X "$method" --data-binary "@$work/large" "$path"
 				if [[ $method$path == P[UA]*webhooks/toss ]]; then
-					# The service says that its method is another: here it answers 200 without a body.
+					# The service would refuse the method. Its stand-in answers 200 without a body.
 					lacks "$form $method $path" "$body" '<html'
 				else
 					problem 413 PAYLOAD_TOO_LARGE
@@ -257,8 +381,8 @@ test_a_body_over_64k_is_a_problem_document_at_each_service() {
 	done
 }
 
-# A body that ends in another place for the gateway than for the service would be a second request.
-test_forms_that_hide_a_second_request_are_refused_or_passed_on_as_one() {
+# If gateway and service disagreed about a body's end, the rest of the body would be a second request.
+test_hidden_second_request_is_refused_or_passed_on_as_one() {
 	local text answer smuggled='GET /queues/smuggled HTTP/1.1\r\nHost: a\r\n\r\n'
 	while IFS= read -r text; do
 		answer=$(raw "POST /queues/enter HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\n$text")
@@ -282,12 +406,12 @@ test_forms_that_hide_a_second_request_are_refused_or_passed_on_as_one() {
 		Transfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\nabc\r\n0\r\n\r\n
 		Transfer-Encoding: chunked\r\n\r\n-1\r\nabc\r\n0\r\n\r\n
 	E
-	# Bytes after a whole request are the same client's next request, never another client's.
+	# Bytes after a complete request are the next request of the same client, never of another client.
 	raw "POST /queues/enter HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\nContent-Length: 60\r\nConnection: close\r\n\r\n$smuggled" >/dev/null
 	is smuggled "$(reached smuggled)" 0
 }
 
-test_paths_in_odd_forms_reach_only_the_service_they_name() {
+test_path_in_an_odd_form_reaches_only_its_service() {
 	local path
 	for path in '//queues/enter' '/queues//enter' '/./queues/enter' '/x/../queues/enter' '/%71ueues/enter' '/queues/enter/' \
 		'/queues/enter;a=b' '/queues%2fenter' '/queues/%2e%2e/metrics' '/queues/..;/metrics' '/queues/\..\metrics' \
@@ -297,7 +421,7 @@ test_paths_in_odd_forms_reach_only_the_service_they_name() {
 		[[ $status != 200 ]] || has "$path" "$body" 'Host: queue'
 	done
 	is 'metrics asked' "$(grep -c ' /metrics' "$upstream_log" || true)" 0
-	# A header that only looks like another one.
+	# These headers only look like headers that are passed on.
 	call --http1.1 -H 'X_Queue_Token: underscore' -H 'X-Queue-Token:  spaced ' /queues/status
 	lacks request "$body" underscore
 	has request "$body" 'X-Queue-Token: spaced'
@@ -305,3 +429,5 @@ test_paths_in_odd_forms_reach_only_the_service_they_name() {
 	raw_problem "$(raw 'GET /queues/odd HTTP/1.1\r\nHost: a\r\n Authorization: x\r\n\r\n')" 400 INVALID_REQUEST
 	is 'sent on' "$(reached queues/odd)" 0
 }
+
+run_tests

@@ -1,7 +1,10 @@
-# Where a request goes: redirects, hosts, paths, the webhook. Sourced by run.
-# shellcheck shell=bash disable=SC2154
+#!/usr/bin/env bash
+# shellcheck disable=SC2154 # variables of common.sh
+# Where the gateway sends a request: redirects, hosts, paths, the webhook.
+# shellcheck source=tests/gateway/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-test_the_plain_port_redirects_with_308() {
+test_plain_port_redirects_with_308() {
 	local plain=http://127.0.0.1:$GATEWAY_HTTP_PORT answer
 	answer=$(curl -s -i -X POST -d x "$plain/queues/enter?a=b")
 	has status "$answer" 'HTTP/1.1 308 '
@@ -10,15 +13,15 @@ test_the_plain_port_redirects_with_308() {
 	is 'sent on' "$(reached 'queues/enter?a=b')" 0
 }
 
-test_the_plain_port_redirects_to_the_port_that_clients_see() {
+test_plain_port_redirects_to_the_public_port() {
 	GATEWAY_PUBLIC_PORT=443 "$work/nginx/render" "$work/public"
 	has 'behind a port 443' "$(cat "$work/public/nginx.conf")" "return 308 https://localhost\$redirect_path;"
 	GATEWAY_PUBLIC_PORT=444 GATEWAY_SERVER_NAME=::1 "$work/nginx/render" "$work/public"
 	has 'behind a port 444' "$(cat "$work/public/nginx.conf")" "return 308 https://[::1]:444\$redirect_path;"
 }
 
-# The name that a client sends must not come back: a page could be made to send its users elsewhere.
-test_the_plain_port_redirects_to_the_configured_name_whatever_the_host() {
+# The redirect must not contain the host that the client sent. Otherwise an attacker could redirect users to another site.
+test_other_host_is_redirected_to_the_configured_name() {
 	local text answer
 	while read -r text; do
 		answer=$(plain "$text")
@@ -34,14 +37,14 @@ test_the_plain_port_redirects_to_the_configured_name_whatever_the_host() {
 		GET /concerts HTTP/1.0\r\n\r\n
 		GET /concerts HTTP/1.0\r\nHost: evil.example\r\n\r\n
 	E
-	# Longer than the name it is put behind: still no other host.
+	# A target without a slash must not extend the host's name.
 	answer=$(plain 'GET .evil.example/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
 	lacks 'a target without a slash' "$answer" Location
 }
 
-# The gateway never uses the request's Host: it is not sent on and not in an answer. So any may be sent, as by a
+# The gateway never uses the request's Host: neither the service nor an answer gets it. So any host is allowed, for example from a
 # health check that knows only the address.
-test_an_unknown_host_is_answered_and_goes_no_further() {
+test_unknown_host_is_answered_and_not_passed_on() {
 	local answer
 	answer=$(raw 'GET /queues/a HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: evil.example\r\n\r\n')
 	has answer "$answer" 'HTTP/1.1 200 '
@@ -64,7 +67,7 @@ test_healthz_is_answered_by_the_gateway() {
 	is allow "$(header allow)" 'GET, HEAD'
 }
 
-test_each_path_goes_to_its_service() {
+test_each_path_is_passed_to_its_service() {
 	local path service
 	while read -r path service; do
 		call "$path"
@@ -97,7 +100,7 @@ test_other_paths_are_404() {
 	done
 }
 
-test_the_webhook_can_be_left_to_named_addresses() {
+test_webhook_from_an_address_not_listed_is_403() {
 	local path webhooks_before
 	webhooks_before=$(reached webhooks)
 	GATEWAY_WEBHOOK_ADDRESSES='127.0.0.8 127.0.2.0/24 2001:db8::/32' "$work/nginx/reload" >"$work/out" 2>&1 ||
@@ -118,3 +121,5 @@ test_the_webhook_can_be_left_to_named_addresses() {
 	call -d '{}' /payments/webhooks/toss
 	is 'anybody, without the setting' "$status" 200
 }
+
+run_tests

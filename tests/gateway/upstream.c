@@ -1,18 +1,15 @@
 /*
- * The services' stand-in for the gateway's tests: answers every request with
- * the bytes of the request itself, so that a test sees exactly what the gateway
- * sends on. Like Kore, it takes a body only where Content-Length announces one
- * with POST, PUT or PATCH; other bytes are the next request.
+ * Replaces the services in the gateway's tests. It answers every request with the bytes of the request itself, so a
+ * test sees exactly what the gateway passes on. Like Kore, it reads a body only if Content-Length announces one with
+ * POST, PUT or PATCH. Other bytes are the next request.
  *
  *	upstream LOGFILE PORT...
  *
- * LOGFILE gets a line a request: port, method and target. What the path holds
- * changes the answer: "hang" never comes, "break" closes without one, "junk" is
- * no header, "half" closes within one, "big" is 2 MiB of JSON, "conflict" is a
- * 409 with a body of the service's own, "missing" a 404, "readonly" has no
- * method but GET, "slow" takes 300 ms. A write without Authorization
- * is a 401, but for "webhooks". A read that X-Body-Length says had a body is a
- * 400, or a 413 over 64 KiB.
+ * LOGFILE gets a line for each request: port, method and target. Words in the path change the answer: "hang" gets
+ * none, "break" closes without one, "junk" is no header, "half" closes within one, "big" is 2 MiB of JSON, "conflict"
+ * is a 409 with a body of the service's own, "missing" a 404, "readonly" has no method but GET, "slow" takes 300 ms,
+ * "slowly" 600. A write without Authorization gets a 401, except for "webhooks". A read whose X-Body-Length shows a
+ * body gets a 400, or a 413 above 64 KiB.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -80,7 +77,7 @@ answer_big(int fd)
 	return ok;
 }
 
-/* One whole request of `length` bytes; false: close the connection. */
+/* Answers one whole request of `length` bytes. Returns false to close the connection. */
 static bool
 serve(const struct client *client, char *request, size_t length)
 {
@@ -108,7 +105,7 @@ serve(const struct client *client, char *request, size_t length)
 	if (strstr(target, "half") != NULL)
 		return send_all(client->fd, "HTTP/1.1 200 OK\r\ncontent-le", 27) && false;
 	if (strstr(target, "slow") != NULL)
-		usleep(300 * 1000);
+		usleep((strstr(target, "slowly") != NULL ? 600 : 300) * 1000);
 	if (strstr(target, "big") != NULL)
 		return answer_big(client->fd);
 	snprintf(headers, sizeof(headers), "content-type: %s", problem);
@@ -130,7 +127,7 @@ serve(const struct client *client, char *request, size_t length)
 	    request, length, !strcmp(method, "HEAD"));
 }
 
-/* How many bytes the first request in the buffer has; 0: not all there yet. */
+/* Returns the length of the first request in the buffer, or 0 if it is not complete yet. */
 static size_t
 request_length(const char *buffer, size_t used)
 {

@@ -1,4 +1,4 @@
-/* HTTP calls with libcurl, one or many at once, and raw sockets for what no client library would send. */
+/* HTTP calls with libcurl, one or many at a time, and raw sockets for requests that libcurl would not send. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
@@ -21,7 +21,7 @@
 
 #include "harness.h"
 
-#define CALL_SECONDS	30
+#define CALL_SECONDS	100	/* five large halls at once take half a minute, more on a busy machine */
 
 struct exchange {
 	const struct call	*call;
@@ -64,7 +64,7 @@ setting(const char *name)
 {
 	const char	*value = getenv(name);
 
-	cr_assert(value != NULL && *value != '\0', "setting %s is not in the environment (run tests/run)", name);
+	cr_assert(value != NULL && *value != '\0', "setting %s is not in the environment: start the tests with tests/run", name);
 	return (value);
 }
 
@@ -151,7 +151,7 @@ exchange_begin(struct exchange *x, const struct call *call)
 	}
 	curl_easy_setopt(x->curl, CURLOPT_CUSTOMREQUEST, method);
 
-	/* libcurl's own additions are left out: a test sends what it says. */
+	/* Remove the headers that libcurl adds itself, so that a test sends exactly its own. */
 	x->headers = curl_slist_append(NULL, "Expect:");
 	if (call->body == NULL || call->content_type != NULL)
 		x->headers = curl_slist_append(x->headers, "Content-Type:");
@@ -169,7 +169,7 @@ exchange_begin(struct exchange *x, const struct call *call)
 }
 
 char *
-unpacked(const struct reply *reply)
+gunzipped(const struct reply *reply)
 {
 	z_stream	 stream = { .next_in = (unsigned char *)reply->body, .avail_in = (unsigned)reply->length };
 	size_t		 room = 16 * 1024 * 1024;
@@ -179,12 +179,12 @@ unpacked(const struct reply *reply)
 	stream.next_out = (unsigned char *)text;
 	stream.avail_out = (unsigned)room;
 	cr_assert_eq(inflateInit2(&stream, 15 + 16), Z_OK);
-	cr_assert_eq(inflate(&stream, Z_FINISH), Z_STREAM_END, "not a whole gzip body");
+	cr_assert_eq(inflate(&stream, Z_FINISH), Z_STREAM_END, "the body is not complete gzip");
 	(void)inflateEnd(&stream);
 	return (text);
 }
 
-/* One line a call for tests/api, which holds the traffic against docs/api-spec.yaml. */
+/* Appends one JSON line per call to API_RECORD; tests/api checks these calls against docs/api-spec.yaml. */
 static void
 record(const struct exchange *x)
 {
@@ -224,7 +224,7 @@ record(const struct exchange *x)
 		free(text);
 	}
 	coding = header(&x->reply, "Content-Encoding");
-	body = coding != NULL && strcmp(coding, "gzip") == 0 && x->reply.length > 0 ? unpacked(&x->reply) : NULL;
+	body = coding != NULL && strcmp(coding, "gzip") == 0 && x->reply.length > 0 ? gunzipped(&x->reply) : NULL;
 	cJSON_AddStringToObject(entry, "responseBody", body != NULL ? body : x->reply.body);
 	free(body);
 
@@ -244,7 +244,7 @@ exchange_end(struct exchange *x, CURLcode code)
 	(void)fclose(x->header_file);
 	if (code == CURLE_OK)
 		curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &x->reply.status);
-	else	/* so that "status 0" says why */
+	else	/* libcurl's reason why there is no answer */
 		x->reply.body = strdup(curl_easy_strerror(code));
 	x->reply.json = cJSON_ParseWithLength(x->reply.body, x->reply.length);
 	curl_slist_free_all(x->headers);
@@ -262,7 +262,7 @@ http(struct call call)
 		exchange_end(&x, curl_easy_perform(x.curl));
 		if (x.reply.status != 429 || call.keep_429 || header(&x.reply, "Retry-After") == NULL)
 			return (x.reply);
-		/* As a well-behaved client: wait as told, then the same again. */
+		/* Obey Retry-After like a well-behaved client, then repeat the call. */
 		pause_ms(1000 * atoi(header(&x.reply, "Retry-After")));
 	}
 }
@@ -327,7 +327,7 @@ connect_to(int port)
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	cr_assert(fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0, "port %d", port);
+	cr_assert(fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0, "cannot connect to port %d", port);
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return (fd);
 }
@@ -378,7 +378,7 @@ raw_tcp(int port, const char *first, const char *second, int seconds)
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	cr_assert(send(fd, first, strlen(first), MSG_NOSIGNAL) > 0);
 	if (second != NULL) {
-		/* In a segment of its own: not before the other side has the first. */
+		/* Wait until the server has acknowledged the first segment, so that the second one is separate. */
 		do {
 			info_size = sizeof(info);
 			cr_assert_eq(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_size), 0);

@@ -1,9 +1,9 @@
-/* The stack's PostgreSQL as its superuser, for what no API shows. */
+/* Connections to the stack's PostgreSQL as its superuser, for state that the API does not show. */
 #include <string.h>
 
 #include "harness.h"
 
-/* What it is told is in no log, however long it takes: those are looked through for what services say. */
+/* Turns statement logging off on this connection: tests search the log for statements of the services. */
 PGconn *
 superuser(void)
 {
@@ -34,7 +34,7 @@ sql(const char *query)
 }
 
 PGconn *
-keep_locked(const char *query)
+take_lock(const char *query)
 {
 	PGconn		*conn = superuser();
 	PGresult	*result;
@@ -47,14 +47,22 @@ keep_locked(const char *query)
 }
 
 char *
-waiting_for(PGconn *lock, const char *seconds)
+backend_waiting_for(PGconn *lock, const char *seconds)
 {
 	return (sql(format("SELECT pid FROM pg_stat_activity WHERE %d = ANY (pg_blocking_pids(pid)) AND "
 	    "query_start <= clock_timestamp() - interval '%s seconds'", PQbackendPID(lock), seconds)));
 }
 
 void
-let_go(PGconn *lock)
+release_lock(PGconn *lock)
 {
 	PQfinish(lock);
+}
+
+void
+set_hold_end(const char *reservation, const char *from_now)
+{
+	(void)sql(format("WITH r AS (UPDATE reservation.reservations SET hold_expires_at = clock_timestamp() + interval '%s' "
+	    "WHERE reservation_id = '%s' RETURNING *) UPDATE reservation.seats s SET hold_expires_at = r.hold_expires_at FROM r "
+	    "WHERE s.reservation_id = r.reservation_id AND s.status = 'HOLD'", from_now, reservation));
 }

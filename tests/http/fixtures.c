@@ -1,4 +1,4 @@
-/* Concerts, schedules, places in the queue and holds, made through the public API. */
+/* Concerts, schedules, queue places and holds, made through the public API. */
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdlib.h>
@@ -81,12 +81,17 @@ schedule_new(int rows, int per_row)
 	    "ON_SALE", rows, per_row));
 }
 
+struct call
+enter_call(const char *base, const struct user *user, const struct schedule *schedule)
+{
+	return ((struct call){ .path = "/queues/enter", .jwt = user->jwt, .base = base,
+	    .body = format("{\"concertId\":\"%s\",\"scheduleId\":\"%s\"}", schedule->concert, schedule->id) });
+}
+
 struct reply
 enter(const struct user *user, const struct schedule *schedule)
 {
-	return (http((struct call){ .path = "/queues/enter", .jwt = user->jwt,
-	    .body = format("{\"concertId\":\"%s\",\"scheduleId\":\"%s\"}", schedule->concert,
-	    schedule->id) }));
+	return (http(enter_call(NULL, user, schedule)));
 }
 
 char *
@@ -100,7 +105,7 @@ become_active(const struct user *user, const struct schedule *schedule)
 	cr_assert(reply.status == 201 || reply.status == 200, "%ld %s", reply.status, reply.body);
 	token = strdup(text_at(reply.json, "token"));
 	while (strcmp(text_at(reply.json, "status"), "ACTIVE") != 0) {
-		cr_assert(now_ms() < deadline, "not ACTIVE in 20 s: %s", reply.body);
+		cr_assert(now_ms() < deadline, "not ACTIVE after 20 s: %s", reply.body);
 		pause_ms(200);
 		reply = http((struct call){ .path = "/queues/status", .jwt = user->jwt,
 		    .queue_token = token });
@@ -117,10 +122,9 @@ all_become_active(const struct user *users, char **tokens_r, int n, const struct
 	int64_t		 deadline = now_ms() + 20000;
 	int		 i, waiting = n;
 
-	/* Straight at the service: the gateway lets nobody ask for the status so often. */
+	/* Poll the service directly, because the gateway limits the rate of status calls. */
 	for (i = 0; i < n; i++)
-		calls[i] = (struct call){ .path = "/queues/enter", .jwt = users[i].jwt, .base = direct("queue"),
-		    .body = format("{\"concertId\":\"%s\",\"scheduleId\":\"%s\"}", schedule->concert, schedule->id) };
+		calls[i] = enter_call(direct("queue"), &users[i], schedule);
 	http_all(calls, replies, (size_t)n);
 	for (i = 0; i < n; i++) {
 		check_status(replies[i], 201);
@@ -129,7 +133,7 @@ all_become_active(const struct user *users, char **tokens_r, int n, const struct
 		    .base = direct("queue") };
 	}
 	while (waiting > 0) {
-		cr_assert(now_ms() < deadline, "%d are not ACTIVE in 20 s", waiting);
+		cr_assert(now_ms() < deadline, "%d users are not ACTIVE after 20 s", waiting);
 		pause_ms(50);
 		http_all(calls, replies, (size_t)n);
 		for (i = waiting = 0; i < n; i++) {
@@ -140,7 +144,25 @@ all_become_active(const struct user *users, char **tokens_r, int n, const struct
 }
 
 struct reply
-hold_seats(const struct user *user, const struct schedule *schedule, const char *queue_token,
+queue_status(const char *base, const struct user *user, const char *token)
+{
+	return (http((struct call){ .path = "/queues/status", .jwt = user->jwt, .queue_token = token, .base = base }));
+}
+
+struct reply
+queue_settings(const char *base, const struct schedule *schedule, const char *body)
+{
+	struct user	operator = operator_new();
+	struct reply	reply;
+
+	reply = http((struct call){ .method = body != NULL ? "PUT" : "GET", .jwt = operator.jwt, .base = base,
+	    .path = format("/admin/queues/%s", schedule->id), .body = body });
+	check_status(reply, 200);
+	return (reply);
+}
+
+struct call
+hold_call(const char *base, const struct user *user, const struct schedule *schedule, const char *queue_token,
     int first_seat, int count)
 {
 	char	*list = strdup("");
@@ -148,13 +170,19 @@ hold_seats(const struct user *user, const struct schedule *schedule, const char 
 
 	for (i = 0; i < count; i++)
 		list = format("%s%s\"%s\"", list, i > 0 ? "," : "", schedule->seats[first_seat + i]);
-	return (http((struct call){ .path = "/reservations/hold", .jwt = user->jwt,
-	    .queue_token = queue_token, .body = format("{\"scheduleId\":\"%s\",\"seatIds\":[%s]}",
-	    schedule->id, list) }));
+	return ((struct call){ .path = "/reservations/hold", .jwt = user->jwt, .base = base, .queue_token = queue_token,
+	    .body = format("{\"scheduleId\":\"%s\",\"seatIds\":[%s]}", schedule->id, list) });
+}
+
+struct reply
+hold_seats(const struct user *user, const struct schedule *schedule, const char *queue_token,
+    int first_seat, int count)
+{
+	return (http(hold_call(NULL, user, schedule, queue_token, first_seat, count)));
 }
 
 char *
-held(const struct user *user, const struct schedule *schedule, int first_seat, int count,
+hold_new(const struct user *user, const struct schedule *schedule, int first_seat, int count,
     int64_t *amount_r)
 {
 	struct reply	reply;
@@ -173,12 +201,46 @@ charge(const struct user *user, int64_t amount, const char *key)
 	    .body = format("{\"amount\":%" PRId64 "}", amount) }));
 }
 
+struct call
+pay_call(const char *base, const struct user *user, const char *reservation, int64_t amount, const char *key)
+{
+	return ((struct call){ .path = "/payments", .jwt = user->jwt, .base = base, .key = key,
+	    .body = format("{\"reservationId\":\"%s\",\"amount\":%" PRId64 ",\"method\":\"POINT\"}", reservation, amount) });
+}
+
 struct reply
 pay(const struct user *user, const char *reservation, int64_t amount, const char *key)
 {
-	return (http((struct call){ .path = "/payments", .jwt = user->jwt, .key = key,
-	    .body = format("{\"reservationId\":\"%s\",\"amount\":%" PRId64 ",\"method\":\"POINT\"}",
-	    reservation, amount) }));
+	return (http(pay_call(NULL, user, reservation, amount, key)));
+}
+
+int64_t
+place_of(const char *queue_token)
+{
+	static const char	digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	uint64_t		seq = 0;
+
+	/* Bytes 33 to 40. */
+	for (int bit = 33 * 8; bit < 41 * 8; bit++)
+		seq = seq << 1 | (uint64_t)((strchr(digits, queue_token[bit / 6]) - digits) >> (5 - bit % 6) & 1);
+	return ((int64_t)seq);
+}
+
+int64_t
+unix_ms_of(const char *text)
+{
+	struct tm	 tm = { 0 };
+	const char	*rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+
+	cr_assert_not_null(rest, "not a time: %s", text);
+	return ((int64_t)timegm(&tm) * 1000 + (*rest == '.' ? atoi(rest + 1) : 0));
+}
+
+struct reply
+cancel_reservation(const struct user *user, const char *reservation)
+{
+	return (http((struct call){ .method = "POST", .path = format("/reservations/%s/cancel", reservation),
+	    .jwt = user->jwt }));
 }
 
 const char *
@@ -194,7 +256,7 @@ seat_status(const struct schedule *schedule, int wanted)
 			cJSON_ArrayForEach(seat, at(row, "seats"))
 				if (strcmp(text_at(seat, "seatId"), schedule->seats[wanted]) == 0)
 					return (strdup(text_at(seat, "status")));
-	cr_assert_fail("seat %d is not in the map", wanted);
+	cr_assert_fail("the seat map has no seat %d", wanted);
 	return ("");
 }
 

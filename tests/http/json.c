@@ -1,4 +1,4 @@
-/* Looking into JSON answers by path, and what every problem body must have. */
+/* Looks up JSON values by path and checks problem documents. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ at(const cJSON *json, const char *path)
 			item = cJSON_GetArrayItem(item, atoi(part));
 		else
 			item = cJSON_GetObjectItemCaseSensitive(item, part);
-		cr_assert_not_null(item, "no %s (of %s) in %s", part, path, cJSON_PrintUnformatted(json));
+		cr_assert_not_null(item, "%s (of %s) is missing in %s", part, path, cJSON_PrintUnformatted(json));
 	}
 	free(copy);
 	return (item);
@@ -27,7 +27,7 @@ text_at(const cJSON *json, const char *path)
 {
 	const cJSON	*item = at(json, path);
 
-	cr_assert(cJSON_IsString(item), "%s is no text in %s", path, cJSON_PrintUnformatted(json));
+	cr_assert(cJSON_IsString(item), "%s is not a string in %s", path, cJSON_PrintUnformatted(json));
 	return (item->valuestring);
 }
 
@@ -36,7 +36,7 @@ number_at(const cJSON *json, const char *path)
 {
 	const cJSON	*item = at(json, path);
 
-	cr_assert(cJSON_IsNumber(item), "%s is no number in %s", path, cJSON_PrintUnformatted(json));
+	cr_assert(cJSON_IsNumber(item), "%s is not a number in %s", path, cJSON_PrintUnformatted(json));
 	return ((int64_t)item->valuedouble);
 }
 
@@ -51,7 +51,7 @@ length_at(const cJSON *json, const char *path)
 {
 	const cJSON	*item = at(json, path);
 
-	cr_assert(cJSON_IsArray(item), "%s is no array in %s", path, cJSON_PrintUnformatted(json));
+	cr_assert(cJSON_IsArray(item), "%s is not an array in %s", path, cJSON_PrintUnformatted(json));
 	return (cJSON_GetArraySize(item));
 }
 
@@ -62,7 +62,7 @@ check_problem_body(const struct reply *reply, const char *code)
 	const char	*retry = header(reply, "Retry-After");
 
 	cr_assert(type != NULL && strncmp(type, "application/problem+json", 24) == 0, "type %s", type);
-	cr_assert_not_null(reply->json, "no JSON: %s", reply->body);
+	cr_assert_not_null(reply->json, "the body is not JSON: %s", reply->body);
 	cr_assert_str_eq(text_at(reply->json, "code"), code, "%s", reply->body);
 	cr_assert_eq(number_at(reply->json, "status"), reply->status);
 	cr_assert(*text_at(reply->json, "title") != '\0' && *text_at(reply->json, "type") != '\0');

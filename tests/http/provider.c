@@ -1,4 +1,4 @@
-/* The tests of card payments: their words (provider.h). */
+/* Helpers for tests of card payments; see provider.h. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ provider(const char *path, const char *body)
 }
 
 void
-provider_does(const char *card, const char *call, const char *what, int times)
+set_provider_behaviour(const char *card, const char *call, const char *what, int times)
 {
 	struct reply	reply;
 
@@ -40,7 +40,7 @@ provider_does(const char *card, const char *call, const char *what, int times)
 }
 
 void
-provider_knows(const char *card, const char *order, int64_t amount)
+open_payment_window(const char *card, const char *order, int64_t amount)
 {
 	check_status(provider("/simulator/payments", format("{\"paymentKey\":\"%s\",\"orderId\":\"%s\",\"amount\":%" PRId64 "}",
 	    card, order, amount)), 204);
@@ -70,7 +70,7 @@ provider_authorization(void)
 }
 
 const cJSON *
-entry_of(const char *card)
+provider_entry(const char *card)
 {
 	struct reply	 reply = provider("/simulator/books", NULL);
 	const cJSON	*item, *found = NULL;
@@ -78,7 +78,7 @@ entry_of(const char *card)
 	check_status(reply, 200);
 	cJSON_ArrayForEach(item, at(reply.json, "orders")) {
 		if (strcmp(text_at(item, "paymentKey"), card) == 0) {
-			cr_assert_null(found, "%s is in the books twice", card);
+			cr_assert_null(found, "the provider's books have %s twice", card);
 			found = item;
 		}
 	}
@@ -86,9 +86,9 @@ entry_of(const char *card)
 }
 
 const char *
-books(const char *card)
+provider_books(const char *card)
 {
-	const cJSON	*entry = entry_of(card);
+	const cJSON	*entry = provider_entry(card);
 	const char	*found = entry == NULL ? "nothing" :
 			    format("%" PRId64 "-%" PRId64, number_at(entry, "captured"), number_at(entry, "refunded"));
 
@@ -104,7 +104,7 @@ card_call(const struct user *user, const char *reservation, int64_t amount, cons
 }
 
 struct reply
-until_certain(struct call call)
+repeat_until_certain(struct call call)
 {
 	struct reply	reply = http(call);
 
@@ -115,7 +115,7 @@ until_certain(struct call call)
 struct reply
 pay_by_card(const struct user *user, const char *reservation, int64_t amount, const char *card, const char *key)
 {
-	return (until_certain(card_call(user, reservation, amount, card, key)));
+	return (repeat_until_certain(card_call(user, reservation, amount, card, key)));
 }
 
 void
@@ -138,13 +138,6 @@ payment_status(const struct user *user, const char *payment)
 }
 
 struct reply
-cancel(const struct user *user, const char *reservation)
-{
-	return (http((struct call){ .method = "POST", .path = format("/reservations/%s/cancel", reservation),
-	    .jwt = user->jwt }));
-}
-
-struct reply
 webhook(const char *card)
 {
 	struct call	call = { .path = "/payments/webhooks/toss", .body = format("{\"eventType\":\"PAYMENT_STATUS_CHANGED\","
@@ -153,15 +146,4 @@ webhook(const char *card)
 
 	wait_for((reply = http(call)).status != 503, 30);
 	return (reply);
-}
-
-double
-metric(const char *base, const char *name)
-{
-	struct reply	 reply = http((struct call){ .base = base, .path = "/metrics" });
-	const char	*found;
-
-	check_status(reply, 200);
-	found = strstr(reply.body, format("\n%s ", name));
-	return (found == NULL ? 0 : strtod(found + strlen(name) + 2, NULL));
 }

@@ -1,42 +1,42 @@
-/*
- * What the tests of card payments have in common: cards, what the provider is to do
- * with them, and what its books say.
- */
+/* Helpers for tests of card payments: payment keys, the simulated provider's behaviour, and its books. */
 #ifndef TESTS_HTTP_PROVIDER_H
 #define TESTS_HTTP_PROVIDER_H
 
 #include "harness.h"
 
-/* A provider that is slower than CARD_PROVIDER_TIMEOUT_MS, then a look-up and perhaps another confirm. */
+/* enough for CARD_PROVIDER_TIMEOUT_MS, a look-up, and perhaps another confirm */
 #define CERTAIN_SECONDS	30
 
-/* A new payment key, "card-...": no other begins so, and no log may have one. */
+/* Returns a new payment key "card-...". Only payment keys begin so, which lets a test search the logs for them. */
 char		*card_new(void);
-/* What the provider is to do the next `times` times: "confirm", "cancel", "find" or "webhook" of this card. */
-void		 provider_does(const char *card, const char *call, const char *what, int times);
-/* The user has been through the provider's window, which the page has opened for this order and amount. */
-void		 provider_knows(const char *card, const char *order, int64_t amount);
-/* The order id of a charge, as the page computes it before it opens the provider's window. */
+/*
+ * Sets the provider's behaviour for the next `times` calls about this card. `call`: "confirm", "cancel", "find" or
+ * "webhook".
+ */
+void		 set_provider_behaviour(const char *card, const char *call, const char *what, int times);
+/* Records that the user has completed the provider's payment window for this order and amount. */
+void		 open_payment_window(const char *card, const char *order, int64_t amount);
+/* Returns the order id of a charge as the page computes it before it opens the payment window. */
 char		*charge_order(const struct user *user, const char *key);
-/* As the merchant, at the provider itself: a header line. */
+/* Returns the header line that authenticates the merchant at the provider. */
 const char	*provider_authorization(void);
-/* What the provider's books have of a card, NULL if it is not in them. */
-const cJSON	*entry_of(const char *card);
-/* "captured-refunded" of a card in the provider's books, "nothing" if nothing was taken. */
-const char	*books(const char *card);
+/* Returns the card's entry in the provider's books, or NULL. */
+const cJSON	*provider_entry(const char *card);
+/* Returns "captured-refunded" from the provider's books, or "nothing" if nothing was captured. */
+const char	*provider_books(const char *card);
 
 struct call	 card_call(const struct user *user, const char *reservation, int64_t amount, const char *card, const char *key);
-/* Asks again, with the same key, until it is no longer PENDING or CHARGING: anybody's card is now and then in doubt. */
-struct reply	 until_certain(struct call call);
+/* Repeats with the same key until the answer is not 202. The simulator makes random faults, so the outcome of any payment can
+ * be unknown. */
+struct reply	 repeat_until_certain(struct call call);
 struct reply	 pay_by_card(const struct user *user, const char *reservation, int64_t amount, const char *card, const char *key);
-/* 402 for this reason; of a refusal that had to be looked up the books say only that it was one. */
+/* Checks 402 with this reason. A decline that was looked up has the reason ABORTED. */
 void		 check_declined(const struct reply *reply, const char *provider_code);
 const char	*payment_status(const struct user *user, const char *payment);
-struct reply	 cancel(const struct user *user, const char *reservation);
-/* Sends a webhook through the gateway, as any client can; repeats it until it is noted, as the provider does. */
+/* Sends a webhook through the gateway, as any client can. Repeats it until it is recorded, like the provider. */
 struct reply	 webhook(const char *card);
 
-/* A sample of a program's metrics; 0 if it has none of that name. */
+/* Returns a sample of a program's metrics; 0 if it has none of that name. */
 double		 metric(const char *base, const char *name);
 bool		 is(const char *a, const char *b);
 

@@ -16,7 +16,7 @@ create(const char *concert, const char *fields, const char *sections)
 	    .body = format("{%s,\"sections\":[%s]}", fields, sections) }));
 }
 
-/* One that begins in `start` seconds and lasts two hours, with more fields (",\"a\":1"). */
+/* Creates a schedule that starts in `start` seconds and lasts two hours. `more` adds fields (",\"a\":1"). */
 static struct reply
 create_in(const char *concert, long start, const char *more)
 {
@@ -51,7 +51,7 @@ listed(const char *concert, const char *status)
 	return (length_at(reply.json, "schedules"));
 }
 
-/* The one error of a 400, "field: reason". */
+/* Returns error number `index` of a 400 as "field: reason". */
 static const char *
 error_of(const struct reply *reply, int index)
 {
@@ -64,7 +64,7 @@ error_of(const struct reply *reply, int index)
 	cr_assert_str_eq(text_at((reply).json, "errors.0.field"), field, "%s", (reply).body); \
 } while (0)
 
-Test(administration, sale_ends_with_the_start_and_at_most_four_seats_a_user_by_default)
+Test(administration, schedule_without_limits_sells_until_start_and_four_seats_a_user)
 {
 	struct reply	reply = create_in(concert_new(), DAY, ",\"saleClosesAt\":null,\"maxPerUser\":null,\"saleOpensAt\":null,\"preQueue\":null");
 
@@ -75,7 +75,7 @@ Test(administration, sale_ends_with_the_start_and_at_most_four_seats_a_user_by_d
 	cr_assert_str_eq(show(text_at(reply.json, "scheduleId")).body, reply.body);
 }
 
-Test(administration, schedule_has_the_end_of_sale_and_the_limit_it_is_given)
+Test(administration, schedule_with_sale_end_and_limit_shows_both)
 {
 	char		*closes = time_in(DAY + 600);
 	struct reply	 reply = create_in(concert_new(), DAY, format(",\"saleClosesAt\":\"%s\",\"maxPerUser\":100", closes));
@@ -85,7 +85,7 @@ Test(administration, schedule_has_the_end_of_sale_and_the_limit_it_is_given)
 	cr_assert_eq(number_at(reply.json, "maxPerUser"), 100);
 }
 
-Test(administration, limit_per_user_out_of_range_is_refused)
+Test(administration, max_per_user_out_of_range_is_400)
 {
 	static const char *const	limits[] = { "0", "101", "-1", "1.5", "\"4\"", "true", "[4]" };
 	char				*concert = concert_new();
@@ -99,8 +99,8 @@ Test(administration, limit_per_user_out_of_range_is_refused)
 	cr_assert_eq(listed(concert, "ALL"), 0);
 }
 
-/* Sold, its ticket could not be given back any more: CANCELLATION_CLOSED would keep the money. */
-Test(administration, concert_of_the_past_reads_closed_and_is_not_sold)
+/* A ticket sold after the start could not be refunded: cancelling it answers CANCELLATION_CLOSED. */
+Test(administration, schedule_in_the_past_reads_closed_and_is_not_sold)
 {
 	char		*concert = concert_new();
 	struct user	 user;
@@ -114,13 +114,13 @@ Test(administration, concert_of_the_past_reads_closed_and_is_not_sold)
 	user = user_new();
 	reply = enter(&user, &past);
 	check_problem(reply, 409, "SCHEDULE_NOT_ON_SALE");
-	/* Opening it anew changes nothing. */
+	/* Setting ON_SALE again does not reopen the sale. */
 	reply = patch(past.id, "{\"status\":\"ON_SALE\"}");
 	check_status(reply, 200);
 	cr_assert_str_eq(text_at(reply.json, "status"), "CLOSED");
 }
 
-Test(administration, schedule_reads_closed_from_the_end_of_its_sale_on)
+Test(administration, schedule_past_its_sale_end_reads_closed)
 {
 	char		*concert = concert_new();
 	struct reply	 reply = create_in(concert, DAY, format(",\"saleClosesAt\":\"%s\"", time_in(-1)));
@@ -140,7 +140,7 @@ Test(administration, schedule_reads_closed_from_the_end_of_its_sale_on)
 	wait_for(listed(concert, "ON_SALE") == 0 && listed(concert, "CLOSED") == 1, 5);
 }
 
-Test(administration, times_of_a_sale_out_of_order_are_refused)
+Test(administration, sale_times_out_of_order_are_400)
 {
 	char		*concert = concert_new(), *end = time_in(DAY + 7200), *start = time_in(DAY);
 	struct reply	 reply;
@@ -162,7 +162,7 @@ Test(administration, times_of_a_sale_out_of_order_are_refused)
 	check_status(ORDER(OPENS(start), CLOSES(end)), 201);
 }
 
-Test(administration, patch_changes_only_the_fields_that_it_names)
+Test(administration, schedule_patch_changes_only_named_fields)
 {
 	struct reply	 reply = create_in(concert_new(), DAY, format(",\"saleOpensAt\":\"%s\"", time_in(3600)));
 	char		*schedule, *closes = time_in(DAY - 60), *start;
@@ -183,14 +183,14 @@ Test(administration, patch_changes_only_the_fields_that_it_names)
 	cr_assert_str_eq(text_at(reply.json, "saleClosesAt"), closes);
 	cr_assert_str_eq(text_at(reply.json, "status"), "CLOSED");
 	cr_assert_eq(number_at(reply.json, "maxPerUser"), 2);
-	/* null: none of its own, so that it follows the start again. */
+	/* null removes the sale's own end, so it follows startAt again. */
 	reply = patch(schedule, "{\"saleClosesAt\":null,\"status\":\"ON_SALE\"}");
 	check_status(reply, 200);
 	cr_assert_str_eq(text_at(reply.json, "saleClosesAt"), start);
 	cr_assert_str_eq(text_at(reply.json, "status"), "ON_SALE");
 }
 
-Test(administration, patch_with_a_field_it_cannot_change_is_refused_whole)
+Test(administration, schedule_patch_with_unchangeable_field_changes_nothing)
 {
 	static const char *const	fields[] = { "saleOpensAt", "startAt", "endAt", "scheduleId", "concertId", "totalSeats",
 		"remaining", "sections", "preQueue", "Status", "salesClosesAt" };
@@ -206,7 +206,7 @@ Test(administration, patch_with_a_field_it_cannot_change_is_refused_whole)
 	}
 	reply = patch(schedule, "{\"saleOpensAt\":null}");
 	check_error(reply, "saleOpensAt");
-	/* A name that is longer than any is not repeated. */
+	/* The error does not repeat a field name longer than any known one. */
 	reply = patch(schedule, format("{\"%01000d\":1}", 7));
 	check_error(reply, "body");
 	reply = patch(schedule, "{}");
@@ -214,7 +214,7 @@ Test(administration, patch_with_a_field_it_cannot_change_is_refused_whole)
 	cr_assert_str_eq(show(schedule).body, before.body);
 }
 
-Test(administration, patch_with_a_wrong_value_is_refused_whole)
+Test(administration, schedule_patch_with_invalid_value_changes_nothing)
 {
 	static const struct {
 		const char	*body;
@@ -241,7 +241,7 @@ Test(administration, patch_with_a_wrong_value_is_refused_whole)
 	cr_assert_str_eq(show(schedule).body, before.body);
 }
 
-Test(administration, time_is_bounded_after_its_offset_is_applied)
+Test(administration, time_bounds_apply_after_conversion_to_utc)
 {
 	static const char *const	outside[] = { "0001-01-01T00:00:00+14:00", "0000-01-01T00:00:00Z", "1999-12-31T23:59:59Z",
 		"2000-01-01T08:59:59+09:00", "2199-12-31T23:59:59-00:01", "2200-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00" };
@@ -277,17 +277,17 @@ concert_named(const char *title)
 	    .body = format("{\"title\":\"%s\",\"artist\":\" B\xcc\x81 \",\"venue\":\"\\u3000C\",\"address\":\"D\"}", title) }));
 }
 
-Test(administration, names_are_trimmed_and_stored_composed)
+Test(administration, concert_names_are_trimmed_and_stored_in_nfc)
 {
 	struct reply	reply = concert_named("\\u2003 \\u1112\\u1161\\u11ab\\u1100\\u1173\\u11af \\u00a0");
 
 	check_status(reply, 201);
 	cr_assert_str_eq(text_at(reply.json, "title"), "\xed\x95\x9c\xea\xb8\x80");
-	cr_assert_str_eq(text_at(reply.json, "artist"), "B\xcc\x81", "there is no letter for it");
+	cr_assert_str_eq(text_at(reply.json, "artist"), "B\xcc\x81", "Unicode has no composed letter for it");
 	cr_assert_str_eq(text_at(reply.json, "venue"), "C");
 }
 
-Test(administration, invisible_or_dangerous_names_are_refused)
+Test(administration, invisible_or_control_characters_in_a_name_are_400)
 {
 	static const char *const	titles[] = { "", " ", "\\u200b", "\\u2060", "\\ufeff", "\\u3164", "\\uffa0", "\\u115f\\u1160",
 		"\\ufe0f", "\\u00ad", "\\u2800", "\\udb40\\udc01", "a\\u0000", "a\\nb", "a\\u0085b", "a\\u007fb", "a\\u202eb", "a\\u2066b",
@@ -299,7 +299,7 @@ Test(administration, invisible_or_dangerous_names_are_refused)
 		reply = concert_named(titles[i]);
 		check_problem(reply, 400, "INVALID_REQUEST");
 		cr_assert_eq(length_at(reply.json, "errors"), 1, "%s", reply.body);
-		/* Some are no JSON at all. */
+		/* Some titles are invalid JSON strings, so the error names the body. */
 		if (strcmp(text_at(reply.json, "errors.0.field"), "body") != 0)
 			cr_assert_str_eq(text_at(reply.json, "errors.0.field"), "title", "%s", titles[i]);
 	}
@@ -315,7 +315,7 @@ patch_concert(const char *concert, const char *jwt, const char *body)
 	return (http((struct call){ .method = "PATCH", .path = format("/admin/concerts/%s", concert), .jwt = jwt, .body = body }));
 }
 
-Test(administration, patch_of_a_concert_changes_only_the_names_that_it_gives)
+Test(administration, concert_patch_changes_only_named_fields)
 {
 	struct user	operator = operator_new();
 	struct reply	reply = concert_named("A");
@@ -334,7 +334,7 @@ Test(administration, patch_of_a_concert_changes_only_the_names_that_it_gives)
 	wait_for(strcmp(http((struct call){ .path = format("/concerts/%s", concert) }).body, reply.body) == 0, 5);
 }
 
-Test(administration, patch_of_a_concert_with_a_wrong_field_is_refused_whole)
+Test(administration, concert_patch_with_invalid_field_changes_nothing)
 {
 	static const struct { const char *body, *field; } wrong[] = {
 		{ "{\"title\":\"x\",\"hidden\":true}", "hidden" }, { "{\"title\":\"x\",\"Artist\":\"x\"}", "Artist" },
@@ -356,30 +356,30 @@ Test(administration, patch_of_a_concert_with_a_wrong_field_is_refused_whole)
 	}
 	reply = patch_concert(concert, operator.jwt, format("{\"artist\":\"x\",\"title\":\"%0201d\"}", 7));
 	check_error(reply, "title");
-	/* A PATCH that changes nothing shows the stored names, not a copy of them. */
+	/* The answer to a PATCH without changes shows the stored names. */
 	reply = patch_concert(concert, operator.jwt, "{\"title\":\"A\"}");
 	check_status(reply, 200);
 	cr_assert_str_eq(reply.body, before);
 }
 
-Test(administration, patch_of_an_unknown_concert_is_not_found_and_only_for_operators)
+Test(administration, concert_patch_of_unknown_concert_is_404_and_without_role_403)
 {
 	struct user	operator = operator_new(), user = user_new();
-	char		nobody[UUID_TEXT];
+	char		unknown[UUID_TEXT];
 	struct reply	reply;
 
-	uuid_new(nobody);
-	reply = patch_concert(nobody, operator.jwt, "{\"title\":\"x\"}");
+	uuid_new(unknown);
+	reply = patch_concert(unknown, operator.jwt, "{\"title\":\"x\"}");
 	check_problem(reply, 404, "CONCERT_NOT_FOUND");
 	reply = patch_concert("1", operator.jwt, "{\"title\":\"x\"}");
 	check_problem(reply, 404, "CONCERT_NOT_FOUND");
-	reply = patch_concert(nobody, user.jwt, "{");
+	reply = patch_concert(unknown, user.jwt, "{");
 	check_problem(reply, 403, "FORBIDDEN");
-	reply = patch_concert(nobody, NULL, "{\"title\":\"x\"}");
+	reply = patch_concert(unknown, NULL, "{\"title\":\"x\"}");
 	check_problem(reply, 401, "UNAUTHENTICATED");
 }
 
-Test(administration, two_sections_of_one_name_are_refused)
+Test(administration, two_sections_with_the_same_name_are_400)
 {
 	static const char *const	pairs[][2] = { { "A", "A " }, { "A", "\\u3000A" }, { "\\ud55c", "\\u1112\\u1161\\u11ab" },
 		{ "\\u00e9", "e\\u0301" }, { "A", "A\\u200b" }, { "A", "A\\u200d" }, { "A 1", "A\\u00a01" } };
@@ -404,7 +404,7 @@ Test(administration, two_sections_of_one_name_are_refused)
 	cr_assert_str_eq(text_at(reply.json, "sections.0.section"), "\xc3\xa9 \"1\"");
 }
 
-Test(administration, every_wrong_field_is_named_by_its_full_path)
+Test(administration, every_invalid_field_of_a_schedule_is_named_by_full_path)
 {
 	char		*sections = "", *concert = concert_new();
 	struct reply	 reply;
@@ -436,7 +436,7 @@ Test(administration, every_wrong_field_is_named_by_its_full_path)
 	cr_assert_eq(listed(concert, "ALL"), 0);
 }
 
-Test(administration, price_is_the_lowest_that_can_be_had)
+Test(administration, remaining_price_is_the_lowest_available)
 {
 	struct user	 user = user_new();
 	struct schedule	 schedule = { .seats_count = 0 };
@@ -458,7 +458,7 @@ Test(administration, price_is_the_lowest_that_can_be_had)
 	token = become_active(&user, &schedule);
 	check_status(hold_seats(&user, &schedule, token, 0, 1), 201);
 	wait_for(number_at(show(schedule.id).json, "remaining.0.price") == 2000, 5);
-	/* Its hold runs out: it can be had again at once. */
+	/* When the cheapest seat's hold expires, its price is the lowest again. */
 	(void)sql(format("UPDATE reservation.seats SET hold_expires_at = now() WHERE seat_id = '%s'; "
 	    "UPDATE reservation.reservations SET hold_expires_at = now() WHERE schedule_id = '%s'", schedule.seats[0], schedule.id));
 	wait_for(number_at(show(schedule.id).json, "remaining.0.price") == 1000, 5);

@@ -1,4 +1,4 @@
-/* What is hot goes many to a statement, and what is old goes away: work that nobody sees unless it is not done. */
+/* Concurrent calls share statements, calls of a batch are served in order of arrival, and old idempotency keys are deleted. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -8,9 +8,9 @@
 
 enum { MANY = 60, LEAST = 20 };
 
-/* Calls that cost no statement of their own, so far. */
+/* Returns how many calls so far shared a statement with another call. */
 static double
-saved(const char *service)
+statements_saved(const char *service)
 {
 	double	rows = metric(direct(service), "pg_rows_total");
 
@@ -18,17 +18,18 @@ saved(const char *service)
 }
 
 static void
-all_at_once(const char *service, struct call calls[MANY], struct reply replies[MANY])
+check_statements_shared(const char *service, struct call calls[MANY], struct reply replies[MANY])
 {
-	double	before = saved(service);
+	double	before = statements_saved(service);
 
 	http_all(calls, replies, MANY);
 	for (int i = 0; i < MANY; i++)
 		check_status(replies[i], 201);
-	cr_assert_geq(saved(service) - before, LEAST, "%s: %g of %d", service, saved(service) - before, MANY);
+	cr_assert_geq(statements_saved(service) - before, LEAST, "%s: only %g of %d calls shared a statement",
+	    service, statements_saved(service) - before, MANY);
 }
 
-Test(batches, charges_holds_and_payments_go_many_to_a_statement, .timeout = 120)
+Test(batches, concurrent_charges_holds_and_payments_share_statements, .timeout = 120)
 {
 	struct schedule		 schedule = schedule_new(1, MANY);
 	static struct user	 users[MANY];
@@ -41,24 +42,21 @@ Test(batches, charges_holds_and_payments_go_many_to_a_statement, .timeout = 120)
 		calls[i] = (struct call){ .path = "/points/charge", .jwt = users[i].jwt, .key = key_new(), .base = direct("point"),
 		    .body = "{\"amount\":200000}" };
 	}
-	all_at_once("point", calls, replies);
+	check_statements_shared("point", calls, replies);
 
 	all_become_active(users, tokens, MANY, &schedule);
 	for (int i = 0; i < MANY; i++)
-		calls[i] = (struct call){ .path = "/reservations/hold", .jwt = users[i].jwt, .base = direct("reservation"),
-		    .queue_token = tokens[i],
-		    .body = format("{\"scheduleId\":\"%s\",\"seatIds\":[\"%s\"]}", schedule.id, schedule.seats[i]) };
-	all_at_once("reservation", calls, replies);
+		calls[i] = hold_call(direct("reservation"), &users[i], &schedule, tokens[i], i, 1);
+	check_statements_shared("reservation", calls, replies);
 
 	for (int i = 0; i < MANY; i++)
-		calls[i] = (struct call){ .path = "/payments", .jwt = users[i].jwt, .key = key_new(), .base = direct("payment"),
-		    .body = format("{\"reservationId\":\"%s\",\"amount\":%lld,\"method\":\"POINT\"}",
-		    text_at(replies[i].json, "reservationId"), (long long)number_at(replies[i].json, "totalAmount")) };
-	all_at_once("payment", calls, replies);
+		calls[i] = pay_call(direct("payment"), &users[i], text_at(replies[i].json, "reservationId"),
+		    number_at(replies[i].json, "totalAmount"), key_new());
+	check_statements_shared("payment", calls, replies);
 }
 
 static int
-hold_sent(const struct user *user, const struct schedule *schedule, const char *token, int seat)
+send_hold(const struct user *user, const struct schedule *schedule, const char *token, int seat)
 {
 	char	*body = format("{\"scheduleId\":\"%s\",\"seatIds\":[\"%s\"]}", schedule->id, schedule->seats[seat]);
 	int	 fd;
@@ -71,7 +69,7 @@ hold_sent(const struct user *user, const struct schedule *schedule, const char *
 }
 
 static int
-status_received(int fd)
+receive_status(int fd)
 {
 	char	text[16] = "";
 
@@ -81,10 +79,11 @@ status_received(int fd)
 }
 
 /*
- * Of two who want a seat the first has it, also where they go in one batch. Alone, for both sends of the statement are
- * kept busy by users whose lock is taken; the second one's id comes before the first one's.
+ * Two users want one seat and the service puts their holds into one batch: the first to arrive must get it, although
+ * its user id sorts last. Two other users, whose locks the test holds, occupy both statements meanwhile, so this test
+ * runs alone (suite `restart`).
  */
-Test(restart, of_a_batch_the_first_to_come_is_the_first_served, .timeout = 120)
+Test(restart, two_holds_of_one_seat_in_a_batch_first_arrival_wins, .timeout = 120)
 {
 	struct schedule	 schedule = schedule_new(1, 4);
 	struct user	 busy[2] = { user_new(), user_new() }, first = user_new(), second = user_new(), other;
@@ -103,24 +102,24 @@ Test(restart, of_a_batch_the_first_to_come_is_the_first_served, .timeout = 120)
 		busy_tokens[i] = become_active(&busy[i], &schedule);
 #define PENDING	metric(direct("reservation"), "pg_calls_pending")
 	wait_for(PENDING == 0, 20);
-	lock = keep_locked(format("SELECT platform.lock_user('%s'), platform.lock_user('%s')", busy[0].id, busy[1].id));
+	lock = take_lock(format("SELECT platform.lock_user('%s'), platform.lock_user('%s')", busy[0].id, busy[1].id));
 	for (int i = 0; i < 2; i++) {
-		busy_fds[i] = hold_sent(&busy[i], &schedule, busy_tokens[i], 1 + i);
+		busy_fds[i] = send_hold(&busy[i], &schedule, busy_tokens[i], 1 + i);
 		wait_for(PENDING == i + 1, 5);
 	}
-	first_fd = hold_sent(&first, &schedule, first_token, 0);
+	first_fd = send_hold(&first, &schedule, first_token, 0);
 	wait_for(PENDING == 3, 5);
-	second_fd = hold_sent(&second, &schedule, second_token, 0);
+	second_fd = send_hold(&second, &schedule, second_token, 0);
 	wait_for(PENDING == 4, 5);
-	let_go(lock);
-	cr_assert_eq(status_received(first_fd), 201);
-	cr_assert_eq(status_received(second_fd), 409);
+	release_lock(lock);
+	cr_assert_eq(receive_status(first_fd), 201);
+	cr_assert_eq(receive_status(second_fd), 409);
 	for (int i = 0; i < 2; i++)
-		cr_assert_eq(status_received(busy_fds[i]), 201);
+		cr_assert_eq(receive_status(busy_fds[i]), 201);
 }
 
-/* More than one round of cleaning takes, so that it has to go on by itself. */
-Test(batches, keys_of_long_ago_are_forgotten_and_no_others, .timeout = 180)
+/* 2,500 old keys are more than one cleaning round deletes, so cleaning must continue by itself. */
+Test(batches, idempotency_keys_older_than_16_days_are_deleted, .timeout = 180)
 {
 	struct user	user = user_new();
 

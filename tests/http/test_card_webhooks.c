@@ -1,4 +1,4 @@
-/* The card provider's webhooks: never believed, never lost, and harmless at odd times. */
+/* The card provider's webhooks: the service never trusts their content, loses none, and tolerates them at any time. */
 #include <sys/wait.h>
 
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 
 #include "provider.h"
 
-Test(card, a_webhook_only_causes_a_look, .timeout = 120)
+Test(card, webhook_only_causes_a_lookup, .timeout = 120)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -17,8 +17,8 @@ Test(card, a_webhook_only_causes_a_look, .timeout = 120)
 	char		*reservation, *card = card_new(), *payment;
 	int64_t		 amount;
 
-	reservation = held(&user, &schedule, 0, 1, &amount);
-	provider_does(card, "confirm", "decline:REJECT_CARD_PAYMENT", 1);
+	reservation = hold_new(&user, &schedule, 0, 1, &amount);
+	set_provider_behaviour(card, "confirm", "decline:REJECT_CARD_PAYMENT", 1);
 	reply = pay_by_card(&user, reservation, amount, card, key_new());
 	check_problem(reply, 402, "CARD_DECLINED");
 	payment = strdup(text_at(reply.json, "paymentId"));
@@ -27,12 +27,12 @@ Test(card, a_webhook_only_causes_a_look, .timeout = 120)
 	    CERTAIN_SECONDS);
 	cr_assert_str_eq(payment_status(&user, payment), "FAILED");
 	cr_assert_str_eq(seat_status(&schedule, 0), "HOLD");
-	check_status(webhook("nobody-s"), 200);
+	check_status(webhook("unknown-key"), 200);
 	check_status(http((struct call){ .path = "/payments/webhooks/toss", .body = "[" }), 200);
 }
 
-/* A look-up that is an hour away comes at once, and so does one more if somebody is looking already. */
-Test(card, a_webhook_is_not_lost, .timeout = 120)
+/* A webhook brings forward a look-up that is an hour away. During a look-up it causes another one. */
+Test(card, webhook_brings_postponed_lookup_forward, .timeout = 240)
 {
 	static const char *const	lookups[] = { "delay:0", "timeout_before" };
 	struct schedule			 schedule = schedule_new(1, 2);
@@ -43,32 +43,38 @@ Test(card, a_webhook_is_not_lost, .timeout = 120)
 	int				 i;
 
 	for (i = 0; i < 2; i++) {
-		reservation = held(&user, &schedule, i, 1, &amount);
+		reservation = hold_new(&user, &schedule, i, 1, &amount);
 		card = card_new();
-		provider_does(card, "confirm", "500_after", 1);
-		provider_does(card, "webhook", "late", 1);
-		provider_does(card, "find", "500_before", 1000);
+		set_provider_behaviour(card, "confirm", "500_after", 1);
+		set_provider_behaviour(card, "webhook", "late", 1);
+		set_provider_behaviour(card, "find", "500_before", 1000);
 		reply = http(card_call(&user, reservation, amount, card, key_new()));
 		check_status(reply, 202);
 		payment = strdup(text_at(reply.json, "paymentId"));
-		/* Until nobody is looking, and nobody is to for an hour; the next pause would be a minute. */
+		/* Another test keeps the service from recording webhooks for some seconds; the hold must outlast that. */
+		set_hold_end(reservation, "5 minutes");
+		/*
+		 * Wait until no look-up runs, then postpone the next one by an hour. After 50 tries the next pause
+		 * would be a minute.
+		 */
 		wait_for(is(sql(format("WITH put_off AS (UPDATE payment.cards SET due_at = now() + interval '1 hour', tries = 50 "
 		    "WHERE payment_id = '%s' AND leased_until IS NULL AND NOT nudged RETURNING 1) SELECT count(*) FROM put_off",
 		    payment)), "1"), CERTAIN_SECONDS);
-		provider_does(card, "find", lookups[i], 1);
+		set_provider_behaviour(card, "find", lookups[i], 1);
 		check_status(webhook(card), 200);
 		if (i == 1) {
-			/* Somebody looks, until the provider's time is over. */
+			/* A look-up is running, until the provider's timeout. */
 			wait_for(is(sql(format("SELECT tries <> 50 FROM payment.cards WHERE payment_id = '%s'", payment)), "t"), 10);
 			check_status(webhook(card), 200);
 		}
-		wait_for(is(payment_status(&user, payment), "APPROVED"), CERTAIN_SECONDS);
-		cr_assert_str_eq(books(card), format("%" PRId64 "-0", amount));
+		/* Webhooks cause at most one look-up in 10 s, and the provider's own late one may come between these two. */
+		wait_for(is(payment_status(&user, payment), "APPROVED"), 2 * CERTAIN_SECONDS);
+		cr_assert_str_eq(provider_books(card), format("%" PRId64 "-0", amount));
 	}
 }
 
-/* The provider's own: twice, late, before the answer to the confirm (which waits for it). */
-Test(card, webhooks_at_odd_times_change_nothing, .timeout = 120)
+/* The provider sends its webhook twice, late, or before it answers the confirm. */
+Test(card, repeated_late_or_early_webhook_changes_nothing, .timeout = 120)
 {
 	static const char *const	notices[] = { "twice", "late", "early" };
 	struct schedule			 schedule = schedule_new(1, 3);
@@ -80,30 +86,30 @@ Test(card, webhooks_at_odd_times_change_nothing, .timeout = 120)
 	int				 i;
 
 	for (i = 0; i < 3; i++) {
-		reservation = held(&user, &schedule, i, 1, &amount);
+		reservation = hold_new(&user, &schedule, i, 1, &amount);
 		card = card_new();
-		provider_does(card, "webhook", notices[i], 1);
+		set_provider_behaviour(card, "webhook", notices[i], 1);
 		call = card_call(&user, reservation, amount, card, key_new());
-		first = until_certain(call);
+		first = repeat_until_certain(call);
 		check_status(first, 201);
-		/* It knows whom it has told of how many changes. */
-		wait_for(number_at(entry_of(card), "webhooks") == 1 + (i == 0), CERTAIN_SECONDS);
+		/* The provider counts the webhooks that were accepted. */
+		wait_for(number_at(provider_entry(card), "webhooks") == 1 + (i == 0), CERTAIN_SECONDS);
 		again = http(call);
 		cr_assert_str_eq(again.body, first.body);
 		cr_assert_str_eq(payment_status(&user, text_at(first.json, "paymentId")), "APPROVED");
-		cr_assert_str_eq(books(card), format("%" PRId64 "-0", amount));
+		cr_assert_str_eq(provider_books(card), format("%" PRId64 "-0", amount));
 	}
 }
 
 static int64_t
 lookups(const char *card)
 {
-	return (number_at(entry_of(card), "requests.find"));
+	return (number_at(provider_entry(card), "requests.find"));
 }
 
-/* As the provider's own administration does it, about which we are told only by a webhook. */
+/* Refunds in the provider's console; the service learns of it only by a webhook. */
 static void
-give_back(const char *card, const char *body)
+refund_at_provider(const char *card, const char *body)
 {
 	const char	*lines[] = { provider_authorization(), NULL };
 
@@ -111,8 +117,11 @@ give_back(const char *card, const char *body)
 	    .headers = lines, .body = body }), 200);
 }
 
-/* The attack: webhooks about one's own payments, as many as fit. At most one look-up in ten seconds for each. */
-Test(card, flood_of_webhooks_is_one_lookup_in_ten_seconds, .timeout = 120)
+/*
+ * Attack: a user sends as many webhooks as possible about own payments. Each payment is looked up at most once in ten
+ * seconds.
+ */
+Test(card, webhook_flood_causes_one_lookup_in_ten_seconds, .timeout = 120)
 {
 	enum { WEBHOOKS = 400, CARDS = 2 };
 	static struct call	 calls[WEBHOOKS];
@@ -125,14 +134,14 @@ Test(card, flood_of_webhooks_is_one_lookup_in_ten_seconds, .timeout = 120)
 	int			 i, noted = 0;
 
 	for (i = 0; i < CARDS; i++) {
-		reservation = held(&user, &schedule, i, 1, &amount);
+		reservation = hold_new(&user, &schedule, i, 1, &amount);
 		cards[i] = card_new();
 		if (i == 0)
-			provider_does(cards[i], "confirm", "decline:REJECT_CARD_PAYMENT", 1);
+			set_provider_behaviour(cards[i], "confirm", "decline:REJECT_CARD_PAYMENT", 1);
 		reply = pay_by_card(&user, reservation, amount, cards[i], key_new());
 		check_status(reply, i == 0 ? 402 : 201);
-		/* Until its own webhook has come and been served. */
-		wait_for(number_at(entry_of(cards[i]), "webhooks") == 1, CERTAIN_SECONDS);
+		/* Wait until the service has received the payment's own webhook and finished its look-up. */
+		wait_for(number_at(provider_entry(cards[i]), "webhooks") == 1, CERTAIN_SECONDS);
 		wait_for(is(sql(format("SELECT count(*) FROM payment.cards WHERE payment_key = '%s' AND due_at IS NULL", cards[i])), "1"),
 		    CERTAIN_SECONDS);
 		before[i] = lookups(cards[i]);
@@ -147,19 +156,22 @@ Test(card, flood_of_webhooks_is_one_lookup_in_ten_seconds, .timeout = 120)
 		noted += replies[i].status == 200;
 	}
 	cr_assert_gt(noted, 0);
-	/* The last one noted is served, after its ten seconds; then there is nothing left to do. */
+	/* The last recorded webhook causes a look-up after its ten seconds; afterwards no work is left. */
 	for (i = 0; i < CARDS; i++)
 		wait_for(is(sql(format("SELECT count(*) FROM payment.cards WHERE payment_key = '%s' AND due_at IS NULL AND NOT nudged",
 		    cards[i])), "1"), CERTAIN_SECONDS);
 	most = (now_ms() - began) / 10000 + 2;
 	for (i = 0; i < CARDS; i++) {
-		cr_assert_gt(lookups(cards[i]), before[i], "it is looked up");
+		cr_assert_gt(lookups(cards[i]), before[i], "no webhook caused a look-up");
 		cr_assert_leq(lookups(cards[i]) - before[i], most, "%" PRId64 " look-ups", lookups(cards[i]) - before[i]);
 	}
 }
 
-/* 200 means noted: while the payment cannot be noted, and beyond what a worker notes at once, the provider is to repeat it. */
-Test(card, webhook_that_is_not_noted_is_503, .timeout = 120)
+/*
+ * 200 means that the webhook is recorded. If the payment is locked, or a worker has too many at once, the answer is 503
+ * and the provider repeats it.
+ */
+Test(card, webhook_that_cannot_be_recorded_is_503, .timeout = 120)
 {
 	enum { WEBHOOKS = 60, NOTED_AT_ONCE = 2 };
 	static struct call	 calls[WEBHOOKS];
@@ -172,18 +184,18 @@ Test(card, webhook_that_is_not_noted_is_503, .timeout = 120)
 	int64_t			 amount;
 	int			 i, shed = 0, workers = atoi(setting("WORKERS"));
 
-	reservation = held(&user, &schedule, 0, 1, &amount);
-	provider_does(card, "confirm", "decline:REJECT_CARD_PAYMENT", 1);
+	reservation = hold_new(&user, &schedule, 0, 1, &amount);
+	set_provider_behaviour(card, "confirm", "decline:REJECT_CARD_PAYMENT", 1);
 	reply = pay_by_card(&user, reservation, amount, card, key_new());
 	check_problem(reply, 402, "CARD_DECLINED");
-	wait_for(number_at(entry_of(card), "webhooks") == 1, CERTAIN_SECONDS);
+	wait_for(number_at(provider_entry(card), "webhooks") == 1, CERTAIN_SECONDS);
 	(void)sql(format("UPDATE payment.cards SET nudged = false, heard_at = NULL, due_at = NULL WHERE payment_key = '%s'", card));
-	lock = keep_locked(format("SELECT platform.lock_user('%s')", user.id));
+	lock = take_lock(format("SELECT platform.lock_user('%s')", user.id));
 	for (i = 0; i < WEBHOOKS; i++)
 		calls[i] = (struct call){ .path = "/payments/webhooks/toss", .base = direct("payment"),
 		    .body = format("{\"data\":{\"paymentKey\":\"%s\"}}", card) };
 	http_all(calls, replies, WEBHOOKS);
-	let_go(lock);
+	release_lock(lock);
 	for (i = 0; i < WEBHOOKS; i++) {
 		check_problem(replies[i], 503, "SERVICE_UNAVAILABLE");
 		shed += strstr(replies[i].body, "Too many webhooks") != NULL;
@@ -194,7 +206,7 @@ Test(card, webhook_that_is_not_noted_is_503, .timeout = 120)
 	cr_assert_str_eq(sql(format("SELECT heard_at IS NULL FROM payment.cards WHERE payment_key = '%s'", card)), "f");
 }
 
-Test(card, refund_in_the_provider_s_console_cancels_the_reservation, .timeout = 120)
+Test(card, refund_in_provider_console_cancels_the_reservation, .timeout = 120)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
 	struct user	 user = user_new();
@@ -203,12 +215,12 @@ Test(card, refund_in_the_provider_s_console_cancels_the_reservation, .timeout = 
 	char		*reservation, *card = card_new(), *payment;
 	int64_t		 amount;
 
-	reservation = held(&user, &schedule, 0, 1, &amount);
+	reservation = hold_new(&user, &schedule, 0, 1, &amount);
 	call = card_call(&user, reservation, amount, card, key_new());
-	reply = until_certain(call);
+	reply = repeat_until_certain(call);
 	check_status(reply, 201);
 	payment = strdup(text_at(reply.json, "paymentId"));
-	give_back(card, "{\"cancelReason\":\"console\"}");
+	refund_at_provider(card, "{\"cancelReason\":\"console\"}");
 	wait_for(is(payment_status(&user, payment), "REFUNDED"), CERTAIN_SECONDS);
 	cr_assert_str_eq(seat_status(&schedule, 0), "AVAILABLE");
 	reply = http((struct call){ .path = format("/reservations/%s", reservation), .jwt = user.jwt });
@@ -218,23 +230,23 @@ Test(card, refund_in_the_provider_s_console_cancels_the_reservation, .timeout = 
 	again = http(call);
 	check_status(again, 201);
 	cr_assert_str_eq(header(&again, "Idempotent-Replayed"), "true");
-	check_status(cancel(&user, reservation), 200);
-	cr_assert_str_eq(books(card), format("%" PRId64 "-%" PRId64, amount, amount), "nothing is given back twice");
+	check_status(cancel_reservation(&user, reservation), 200);
+	cr_assert_str_eq(provider_books(card), format("%" PRId64 "-%" PRId64, amount, amount), "the refund was made twice");
 
-	/* A part of it: an operator's matter, until the rest goes back too. */
-	reservation = held(&user, &schedule, 1, 1, &amount);
+	/* An operator decides about a partial refund, until the rest is refunded too. */
+	reservation = hold_new(&user, &schedule, 1, 1, &amount);
 	card = card_new();
 	reply = pay_by_card(&user, reservation, amount, card, key_new());
 	check_status(reply, 201);
 	payment = strdup(text_at(reply.json, "paymentId"));
-	give_back(card, "{\"cancelReason\":\"console\",\"cancelAmount\":1000}");
+	refund_at_provider(card, "{\"cancelReason\":\"console\",\"cancelAmount\":1000}");
 	wait_for(is(sql(format("SELECT provider_code FROM payment.cards WHERE payment_id = '%s'", payment)), "PARTIAL_CANCELED"),
 	    CERTAIN_SECONDS);
 	cr_assert_str_eq(payment_status(&user, payment), "APPROVED");
 	cr_assert_str_eq(sql(format("SELECT count(*) FROM payment.invariants WHERE name = 'partly_given_back_elsewhere' AND detail LIKE '%%%s%%'",
 	    payment)), "1");
-	cr_assert_str_eq(books(card), format("%" PRId64 "-1000", amount), "what is left is not voided");
-	check_status(cancel(&user, reservation), 200);
+	cr_assert_str_eq(provider_books(card), format("%" PRId64 "-1000", amount), "the service voided the rest");
+	check_status(cancel_reservation(&user, reservation), 200);
 	wait_for(is(payment_status(&user, payment), "REFUNDED"), CERTAIN_SECONDS);
-	cr_assert_str_eq(books(card), format("%" PRId64 "-%" PRId64, amount, amount));
+	cr_assert_str_eq(provider_books(card), format("%" PRId64 "-%" PRId64, amount, amount));
 }

@@ -1,11 +1,11 @@
-/* Concerts, schedules, the calendar range, and their administration. */
+/* Concerts, schedules, date filters, and their administration. */
 #include <string.h>
 
 #include "harness.h"
 
 #define DAY	(24 * 3600L)
 
-Test(catalogue, a_concert_is_listed_and_shown)
+Test(catalogue, new_concert_is_listed_and_shown)
 {
 	char		*concert = concert_new();
 	struct schedule	 schedule;
@@ -32,7 +32,7 @@ Test(catalogue, a_concert_is_listed_and_shown)
 	cr_assert_eq(schedule.seats_count, 4);
 }
 
-Test(catalogue, a_page_follows_the_other_without_a_gap)
+Test(catalogue, cursor_gives_the_next_concert)
 {
 	struct reply	 first, second;
 
@@ -47,25 +47,25 @@ Test(catalogue, a_page_follows_the_other_without_a_gap)
 	cr_assert_str_neq(text_at(first.json, "items.0.concertId"), text_at(second.json, "items.0.concertId"));
 }
 
-Test(catalogue, what_does_not_exist_is_404_with_its_own_code)
+Test(catalogue, unknown_concert_or_schedule_is_404_with_own_code)
 {
-	char		nobody[UUID_TEXT];
+	char		unknown[UUID_TEXT];
 	struct reply	reply;
 
-	uuid_new(nobody);
-	reply = http((struct call){ .path = format("/concerts/%s", nobody) });
+	uuid_new(unknown);
+	reply = http((struct call){ .path = format("/concerts/%s", unknown) });
 	check_problem(reply, 404, "CONCERT_NOT_FOUND");
 	reply = http((struct call){ .path = "/concerts/not-an-id" });
 	check_problem(reply, 404, "CONCERT_NOT_FOUND");
-	reply = http((struct call){ .path = format("/schedules?concertId=%s", nobody) });
+	reply = http((struct call){ .path = format("/schedules?concertId=%s", unknown) });
 	check_problem(reply, 404, "CONCERT_NOT_FOUND");
-	reply = http((struct call){ .path = format("/schedules/%s", nobody) });
+	reply = http((struct call){ .path = format("/schedules/%s", unknown) });
 	check_problem(reply, 404, "SCHEDULE_NOT_FOUND");
-	reply = http((struct call){ .path = format("/schedules/%s/seats", nobody) });
+	reply = http((struct call){ .path = format("/schedules/%s/seats", unknown) });
 	check_problem(reply, 404, "SCHEDULE_NOT_FOUND");
 }
 
-Test(catalogue, schedules_are_chosen_by_day_and_status_in_order_of_start)
+Test(catalogue, schedules_are_filtered_by_day_and_status_and_sorted_by_start)
 {
 	char		*concert = concert_new();
 	struct schedule	 late, early, closed;
@@ -93,7 +93,7 @@ Test(catalogue, schedules_are_chosen_by_day_and_status_in_order_of_start)
 	cr_assert_str_eq(text_at(reply.json, "schedules.1.scheduleId"), late.id);
 }
 
-Test(catalogue, days_are_days_of_seoul)
+Test(catalogue, date_filter_uses_days_of_seoul)
 {
 	char		*concert = concert_new();
 	struct schedule	 schedule;
@@ -111,7 +111,7 @@ Test(catalogue, days_are_days_of_seoul)
 	cr_assert_eq(schedule.seats_count, 2);
 }
 
-Test(catalogue, a_wrong_parameter_is_refused_by_name)
+Test(catalogue, invalid_query_parameter_is_400)
 {
 	static const char *const	queries[] = { "dateFrom=2026-02-30", "dateTo=tomorrow",
 	    "status=OPEN", "dateFrom=2026-05-02&dateTo=2026-05-01", "dateFrom=2026-5-1", "dateFrom=%zz" };
@@ -138,13 +138,13 @@ Test(catalogue, a_wrong_parameter_is_refused_by_name)
 	check_problem(reply, 400, "INVALID_REQUEST");
 }
 
-Test(catalogue, remaining_counts_seats_by_grade)
+Test(catalogue, held_seats_lower_remaining_of_their_grade)
 {
 	struct schedule	schedule = schedule_new(2, 3);
 	struct user	user = user_new();
 	struct reply	reply;
 
-	(void)held(&user, &schedule, 0, 2, NULL);
+	(void)hold_new(&user, &schedule, 0, 2, NULL);
 	reply = http((struct call){ .path = format("/schedules/%s", schedule.id) });
 	check_status(reply, 200);
 	cr_assert_eq(number_at(reply.json, "totalSeats"), 12);
@@ -157,7 +157,7 @@ Test(catalogue, remaining_counts_seats_by_grade)
 	cr_assert(null_at(reply.json, "saleOpensAt"));
 }
 
-Test(catalogue, head_answers_where_get_does)
+Test(catalogue, head_answers_like_get_without_body)
 {
 	struct reply	reply;
 
@@ -167,7 +167,7 @@ Test(catalogue, head_answers_where_get_does)
 	cr_assert_not_null(header(&reply, "X-Request-Id"));
 }
 
-Test(administration, only_operators_may)
+Test(administration, admin_call_without_operator_role_is_403)
 {
 	struct user	user = user_new();
 	struct reply	reply;
@@ -177,16 +177,16 @@ Test(administration, only_operators_may)
 	check_problem(reply, 401, "UNAUTHENTICATED");
 	reply = http((struct call){ .path = "/admin/concerts", .jwt = user.jwt, .body = body });
 	check_problem(reply, 403, "FORBIDDEN");
-	/* 403 comes before the body is looked at. */
+	/* The role is checked before the body. */
 	reply = http((struct call){ .path = "/admin/concerts", .jwt = user.jwt, .body = "{" });
 	check_problem(reply, 403, "FORBIDDEN");
 }
 
-Test(administration, a_schedule_can_be_closed_and_opened)
+Test(administration, closed_schedule_refuses_entry_until_reopened)
 {
 	struct schedule	schedule = schedule_new(1, 1);
 	struct user	operator = operator_new(), user = user_new();
-	char		*path = format("/admin/schedules/%s", schedule.id), nobody[UUID_TEXT];
+	char		*path = format("/admin/schedules/%s", schedule.id), unknown[UUID_TEXT];
 	struct reply	reply;
 
 	reply = http((struct call){ .method = "PATCH", .path = path, .jwt = operator.jwt,
@@ -205,13 +205,13 @@ Test(administration, a_schedule_can_be_closed_and_opened)
 	reply = http((struct call){ .method = "PATCH", .path = path, .jwt = operator.jwt,
 	    .body = "{\"status\":\"SOLD\"}" });
 	check_problem(reply, 400, "INVALID_REQUEST");
-	uuid_new(nobody);
-	reply = http((struct call){ .method = "PATCH", .path = format("/admin/schedules/%s", nobody),
+	uuid_new(unknown);
+	reply = http((struct call){ .method = "PATCH", .path = format("/admin/schedules/%s", unknown),
 	    .jwt = operator.jwt, .body = "{\"status\":\"CLOSED\"}" });
 	check_problem(reply, 404, "SCHEDULE_NOT_FOUND");
 }
 
-Test(administration, a_hundred_thousand_seats_are_made_at_once_and_no_more)
+Test(administration, schedule_of_100000_seats_is_created_and_larger_is_400)
 {
 	struct user	 operator = operator_new();
 	char		*path = format("/admin/concerts/%s/schedules", concert_new());
@@ -228,7 +228,7 @@ Test(administration, a_hundred_thousand_seats_are_made_at_once_and_no_more)
 	check_problem(reply, 400, "INVALID_REQUEST");
 }
 
-Test(administration, wrong_schedules_are_refused)
+Test(administration, invalid_schedule_is_400_and_creates_nothing)
 {
 	static const char *const	bodies[] = {
 		"{}",
@@ -242,7 +242,7 @@ Test(administration, wrong_schedules_are_refused)
 		"{\"startAt\":\"2031-05-01T10:00:00Z\",\"endAt\":\"2031-05-01T12:00:00Z\",\"status\":\"ON_SALE\",\"sections\":[{\"section\":\"A\",\"grade\":\"S\",\"price\":1000,\"rows\":1,\"seatsPerRow\":1},{\"section\":\"A\",\"grade\":\"R\",\"price\":1000,\"rows\":1,\"seatsPerRow\":1}]}",
 	};
 	struct user	 operator = operator_new();
-	char		*concert = concert_new(), nobody[UUID_TEXT];
+	char		*concert = concert_new(), unknown[UUID_TEXT];
 	struct reply	 reply;
 	size_t		 i;
 
@@ -251,14 +251,14 @@ Test(administration, wrong_schedules_are_refused)
 		    .jwt = operator.jwt, .body = bodies[i] });
 		check_problem(reply, 400, "INVALID_REQUEST");
 	}
-	uuid_new(nobody);
-	reply = http((struct call){ .path = format("/admin/concerts/%s/schedules", nobody),
+	uuid_new(unknown);
+	reply = http((struct call){ .path = format("/admin/concerts/%s/schedules", unknown),
 	    .jwt = operator.jwt, .body = "{\"startAt\":\"2031-05-01T10:00:00Z\",\"endAt\":\"2031-05-01T12:00:00Z\","
 	    "\"status\":\"ON_SALE\",\"sections\":[{\"section\":\"A\",\"grade\":\"S\",\"price\":1000,\"rows\":1,"
 	    "\"seatsPerRow\":1}]}" });
 	check_problem(reply, 404, "CONCERT_NOT_FOUND");
 	reply = http((struct call){ .path = format("/schedules?concertId=%s&status=ALL", concert) });
-	cr_assert_eq(length_at(reply.json, "schedules"), 0, "a refused schedule left something");
+	cr_assert_eq(length_at(reply.json, "schedules"), 0, "a refused schedule was created");
 	reply = http((struct call){ .path = "/admin/concerts", .jwt = operator.jwt, .body = "{\"title\":\"x\"}" });
 	check_problem(reply, 400, "INVALID_REQUEST");
 	cr_assert_eq(length_at(reply.json, "errors"), 3);

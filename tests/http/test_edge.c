@@ -1,6 +1,6 @@
 /*
- * The edge: routes, methods, sizes, headers, tokens and bodies of every kind,
- * as a stranger may send them. Whatever is wrong changes nothing.
+ * Routes, methods, sizes, headers, tokens and bodies of every kind, as an unknown client may send them. An invalid
+ * request changes nothing.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -9,12 +9,12 @@
 
 #include "harness.h"
 
-Test(routes, unknown_paths_are_404_problems)
+Test(routes, unknown_path_is_404_problem)
 {
-	/* Those of a service, a part too many or a letter off; the gateway's own 404s; its parts of each service. */
+	/* Paths below a service that do not exist, paths unknown to the gateway, and service paths that the gateway hides. */
 	static const char *const	paths[] = { "/", "/nothing", "/concertsX", "/queues", "/queues/enter/more",
 	    "/points/", "/livez", "/readyz", "/metrics", "/concerts/../metrics", "/admin",
-	    "/admin/queues", "/payments/webhooks/other", "/reservations/hold/x" };
+	    "/admin/queuesX", "/payments/webhooks/other", "/reservations/hold/x" };
 	struct reply			 reply;
 	size_t				 i;
 
@@ -27,7 +27,7 @@ Test(routes, unknown_paths_are_404_problems)
 	check_problem(reply, 404, "NOT_FOUND");
 }
 
-Test(routes, the_wrong_method_is_405_and_says_what_is_allowed)
+Test(routes, wrong_method_is_405_with_allow_header)
 {
 	static const struct { const char *method, *path, *allow; } wrong[] = {
 		{ "POST", "/concerts", "GET" }, { "DELETE", "/points", "GET" }, { "PUT", "/payments", "POST" },
@@ -52,8 +52,8 @@ Test(routes, the_wrong_method_is_405_and_says_what_is_allowed)
 	}
 }
 
-/* Route and method come first in the order of checks: no body changes what they say. */
-Test(routes, a_wrong_method_is_405_whatever_body_comes_with_it)
+/* The service checks route and method before the body. */
+Test(routes, wrong_method_with_any_body_is_405)
 {
 	static const char *const	paths[] = { "/concerts", "/points", "/queues/enter", "/payments/webhooks/toss",
 	    "/healthz" };
@@ -73,8 +73,8 @@ Test(routes, a_wrong_method_is_405_whatever_body_comes_with_it)
 	check_problem(reply, 413, "PAYLOAD_TOO_LARGE");
 }
 
-/* A read has no body: what it is refused for comes in the order of checks, as everywhere. */
-Test(routes, a_read_with_a_body_is_refused_in_its_place_in_the_order)
+/* A GET with a body is refused with the error that comes first in the order of checks. */
+Test(routes, get_with_body_is_refused_after_earlier_checks)
 {
 	static const struct { const char *path; long status; const char *code; } small[] = {
 		{ "/nothing", 404, "NOT_FOUND" }, { "/queues/enter", 405, "METHOD_NOT_ALLOWED" },
@@ -94,7 +94,7 @@ Test(routes, a_read_with_a_body_is_refused_in_its_place_in_the_order)
 	}
 }
 
-Test(routes, healthz_is_the_gateways_own)
+Test(routes, healthz_is_answered_by_the_gateway)
 {
 	struct reply	reply = http((struct call){ .path = "/healthz" });
 
@@ -102,7 +102,7 @@ Test(routes, healthz_is_the_gateways_own)
 	cr_assert_not_null(header(&reply, "X-Request-Id"));
 }
 
-Test(routes, every_response_has_a_request_id_of_ours)
+Test(routes, request_id_of_client_is_replaced)
 {
 	static const char *const	mine[] = { "X-Request-Id: chosen-by-the-client", NULL };
 	struct reply			 a, b;
@@ -115,7 +115,7 @@ Test(routes, every_response_has_a_request_id_of_ours)
 }
 
 static void
-refused_token(const char *jwt, const char *why)
+check_token_refused(const char *jwt, const char *why)
 {
 	struct reply	reply = http((struct call){ .path = "/points", .jwt = jwt });
 
@@ -125,7 +125,7 @@ refused_token(const char *jwt, const char *why)
 	cr_assert_eq(reply.status, 401, "%s", why);
 }
 
-Test(tokens, only_ours_in_force_for_a_user_are_taken)
+Test(tokens, foreign_expired_or_malformed_jwt_is_401)
 {
 	const char	*alg = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
 	long		 now = (long)time(NULL);
@@ -137,36 +137,36 @@ Test(tokens, only_ours_in_force_for_a_user_are_taken)
 	check_status(http((struct call){ .path = "/points",
 	    .jwt = jwt_of(alg, format("{\"sub\":\"%s\",\"exp\":%ld,\"nbf\":0}", id, now + 60), NULL) }), 200);
 
-	refused_token(NULL, "none");
-	refused_token("abc", "no token");
-	refused_token("a.b.c", "no JSON");
-	refused_token(jwt_of("{\"alg\":\"none\"}", format("{\"sub\":\"%s\",\"exp\":%ld}", id, now + 60), NULL), "alg none");
+	check_token_refused(NULL, "no header");
+	check_token_refused("abc", "no JWT");
+	check_token_refused("a.b.c", "parts are not JSON");
+	check_token_refused(jwt_of("{\"alg\":\"none\"}", format("{\"sub\":\"%s\",\"exp\":%ld}", id, now + 60), NULL), "alg none");
 	bad = jwt_of("{\"alg\":\"none\"}", format("{\"sub\":\"%s\",\"exp\":%ld}", id, now + 60), NULL);
 	*(strrchr(bad, '.') + 1) = '\0';
-	refused_token(bad, "alg none, no signature");
-	refused_token(jwt_of("{\"alg\":\"HS512\"}", format("{\"sub\":\"%s\",\"exp\":%ld}", id, now + 60), NULL), "HS512");
-	refused_token(jwt_of("{\"alg\":\"RS256\"}", format("{\"sub\":\"%s\",\"exp\":%ld}", id, now + 60), NULL), "RS256");
-	refused_token(jwt_of(alg, format("{\"sub\":\"%s\",\"exp\":%ld}", id, now + 60),
+	check_token_refused(bad, "alg none, no signature");
+	check_token_refused(jwt_of("{\"alg\":\"HS512\"}", format("{\"sub\":\"%s\",\"exp\":%ld}", id, now + 60), NULL), "HS512");
+	check_token_refused(jwt_of("{\"alg\":\"RS256\"}", format("{\"sub\":\"%s\",\"exp\":%ld}", id, now + 60), NULL), "RS256");
+	check_token_refused(jwt_of(alg, format("{\"sub\":\"%s\",\"exp\":%ld}", id, now + 60),
 	    "another-secret-of-a-sufficient-length-0123456789"), "another key");
-	refused_token(jwt_of(alg, format("{\"sub\":\"%s\"}", id), NULL), "no exp");
-	refused_token(jwt_of(alg, format("{\"sub\":\"%s\",\"exp\":%ld}", id, now - 60), NULL), "past exp");
-	refused_token(jwt_of(alg, format("{\"sub\":\"%s\",\"exp\":\"%ld\"}", id, now + 60), NULL), "exp as text");
-	refused_token(jwt_of(alg, format("{\"sub\":\"somebody\",\"exp\":%ld}", now + 60), NULL), "sub no UUID");
-	refused_token(jwt_of(alg, format("{\"exp\":%ld}", now + 60), NULL), "no sub");
-	refused_token(jwt_of(alg, format("{\"sub\":\"%s\",\"exp\":%ld,\"nbf\":%ld}", id, now + 600, now + 300), NULL), "nbf");
+	check_token_refused(jwt_of(alg, format("{\"sub\":\"%s\"}", id), NULL), "no exp");
+	check_token_refused(jwt_of(alg, format("{\"sub\":\"%s\",\"exp\":%ld}", id, now - 60), NULL), "past exp");
+	check_token_refused(jwt_of(alg, format("{\"sub\":\"%s\",\"exp\":\"%ld\"}", id, now + 60), NULL), "exp as text");
+	check_token_refused(jwt_of(alg, format("{\"sub\":\"somebody\",\"exp\":%ld}", now + 60), NULL), "sub is not a UUID");
+	check_token_refused(jwt_of(alg, format("{\"exp\":%ld}", now + 60), NULL), "no sub");
+	check_token_refused(jwt_of(alg, format("{\"sub\":\"%s\",\"exp\":%ld,\"nbf\":%ld}", id, now + 600, now + 300), NULL), "nbf in the future");
 	bad = strdup(good);
 	bad[strlen(bad) - 5] = bad[strlen(bad) - 5] == 'A' ? 'B' : 'A';
-	refused_token(bad, "altered signature");
-	refused_token(format("%s.", good), "a part too many");
+	check_token_refused(bad, "altered signature");
+	check_token_refused(format("%s.", good), "a fourth part");
 }
 
-Test(tokens, a_token_verified_once_still_expires)
+Test(tokens, cached_jwt_is_401_after_expiry)
 {
 	char		 id[UUID_TEXT], *jwt;
 	struct reply	 reply;
 	long		 expires, lead = 3;
 
-	/* Until the answer came in time. */
+	/* Repeat with more time until the answer came before the token expired. */
 	uuid_new(id);
 	do {
 		expires = (long)time(NULL) + lead;
@@ -179,7 +179,7 @@ Test(tokens, a_token_verified_once_still_expires)
 }
 
 static void
-refused_body(const char *why, const char *body, size_t length, const char *type, long status, const char *code)
+check_body_refused(const char *why, const char *body, size_t length, const char *type, long status, const char *code)
 {
 	struct user	user = user_new();
 	char		key[UUID_TEXT];
@@ -191,52 +191,52 @@ refused_body(const char *why, const char *body, size_t length, const char *type,
 	cr_assert_eq(reply.status, status, "%s: %ld %s", why, reply.status, reply.body);
 	check_problem_body(&reply, code);
 	cr_assert_eq(balance(&user), 0, "%s", why);
-	/* Nothing of it was kept under the key either. */
+	/* The refused request left nothing under its key. */
 	reply = http((struct call){ .path = "/points/charge", .jwt = user.jwt, .key = key,
 	    .body = "{\"amount\":1000}" });
 	check_status(reply, 201);
 	cr_assert_null(header(&reply, "Idempotent-Replayed"));
 }
 
-Test(bodies, whatever_is_not_a_right_body_is_refused, .timeout = 120)
+Test(bodies, invalid_body_is_refused_and_changes_nothing, .timeout = 120)
 {
 	char	*big, *deep;
 	int	 i;
 
-	refused_body("empty", "", 0, "application/json", 400, "INVALID_REQUEST");
-	refused_body("broken", "{\"amount\":", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("array", "[1000]", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("text", "\"1000\"", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("null", "null", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("missing", "{}", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("amount as text", "{\"amount\":\"1000\"}", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("amount null", "{\"amount\":null}", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("amount true", "{\"amount\":true}", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("amount in parts", "{\"amount\":1000.5}", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("amount huge", "{\"amount\":1e300}", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("amount below", "{\"amount\":999}", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("amount above", "{\"amount\":1000001}", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("amount negative", "{\"amount\":-1000}", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("more after it", "{\"amount\":1000} {\"amount\":1000}", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("rubbish after it", "{\"amount\":1000}x", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("NUL after it", "{\"amount\":1000}\0{}", 18, NULL, 400, "INVALID_REQUEST");
-	refused_body("not UTF-8", "{\"amount\":1000,\"note\":\"\xff\xfe\"}", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("overlong UTF-8", "{\"amount\":1000,\"note\":\"\xc0\xaf\"}", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("a surrogate", "{\"amount\":1000,\"note\":\"\xed\xa0\x80\"}", 0, NULL, 400, "INVALID_REQUEST");
-	refused_body("a form", "amount=1000", 0, "application/x-www-form-urlencoded", 415, "UNSUPPORTED_MEDIA_TYPE");
-	refused_body("a text type", "{\"amount\":1000}", 0, "text/plain", 415, "UNSUPPORTED_MEDIA_TYPE");
+	check_body_refused("empty", "", 0, "application/json", 400, "INVALID_REQUEST");
+	check_body_refused("broken", "{\"amount\":", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("array", "[1000]", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("text", "\"1000\"", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("null", "null", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("missing", "{}", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("amount as text", "{\"amount\":\"1000\"}", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("amount null", "{\"amount\":null}", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("amount true", "{\"amount\":true}", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("amount with a fraction", "{\"amount\":1000.5}", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("amount huge", "{\"amount\":1e300}", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("amount below", "{\"amount\":999}", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("amount above", "{\"amount\":1000001}", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("amount negative", "{\"amount\":-1000}", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("second JSON behind it", "{\"amount\":1000} {\"amount\":1000}", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("a letter behind it", "{\"amount\":1000}x", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("NUL and JSON behind it", "{\"amount\":1000}\0{}", 18, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("not UTF-8", "{\"amount\":1000,\"note\":\"\xff\xfe\"}", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("overlong UTF-8", "{\"amount\":1000,\"note\":\"\xc0\xaf\"}", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("a surrogate in UTF-8", "{\"amount\":1000,\"note\":\"\xed\xa0\x80\"}", 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("a form", "amount=1000", 0, "application/x-www-form-urlencoded", 415, "UNSUPPORTED_MEDIA_TYPE");
+	check_body_refused("text/plain", "{\"amount\":1000}", 0, "text/plain", 415, "UNSUPPORTED_MEDIA_TYPE");
 
 	deep = calloc(1, 20001);
 	memset(deep, '[', 10000);
 	memset(deep + 10000, ']', 10000);
-	refused_body("deep", format("{\"amount\":1000,\"x\":%s}", deep), 0, NULL, 400, "INVALID_REQUEST");
+	check_body_refused("deep", format("{\"amount\":1000,\"x\":%s}", deep), 0, NULL, 400, "INVALID_REQUEST");
 	big = calloc(1, 300 * 1024);
 	for (i = 0; i < 299 * 1024; i++)
 		big[i] = 'a';
-	refused_body("large", format("{\"amount\":1000,\"x\":\"%s\"}", big), 0, NULL, 413, "PAYLOAD_TOO_LARGE");
+	check_body_refused("large", format("{\"amount\":1000,\"x\":\"%s\"}", big), 0, NULL, 413, "PAYLOAD_TOO_LARGE");
 }
 
-Test(bodies, a_charset_and_unknown_fields_are_no_mistake)
+Test(bodies, charset_and_unknown_fields_are_accepted)
 {
 	struct user	user = user_new();
 	struct reply	reply;
@@ -247,7 +247,7 @@ Test(bodies, a_charset_and_unknown_fields_are_no_mistake)
 	check_status(reply, 201);
 }
 
-/* Also through the gateway, which hands on only the headers that it knows. */
+/* The gateway, which passes only known headers on, must pass Content-Encoding. */
 Test(bodies, content_encoding_other_than_identity_is_415)
 {
 	static const char *const	encodings[] = { "gzip", "br", "deflate, gzip", "x\xc3\xb6" };
@@ -272,7 +272,7 @@ Test(bodies, content_encoding_other_than_identity_is_415)
 	    .headers = headers }), 201);
 }
 
-Test(headers, forty_extra_ones_lose_nothing)
+Test(headers, forty_extra_headers_are_accepted)
 {
 	const char	*extra[42] = { NULL };
 	struct schedule	 schedule = schedule_new(1, 2);
@@ -282,21 +282,21 @@ Test(headers, forty_extra_ones_lose_nothing)
 	int		 i;
 
 	for (i = 0; i < 40; i++)
-		extra[i] = format("X-Extra-%02d: some value or other %d", i, i);
+		extra[i] = format("X-Extra-%02d: some value %d", i, i);
 	reply = http((struct call){ .path = "/queues/status", .jwt = user.jwt, .queue_token = token,
 	    .headers = extra });
 	check_status(reply, 200);
 	cr_assert_str_eq(text_at(reply.json, "token"), token);
 }
 
-Test(headers, an_empty_one_breaks_nothing)
+Test(headers, empty_header_is_accepted)
 {
 	static const char *const	empty[] = { "X-Empty;", "Referer;", "Cookie;", NULL };
 
 	check_status(http((struct call){ .path = "/concerts", .headers = empty }), 200);
 }
 
-Test(headers, a_very_long_address_is_a_clear_error)
+Test(headers, overlong_url_is_400_or_404)
 {
 	char		*name = calloc(1, 6001);
 	struct reply	 reply;
@@ -310,7 +310,7 @@ Test(headers, a_very_long_address_is_a_clear_error)
 	cr_assert_not_null(header(&reply, "X-Request-Id"));
 }
 
-Test(smuggling, a_request_in_a_get_body_is_answered_to_nobody)
+Test(smuggling, request_inside_get_body_is_never_answered)
 {
 	struct user	 user = user_new();
 	char		*hidden, *request, *answer;
@@ -323,7 +323,7 @@ Test(smuggling, a_request_in_a_get_body_is_answered_to_nobody)
 	answer = raw_tls(request, strlen(request), 2);
 	cr_assert(count_of(answer, "HTTP/1.1 ") <= 1, "%s", answer);
 	cr_assert_null(strstr(answer, "balance"), "%s", answer);
-	/* Nor to whoever uses the upstream connection next. */
+	/* The next client on the upstream connection must not get the answer either. */
 	for (i = 0; i < 20; i++) {
 		reply = http((struct call){ .path = "/concerts?limit=1" });
 		check_status(reply, 200);
@@ -331,7 +331,7 @@ Test(smuggling, a_request_in_a_get_body_is_answered_to_nobody)
 	}
 }
 
-Test(smuggling, a_service_closes_the_connection_rather_than_read_a_body_as_a_request)
+Test(smuggling, service_closes_connection_after_get_with_body)
 {
 	struct user	 user = user_new();
 	char		*hidden, *answer;
@@ -349,7 +349,7 @@ Test(smuggling, a_service_closes_the_connection_rather_than_read_a_body_as_a_req
 	cr_assert_null(strstr(answer, "balance"), "%s", answer);
 }
 
-Test(security, headers_and_cors_are_there)
+Test(security, response_has_hsts_and_nosniff_and_no_foreign_cors_origin)
 {
 	static const char *const	origin[] = { "Origin: https://elsewhere.example", NULL };
 	struct reply			 reply;
@@ -362,7 +362,7 @@ Test(security, headers_and_cors_are_there)
 		cr_assert_str_neq(header(&reply, "Access-Control-Allow-Origin"), "https://elsewhere.example");
 }
 
-Test(security, plain_http_is_sent_to_https)
+Test(security, plain_http_redirects_to_https)
 {
 	struct reply	reply;
 

@@ -1,9 +1,9 @@
-/* Careless input to every service: null, wrong types, malformed numbers; each error has its path. */
+/* Invalid input to every service: null, wrong types, malformed numbers. Each error names the field's path. */
 #include <string.h>
 
 #include "harness.h"
 
-/* Errors of a 400, "field: reason" each, in their order. */
+/* Returns the fields of a 400's errors in their order, separated by "; ". */
 static const char *
 errors(const struct reply *reply)
 {
@@ -26,7 +26,7 @@ post(const struct user *user, const char *path, const char *key, const char *bod
 	return (http((struct call){ .path = path, .jwt = user->jwt, .key = key, .body = body }));
 }
 
-Test(input, every_wrong_field_of_a_hold_is_named)
+Test(input, every_invalid_field_of_a_hold_is_named)
 {
 	struct schedule	 schedule = schedule_new(1, 4);
 	struct user	 user = user_new();
@@ -58,7 +58,7 @@ Test(input, every_wrong_field_of_a_hold_is_named)
 	check_status(hold_seats(&user, &schedule, token, 0, 1), 201);
 }
 
-Test(input, null_and_absent_are_the_same_hold)
+Test(input, null_field_of_a_hold_replays_like_absent)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
 	struct user	 user = user_new();
@@ -75,7 +75,7 @@ Test(input, null_and_absent_are_the_same_hold)
 	cr_assert_not_null(header(&again, "Idempotent-Replayed"));
 }
 
-Test(input, null_and_absent_are_the_same_charge_and_payment)
+Test(input, null_card_of_charge_or_payment_replays_like_absent)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
 	struct user	 user = user_new();
@@ -89,7 +89,7 @@ Test(input, null_and_absent_are_the_same_charge_and_payment)
 	check_status(again, 201);
 	cr_assert_str_eq(again.body, first.body);
 
-	reservation = held(&user, &schedule, 0, 1, &amount);
+	reservation = hold_new(&user, &schedule, 0, 1, &amount);
 	key = key_new();
 	first = post(&user, "/payments", key, format("{\"reservationId\":\"%s\",\"amount\":%ld,\"method\":\"POINT\",\"card\":null}",
 	    reservation, (long)amount));
@@ -100,7 +100,7 @@ Test(input, null_and_absent_are_the_same_charge_and_payment)
 	cr_assert_eq(balance(&user), 200000 - amount);
 }
 
-Test(input, every_wrong_field_of_a_charge_or_payment_is_named)
+Test(input, every_invalid_field_of_a_charge_or_payment_is_named)
 {
 	static const struct {
 		const char	*path;
@@ -132,7 +132,7 @@ Test(input, every_wrong_field_of_a_charge_or_payment_is_named)
 	cr_assert_eq(balance(&user), 0);
 }
 
-Test(input, null_leaves_a_setting_of_the_queue_as_it_is)
+Test(input, null_queue_setting_keeps_its_value)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 operator = operator_new();
@@ -153,11 +153,11 @@ Test(input, null_leaves_a_setting_of_the_queue_as_it_is)
 	check_fields(reply, "concertId; scheduleId");
 }
 
-Test(input, body_of_a_cancellation_is_optional_but_never_broken)
+Test(input, cancellation_with_broken_body_is_400_and_without_body_200)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
-	char		*path = format("/reservations/%s/cancel", held(&user, &schedule, 0, 1, NULL));
+	char		*path = format("/reservations/%s/cancel", hold_new(&user, &schedule, 0, 1, NULL));
 	struct reply	 reply;
 
 	reply = post(&user, path, NULL, "{\"seatIds\":");
@@ -171,7 +171,7 @@ Test(input, body_of_a_cancellation_is_optional_but_never_broken)
 	check_status(http((struct call){ .method = "POST", .path = path, .jwt = user.jwt }), 200);
 }
 
-Test(input, parameter_given_twice_empty_or_of_another_form_is_refused)
+Test(input, repeated_empty_or_malformed_parameter_is_400)
 {
 	static const char *const	paths[] = { "/concerts?limit=1&limit=1", "/concerts?limit=", "/concerts?limit=1.0", "/concerts?cursor=",
 		"/concerts?cursor=%00", "/concerts?cursor=A&cursor=A", "/concerts?x=%ff", "/schedules?concertId=", "/reservations?status=",

@@ -1,9 +1,9 @@
-/* The limits per user of a schedule: seats, and holds that end unpaid. And the end of the sale. */
+/* Limits per user and schedule: seats, and holds that ended unpaid. Also the end of the sale. */
 #include <string.h>
 
 #include "harness.h"
 
-/* A schedule that an operator made without a limit: four seats a user. */
+/* Returns a schedule with the default limit of four seats per user. */
 static struct schedule
 limited(int rows, int per_row)
 {
@@ -24,7 +24,7 @@ hold_best(const struct user *user, const struct schedule *schedule, int quantity
 	    schedule->id, quantity) }));
 }
 
-Test(limits, one_account_gets_no_more_seats_than_the_limit, .timeout = 120)
+Test(limits, hold_over_seat_limit_is_409, .timeout = 120)
 {
 	struct schedule	 schedule = limited(2, 10);
 	struct user	 user = user_new(), other = user_new();
@@ -33,7 +33,7 @@ Test(limits, one_account_gets_no_more_seats_than_the_limit, .timeout = 120)
 	int64_t		 amount;
 	char		*first;
 
-	first = held(&user, &schedule, 0, 3, &amount);
+	first = hold_new(&user, &schedule, 0, 3, &amount);
 	token = become_active(&user, &schedule);
 	reply = hold_seats(&user, &schedule, token, 3, 2);
 	check_problem(reply, 409, "SEAT_LIMIT_EXCEEDED");
@@ -41,19 +41,18 @@ Test(limits, one_account_gets_no_more_seats_than_the_limit, .timeout = 120)
 	cr_assert_eq(number_at(reply.json, "owned"), 3);
 	cr_assert_str_eq(seat_status(&schedule, 3), "AVAILABLE");
 
-	/* The token is still good, for what the user may have. */
+	/* The token is still ACTIVE and holds a number of seats within the limit. */
 	check_status(hold_seats(&user, &schedule, token, 3, 1), 201);
 	reply = hold_best(&user, &schedule, 1, key);
 	check_problem(reply, 409, "SEAT_LIMIT_EXCEEDED");
 	cr_assert_eq(number_at(reply.json, "owned"), 4);
 
-	/* Paid seats count as held ones do; the refusal is kept with its key. */
+	/* Paid seats count like held ones. The refusal is kept under its key. */
 	check_status(charge(&user, amount, key_new()), 201);
 	check_status(pay(&user, first, amount, key_new()), 201);
 	again = hold_best(&user, &schedule, 1, NULL);
 	check_problem(again, 409, "SEAT_LIMIT_EXCEEDED");
-	check_status(http((struct call){ .method = "POST", .path = format("/reservations/%s/cancel", first),
-	    .jwt = user.jwt }), 200);
+	check_status(cancel_reservation(&user, first), 200);
 	again = hold_best(&user, &schedule, 1, key);
 	cr_assert_str_eq(again.body, reply.body);
 	check_status(hold_best(&user, &schedule, 3, NULL), 201);
@@ -64,7 +63,7 @@ Test(limits, one_account_gets_no_more_seats_than_the_limit, .timeout = 120)
 	    schedule.id)), "4 4");
 }
 
-Test(limits, twenty_holds_of_one_account_at_once_stay_within_the_limit, .timeout = 120)
+Test(limits, twenty_concurrent_holds_of_a_user_stay_within_the_limit, .timeout = 120)
 {
 	enum { N = 20 };
 	struct schedule	 schedule = limited(2, 20);
@@ -74,11 +73,9 @@ Test(limits, twenty_holds_of_one_account_at_once_stay_within_the_limit, .timeout
 	char		*token = become_active(&user, &schedule);
 	int		 i, made = 0;
 
-	/* A place is good for one hold, so this is about those that fail and come again: they all want three seats. */
+	/* All calls use one token and want three seats each, so one succeeds and the others repeat with a new token. */
 	for (i = 0; i < N; i++)
-		calls[i] = (struct call){ .path = "/reservations/hold", .jwt = user.jwt, .queue_token = token,
-		    .base = direct("reservation"), .body = format("{\"scheduleId\":\"%s\",\"seatIds\":[\"%s\",\"%s\",\"%s\"]}",
-		    schedule.id, schedule.seats[3 * i], schedule.seats[3 * i + 1], schedule.seats[3 * i + 2]) };
+		calls[i] = hold_call(direct("reservation"), &user, &schedule, token, 3 * i, 3);
 	http_all(calls, replies, N);
 	for (i = 0; i < N; i++)
 		made += replies[i].status == 201;
@@ -93,7 +90,7 @@ Test(limits, twenty_holds_of_one_account_at_once_stay_within_the_limit, .timeout
 	    schedule.id)), "3");
 }
 
-Test(limits, after_five_holds_that_ended_unpaid_there_is_a_pause_of_ten_minutes, .timeout = 180)
+Test(limits, five_unpaid_holds_pause_the_user_for_ten_minutes, .timeout = 180)
 {
 	struct schedule	 schedule = limited(1, 10);
 	struct user	 user = user_new(), other = user_new();
@@ -102,16 +99,13 @@ Test(limits, after_five_holds_that_ended_unpaid_there_is_a_pause_of_ten_minutes,
 	int		 i;
 
 	for (i = 0; i < 5; i++) {
-		reservation = held(&user, &schedule, i, 1, NULL);
+		reservation = hold_new(&user, &schedule, i, 1, NULL);
 		if (i < 4)
-			check_status(http((struct call){ .method = "POST", .jwt = user.jwt,
-			    .path = format("/reservations/%s/cancel", reservation) }), 200);
+			check_status(cancel_reservation(&user, reservation), 200);
 	}
 	check_status(hold_best(&user, &schedule, 1, NULL), 201);
-	/* The fifth runs out. */
-	(void)sql(format("WITH r AS (UPDATE reservation.reservations SET hold_expires_at = clock_timestamp() WHERE reservation_id = '%s' "
-	    "RETURNING *) UPDATE reservation.seats s SET hold_expires_at = r.hold_expires_at FROM r "
-	    "WHERE s.reservation_id = r.reservation_id AND s.status = 'HOLD'", reservation));
+	/* The fifth hold expires. */
+	set_hold_end(reservation, "0");
 	reply = hold_best(&user, &schedule, 1, key);
 	check_problem(reply, 409, "UNPAID_HOLD_LIMIT");
 	cr_assert_eq(number_at(reply.json, "limit"), 5);
@@ -119,7 +113,7 @@ Test(limits, after_five_holds_that_ended_unpaid_there_is_a_pause_of_ten_minutes,
 	check_problem(again, 409, "UNPAID_HOLD_LIMIT");
 	check_status(hold_best(&other, &schedule, 1, NULL), 201);
 
-	/* Ten minutes later. */
+	/* Move the ends of the holds back by ten minutes. */
 	(void)sql(format("UPDATE reservation.reservations SET cancelled_at = cancelled_at - interval '10 minutes', "
 	    "hold_expires_at = hold_expires_at - interval '10 minutes' WHERE schedule_id = '%s' AND user_id = '%s' "
 	    "AND status IN ('CANCELLED', 'EXPIRED')", schedule.id, user.id));
@@ -131,7 +125,7 @@ Test(limits, after_five_holds_that_ended_unpaid_there_is_a_pause_of_ten_minutes,
 	cr_assert_str_eq(hold_best(&user, &schedule, 1, key).body, reply.body);
 }
 
-Test(limits, a_hold_made_before_the_end_of_the_sale_may_be_paid_after_it, .timeout = 120)
+Test(limits, hold_made_before_sale_end_can_be_paid_after_it, .timeout = 120)
 {
 	struct schedule	 schedule = schedule_new(1, 4);
 	struct user	 user = user_new(), late = user_new(), operator = operator_new();
@@ -139,7 +133,7 @@ Test(limits, a_hold_made_before_the_end_of_the_sale_may_be_paid_after_it, .timeo
 	char		*token = become_active(&late, &schedule), *reservation;
 	int64_t		 amount;
 
-	reservation = held(&user, &schedule, 0, 1, &amount);
+	reservation = hold_new(&user, &schedule, 0, 1, &amount);
 	check_status(http((struct call){ .method = "PATCH", .path = format("/admin/schedules/%s", schedule.id),
 	    .jwt = operator.jwt, .body = format("{\"saleClosesAt\":\"%s\"}", time_in(-1)) }), 200);
 	reply = hold_seats(&late, &schedule, token, 1, 1);
@@ -148,7 +142,7 @@ Test(limits, a_hold_made_before_the_end_of_the_sale_may_be_paid_after_it, .timeo
 	check_status(pay(&user, reservation, amount, key_new()), 201);
 }
 
-Test(limits, a_hold_says_how_many_seconds_it_has_left, .timeout = 120)
+Test(limits, hold_shows_its_seconds_left, .timeout = 120)
 {
 	struct schedule	 schedule = schedule_new(1, 4);
 	struct user	 user = user_new();
@@ -160,9 +154,7 @@ Test(limits, a_hold_says_how_many_seconds_it_has_left, .timeout = 120)
 	cr_assert_eq(number_at(reply.json, "holdSecondsLeft"), number_at(reply.json, "holdTtlSeconds"));
 	reservation = strdup(text_at(reply.json, "reservationId"));
 	path = format("/reservations/%s", reservation);
-	(void)sql(format("WITH r AS (UPDATE reservation.reservations SET hold_expires_at = clock_timestamp() + interval '1 hour' "
-	    "WHERE reservation_id = '%s' RETURNING *) UPDATE reservation.seats s SET hold_expires_at = r.hold_expires_at FROM r "
-	    "WHERE s.reservation_id = r.reservation_id", reservation));
+	set_hold_end(reservation, "1 hour");
 	reply = http((struct call){ .path = path, .jwt = user.jwt });
 	check_status(reply, 200);
 	cr_assert(number_at(reply.json, "holdSecondsLeft") > 3000 && number_at(reply.json, "holdSecondsLeft") < 3600, "%s", reply.body);

@@ -1,4 +1,4 @@
-/* Points, payments, refunds, and what a repeated request gets. */
+/* Points, payments, refunds, and replays of repeated requests. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,14 +6,7 @@
 
 #include "harness.h"
 
-static struct reply
-cancel(const struct user *user, const char *reservation)
-{
-	return (http((struct call){ .method = "POST", .path = format("/reservations/%s/cancel", reservation),
-	    .jwt = user->jwt }));
-}
-
-Test(points, a_new_user_has_none_and_charges_some)
+Test(points, new_user_has_no_points_and_can_charge)
 {
 	struct user	user = user_new();
 	struct reply	reply;
@@ -34,7 +27,7 @@ Test(points, a_new_user_has_none_and_charges_some)
 	cr_assert_eq(balance(&user), 50000);
 }
 
-Test(points, a_hundred_charges_at_once_all_count, .timeout = 120)
+Test(points, hundred_concurrent_charges_are_all_credited, .timeout = 120)
 {
 	struct user	 user = user_new();
 	struct call	 calls[100];
@@ -50,7 +43,7 @@ Test(points, a_hundred_charges_at_once_all_count, .timeout = 120)
 	cr_assert_eq(balance(&user), 100 * 1000 + 99 * 100 / 2);
 }
 
-Test(points, a_wallet_has_a_limit)
+Test(points, charge_over_wallet_limit_is_409)
 {
 	struct user	 user = user_new();
 	struct reply	 reply;
@@ -67,7 +60,7 @@ Test(points, a_wallet_has_a_limit)
 	cr_assert_str_eq(header(&reply, "Idempotent-Replayed"), "true");
 }
 
-Test(points, the_history_is_newest_first_and_paged)
+Test(points, point_history_is_paged_newest_first)
 {
 	struct user	 user = user_new();
 	struct reply	 page;
@@ -90,7 +83,7 @@ Test(points, the_history_is_newest_first_and_paged)
 	check_problem(page, 400, "INVALID_REQUEST");
 }
 
-Test(payment, points_buy_the_ticket_and_a_cancellation_gives_them_back)
+Test(payment, point_payment_confirms_and_cancellation_refunds_it)
 {
 	struct schedule	 schedule = schedule_new(1, 3);
 	struct user	 user = user_new();
@@ -99,7 +92,7 @@ Test(payment, points_buy_the_ticket_and_a_cancellation_gives_them_back)
 	int64_t		 amount;
 
 	check_status(charge(&user, 500000, key_new()), 201);
-	reservation = held(&user, &schedule, 0, 2, &amount);
+	reservation = hold_new(&user, &schedule, 0, 2, &amount);
 	reply = pay(&user, reservation, amount, key_new());
 	check_status(reply, 201);
 	cr_assert_str_eq(text_at(reply.json, "status"), "APPROVED");
@@ -119,15 +112,15 @@ Test(payment, points_buy_the_ticket_and_a_cancellation_gives_them_back)
 	again = pay(&user, reservation, amount, key_new());
 	check_problem(again, 409, "RESERVATION_ALREADY_PAID");
 
-	again = cancel(&user, reservation);
+	again = cancel_reservation(&user, reservation);
 	check_status(again, 200);
 	cr_assert_str_eq(text_at(again.json, "status"), "CANCELLED");
 	cr_assert_str_eq(text_at(again.json, "refund.status"), "REFUNDED");
 	cr_assert_eq(number_at(again.json, "refund.amount"), 300000);
 	cr_assert_eq(balance(&user), 500000);
 	cr_assert_str_eq(seat_status(&schedule, 0), "AVAILABLE");
-	check_status(cancel(&user, reservation), 200);
-	cr_assert_str_eq(cancel(&user, reservation).body, again.body);
+	check_status(cancel_reservation(&user, reservation), 200);
+	cr_assert_str_eq(cancel_reservation(&user, reservation).body, again.body);
 	cr_assert_eq(balance(&user), 500000);
 	again = http((struct call){ .path = format("/payments/%s", text_at(reply.json, "paymentId")), .jwt = user.jwt });
 	cr_assert_str_eq(text_at(again.json, "status"), "REFUNDED");
@@ -138,24 +131,24 @@ Test(payment, points_buy_the_ticket_and_a_cancellation_gives_them_back)
 	check_problem(again, 409, "RESERVATION_CANCELLED");
 }
 
-Test(payment, a_hold_given_back_frees_the_seats)
+Test(payment, cancelled_hold_frees_its_seats)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new(), next = user_new();
-	char		*reservation = held(&user, &schedule, 0, 1, NULL);
+	char		*reservation = hold_new(&user, &schedule, 0, 1, NULL);
 	struct reply	 reply;
 
-	reply = cancel(&user, reservation);
+	reply = cancel_reservation(&user, reservation);
 	check_status(reply, 200);
 	cr_assert_str_eq(text_at(reply.json, "status"), "CANCELLED");
 	cr_assert(null_at(reply.json, "refund"));
-	(void)held(&next, &schedule, 0, 1, NULL);
-	/* A late repetition does not touch the next one's hold. */
-	check_status(cancel(&user, reservation), 200);
+	(void)hold_new(&next, &schedule, 0, 1, NULL);
+	/* A repeated cancellation does not touch the next user's hold. */
+	check_status(cancel_reservation(&user, reservation), 200);
 	cr_assert_str_eq(seat_status(&schedule, 0), "HOLD");
 }
 
-Test(payment, without_enough_points_it_fails_and_the_third_failure_cancels)
+Test(payment, insufficient_points_is_402_and_third_failure_cancels_the_hold)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -164,11 +157,11 @@ Test(payment, without_enough_points_it_fails_and_the_third_failure_cancels)
 	int64_t		 amount;
 
 	check_status(charge(&user, 1000, key_new()), 201);
-	reservation = held(&user, &schedule, 0, 1, &amount);
+	reservation = hold_new(&user, &schedule, 0, 1, &amount);
 	reply = pay(&user, reservation, amount, key);
 	check_problem(reply, 402, "INSUFFICIENT_POINTS");
 	cr_assert_eq(number_at(reply.json, "balance"), 1000);
-	cr_assert_str_eq(pay(&user, reservation, amount, key).body, reply.body, "a replay is no further attempt");
+	cr_assert_str_eq(pay(&user, reservation, amount, key).body, reply.body, "a replay is not another attempt");
 	reply = http((struct call){ .path = format("/payments/%s", text_at(reply.json, "paymentId")), .jwt = user.jwt });
 	check_status(reply, 200);
 	cr_assert_str_eq(text_at(reply.json, "status"), "FAILED");
@@ -186,28 +179,28 @@ Test(payment, without_enough_points_it_fails_and_the_third_failure_cancels)
 	cr_assert_eq(balance(&user), 1000);
 }
 
-Test(payment, another_amount_is_refused)
+Test(payment, payment_of_another_amount_is_409)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
-	char		*reservation, nobody[UUID_TEXT];
+	char		*reservation, unknown[UUID_TEXT];
 	int64_t		 amount;
 	struct reply	 reply;
 
 	check_status(charge(&user, 500000, key_new()), 201);
-	reservation = held(&user, &schedule, 0, 1, &amount);
+	reservation = hold_new(&user, &schedule, 0, 1, &amount);
 	reply = pay(&user, reservation, amount - 1, key_new());
 	check_problem(reply, 409, "AMOUNT_MISMATCH");
 	reply = pay(&user, reservation, -amount, key_new());
 	check_problem(reply, 400, "INVALID_REQUEST");
-	uuid_new(nobody);
-	reply = pay(&user, nobody, amount, key_new());
+	uuid_new(unknown);
+	reply = pay(&user, unknown, amount, key_new());
 	check_problem(reply, 404, "RESERVATION_NOT_FOUND");
 	cr_assert_eq(balance(&user), 500000);
 	check_status(pay(&user, reservation, amount, key_new()), 201);
 }
 
-Test(payment, bodies_that_are_wrong_are_refused)
+Test(payment, invalid_payment_body_is_400)
 {
 	static const char *const	bodies[] = { "{\"method\":\"CARD\",\"amount\":1000,\"reservationId\":\"%s\"}",
 	    "{\"method\":\"CARD\",\"amount\":1000,\"reservationId\":\"%s\",\"card\":{}}",
@@ -217,16 +210,16 @@ Test(payment, bodies_that_are_wrong_are_refused)
 	    "{\"method\":\"POINT\",\"amount\":\"1000\",\"reservationId\":\"%s\"}",
 	    "{\"method\":\"POINT\",\"amount\":1000,\"reservationId\":\"7\"}" };
 	struct user	user = user_new();
-	char		nobody[UUID_TEXT], body[300];
+	char		unknown[UUID_TEXT], body[300];
 	const char	*id;
 	struct reply	reply;
 	size_t		i;
 
-	uuid_new(nobody);
+	uuid_new(unknown);
 	for (i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
 		id = strstr(bodies[i], "%s");
 		if (id != NULL)
-			(void)snprintf(body, sizeof(body), "%.*s%s%s", (int)(id - bodies[i]), bodies[i], nobody, id + 2);
+			(void)snprintf(body, sizeof(body), "%.*s%s%s", (int)(id - bodies[i]), bodies[i], unknown, id + 2);
 		else
 			(void)snprintf(body, sizeof(body), "%s", bodies[i]);
 		reply = http((struct call){ .path = "/payments", .jwt = user.jwt, .key = key_new(), .body = body });
@@ -235,7 +228,7 @@ Test(payment, bodies_that_are_wrong_are_refused)
 	}
 }
 
-Test(privacy, what_is_anothers_is_out_of_reach)
+Test(privacy, reservation_and_payment_of_another_user_are_404)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 owner = user_new(), other = user_new();
@@ -245,10 +238,10 @@ Test(privacy, what_is_anothers_is_out_of_reach)
 
 	check_status(charge(&owner, 200000, key_new()), 201);
 	check_status(charge(&other, 200000, key_new()), 201);
-	reservation = held(&owner, &schedule, 0, 1, &amount);
+	reservation = hold_new(&owner, &schedule, 0, 1, &amount);
 	reply = http((struct call){ .path = format("/reservations/%s", reservation), .jwt = other.jwt });
 	check_problem(reply, 404, "RESERVATION_NOT_FOUND");
-	reply = cancel(&other, reservation);
+	reply = cancel_reservation(&other, reservation);
 	check_problem(reply, 404, "RESERVATION_NOT_FOUND");
 	reply = pay(&other, reservation, amount, key_new());
 	check_problem(reply, 404, "RESERVATION_NOT_FOUND");
@@ -274,7 +267,7 @@ Test(privacy, what_is_anothers_is_out_of_reach)
 	cr_assert_eq(balance(&other), 200000);
 }
 
-Test(payment, a_ticket_cannot_be_given_back_once_the_concert_has_begun)
+Test(payment, cancellation_after_concert_start_is_409)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -283,16 +276,16 @@ Test(payment, a_ticket_cannot_be_given_back_once_the_concert_has_begun)
 	int64_t		 amount;
 
 	check_status(charge(&user, 200000, key_new()), 201);
-	reservation = held(&user, &schedule, 0, 1, &amount);
+	reservation = hold_new(&user, &schedule, 0, 1, &amount);
 	check_status(pay(&user, reservation, amount, key_new()), 201);
 	(void)sql(format("UPDATE reservation.schedules SET start_at = now() - interval '1 minute', "
 	    "end_at = now() + interval '1 hour' WHERE schedule_id = '%s'", schedule.id));
-	reply = cancel(&user, reservation);
+	reply = cancel_reservation(&user, reservation);
 	check_problem(reply, 409, "CANCELLATION_CLOSED");
 	cr_assert_eq(balance(&user), 50000);
 }
 
-Test(idempotency, a_key_is_required_and_has_a_form)
+Test(idempotency, missing_or_malformed_idempotency_key_is_400)
 {
 	struct user	 user = user_new();
 	struct reply	 reply;
@@ -312,7 +305,7 @@ Test(idempotency, a_key_is_required_and_has_a_form)
 	cr_assert_eq(balance(&user), 1000);
 }
 
-Test(idempotency, the_same_request_gets_the_same_bytes)
+Test(idempotency, repeated_charge_replays_the_same_bytes)
 {
 	struct user	 user = user_new(), other = user_new();
 	char		*key = key_new();
@@ -326,19 +319,19 @@ Test(idempotency, the_same_request_gets_the_same_bytes)
 	cr_assert_str_eq(header(&again, "Idempotent-Replayed"), "true");
 	cr_assert_eq(again.length, first.length);
 	cr_assert_eq(memcmp(again.body, first.body, first.length), 0);
-	/* Spelled otherwise it is still the same request. */
+	/* Another spelling of the same JSON is the same request. */
 	again = http((struct call){ .path = "/points/charge", .jwt = user.jwt, .key = key,
 	    .body = " { \"other\": 1, \"amount\" : 1000 } " });
 	check_status(again, 201);
 	cr_assert_str_eq(again.body, first.body);
 	again = charge(&user, 2000, key);
 	check_problem(again, 422, "IDEMPOTENCY_KEY_REUSED");
-	/* The key is this user's own. */
+	/* Another user may use the same key. */
 	check_status(charge(&other, 3000, key), 201);
 	cr_assert_eq(balance(&user), 1000);
 }
 
-Test(idempotency, fifty_duplicates_at_once_are_one_charge, .timeout = 120)
+Test(idempotency, fifty_duplicate_charges_credit_once, .timeout = 120)
 {
 	struct user	 user = user_new();
 	struct call	 calls[50];
@@ -365,7 +358,7 @@ Test(idempotency, fifty_duplicates_at_once_are_one_charge, .timeout = 120)
 	cr_assert_eq(balance(&user), 7000);
 }
 
-Test(idempotency, fifty_duplicates_at_once_are_one_payment, .timeout = 120)
+Test(idempotency, fifty_duplicate_point_payments_debit_once, .timeout = 120)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -376,11 +369,9 @@ Test(idempotency, fifty_duplicates_at_once_are_one_payment, .timeout = 120)
 	int		 i, created = 0;
 
 	check_status(charge(&user, 300000, key_new()), 201);
-	reservation = held(&user, &schedule, 0, 1, &amount);
+	reservation = hold_new(&user, &schedule, 0, 1, &amount);
 	for (i = 0; i < 50; i++)
-		calls[i] = (struct call){ .path = "/payments", .jwt = user.jwt, .key = key, .base = direct("payment"),
-		    .body = format("{\"reservationId\":\"%s\",\"amount\":%" PRId64 ",\"method\":\"POINT\"}",
-		    reservation, amount) };
+		calls[i] = pay_call(direct("payment"), &user, reservation, amount, key);
 	http_all(calls, replies, 50);
 	for (i = 0; i < 50; i++) {
 		if (replies[i].status == 409) {
@@ -397,7 +388,7 @@ Test(idempotency, fifty_duplicates_at_once_are_one_payment, .timeout = 120)
 	cr_assert_eq(balance(&user), 150000);
 }
 
-Test(idempotency, fifty_payments_with_keys_of_their_own_pay_once, .timeout = 120)
+Test(idempotency, fifty_payments_with_different_keys_pay_once, .timeout = 120)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -408,11 +399,9 @@ Test(idempotency, fifty_payments_with_keys_of_their_own_pay_once, .timeout = 120
 	int		 i, created = 0;
 
 	check_status(charge(&user, 1000000, key_new()), 201);
-	reservation = held(&user, &schedule, 0, 1, &amount);
+	reservation = hold_new(&user, &schedule, 0, 1, &amount);
 	for (i = 0; i < 50; i++)
-		calls[i] = (struct call){ .path = "/payments", .jwt = user.jwt, .key = key_new(),
-		    .base = direct("payment"), .body = format("{\"reservationId\":\"%s\",\"amount\":%" PRId64
-		    ",\"method\":\"POINT\"}", reservation, amount) };
+		calls[i] = pay_call(direct("payment"), &user, reservation, amount, key_new());
 	http_all(calls, replies, 50);
 	for (i = 0; i < 50; i++) {
 		created += replies[i].status == 201;
@@ -423,16 +412,16 @@ Test(idempotency, fifty_payments_with_keys_of_their_own_pay_once, .timeout = 120
 	cr_assert_eq(balance(&user), 850000);
 }
 
-Test(idempotency, a_refusal_is_kept_a_mistake_is_not)
+Test(idempotency, refusal_is_kept_under_its_key_and_400_is_not)
 {
 	struct user	 user = user_new();
-	char		 nobody[UUID_TEXT], *key = key_new(), *second = key_new();
+	char		 unknown[UUID_TEXT], *key = key_new(), *second = key_new();
 	struct reply	 first, again;
 
-	uuid_new(nobody);
-	first = pay(&user, nobody, 1000, key);
+	uuid_new(unknown);
+	first = pay(&user, unknown, 1000, key);
 	check_problem(first, 404, "RESERVATION_NOT_FOUND");
-	again = pay(&user, nobody, 1000, key);
+	again = pay(&user, unknown, 1000, key);
 	check_problem(again, 404, "RESERVATION_NOT_FOUND");
 	cr_assert_str_eq(header(&again, "Idempotent-Replayed"), "true");
 	cr_assert_str_eq(again.body, first.body);
@@ -443,8 +432,8 @@ Test(idempotency, a_refusal_is_kept_a_mistake_is_not)
 	cr_assert_null(header(&again, "Idempotent-Replayed"));
 }
 
-/* What nobody reads makes no other request, inside an object either; what is read does. */
-Test(idempotency, an_unknown_member_of_best_available_does_not_count)
+/* The request hash ignores unknown fields, also inside an object, and covers all known ones. */
+Test(idempotency, unknown_field_of_best_available_does_not_change_the_request_hash)
 {
 	static const struct {
 		const char	*best;
@@ -472,12 +461,12 @@ Test(idempotency, an_unknown_member_of_best_available_does_not_count)
 	}
 }
 
-Test(payment, a_webhook_is_never_believed)
+Test(payment, forged_webhook_leaves_payment_failed)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
 	int64_t		 amount;
-	char		*reservation = held(&user, &schedule, 0, 1, &amount), *payment;
+	char		*reservation = hold_new(&user, &schedule, 0, 1, &amount), *payment;
 	struct reply	 reply;
 
 	reply = pay(&user, reservation, amount, key_new());

@@ -1,4 +1,4 @@
-/* The waiting room through the gateway: order, places, tokens, and operators' control. */
+/* The queue through the gateway: order, places, tokens, and operators' settings. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,25 +7,7 @@
 
 #include "harness.h"
 
-static struct reply
-status_of(const struct user *user, const char *token)
-{
-	return (http((struct call){ .path = "/queues/status", .jwt = user->jwt, .queue_token = token }));
-}
-
-static struct reply
-control(const struct schedule *schedule, const char *body)
-{
-	struct user	operator = operator_new();
-	struct reply	reply;
-
-	reply = http((struct call){ .method = body != NULL ? "PUT" : "GET", .jwt = operator.jwt,
-	    .path = format("/admin/queues/%s", schedule->id), .body = body });
-	check_status(reply, 200);
-	return (reply);
-}
-
-Test(queue, one_enters_waits_and_becomes_active)
+Test(queue, entered_user_becomes_active)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
 	struct user	 user = user_new();
@@ -41,14 +23,14 @@ Test(queue, one_enters_waits_and_becomes_active)
 	cr_assert_eq(strlen(text_at(reply.json, "issuedAt")), 24);
 	cr_assert_gt(number_at(reply.json, "pollAfterSeconds"), 0);
 	cr_assert_str_eq(become_active(&user, &schedule), token);
-	reply = status_of(&user, token);
+	reply = queue_status(NULL, &user, token);
 	check_status(reply, 200);
 	cr_assert_str_eq(text_at(reply.json, "status"), "ACTIVE");
 	cr_assert_eq(number_at(reply.json, "position"), 0);
 	cr_assert_eq(strlen(text_at(reply.json, "activeUntil")), 24);
 }
 
-Test(queue, twenty_entries_at_once_are_one_place)
+Test(queue, twenty_concurrent_entries_of_a_user_give_one_place)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -56,10 +38,9 @@ Test(queue, twenty_entries_at_once_are_one_place)
 	struct reply	 replies[20];
 	int		 i, created = 0;
 
-	(void)control(&schedule, "{\"mode\":\"PAUSED\"}");
+	(void)queue_settings(NULL, &schedule, "{\"mode\":\"PAUSED\"}");
 	for (i = 0; i < 20; i++)
-		calls[i] = (struct call){ .path = "/queues/enter", .jwt = user.jwt, .base = direct("queue"),
-		    .body = format("{\"concertId\":\"%s\",\"scheduleId\":\"%s\"}", schedule.concert, schedule.id) };
+		calls[i] = enter_call(direct("queue"), &user, &schedule);
 	http_all(calls, replies, 20);
 	for (i = 0; i < 20; i++) {
 		created += replies[i].status == 201;
@@ -68,10 +49,10 @@ Test(queue, twenty_entries_at_once_are_one_place)
 		cr_assert_str_eq(text_at(replies[i].json, "token"), text_at(replies[0].json, "token"));
 	}
 	cr_assert_eq(created, 1);
-	cr_assert_eq(number_at(control(&schedule, NULL).json, "waiting"), 1);
+	cr_assert_eq(number_at(queue_settings(NULL, &schedule, NULL).json, "waiting"), 1);
 }
 
-Test(queue, positions_are_the_order_of_arrival)
+Test(queue, users_are_positioned_and_admitted_in_order_of_arrival)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 users[5];
@@ -79,16 +60,16 @@ Test(queue, positions_are_the_order_of_arrival)
 	struct reply	 reply;
 	int		 i;
 
-	(void)control(&schedule, "{\"mode\":\"PAUSED\"}");
+	(void)queue_settings(NULL, &schedule, "{\"mode\":\"PAUSED\"}");
 	for (i = 0; i < 5; i++) {
 		users[i] = user_new();
 		reply = enter(&users[i], &schedule);
 		check_status(reply, 201);
 		cr_assert_eq(number_at(reply.json, "position"), i + 1);
-		cr_assert(null_at(reply.json, "estimatedWaitSeconds"), "nobody is admitted: %s", reply.body);
+		cr_assert(null_at(reply.json, "estimatedWaitSeconds"), "a paused queue admits no user, so there is no estimate: %s", reply.body);
 		tokens[i] = strdup(text_at(reply.json, "token"));
 	}
-	/* Coming again is not a step back, leaving lets the others step up. */
+	/* Entering again keeps the position; leaving moves the users behind one place forward. */
 	reply = enter(&users[0], &schedule);
 	check_status(reply, 200);
 	cr_assert_eq(number_at(reply.json, "position"), 1);
@@ -98,40 +79,40 @@ Test(queue, positions_are_the_order_of_arrival)
 	reply = http((struct call){ .method = "POST", .path = "/queues/leave", .jwt = users[1].jwt,
 	    .queue_token = tokens[1] });
 	check_status(reply, 204);
-	reply = status_of(&users[1], tokens[1]);
+	reply = queue_status(NULL, &users[1], tokens[1]);
 	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
-	reply = status_of(&users[4], tokens[4]);
+	reply = queue_status(NULL, &users[4], tokens[4]);
 	check_status(reply, 200);
 	cr_assert_eq(number_at(reply.json, "position"), 4);
 
-	/* One active at a time: the first first. */
-	(void)control(&schedule, "{\"mode\":\"OPEN\",\"maxActive\":1}");
-	wait_for(strcmp(text_at(status_of(&users[0], tokens[0]).json, "status"), "ACTIVE") == 0, 10);
-	reply = status_of(&users[2], tokens[2]);
+	/* With one active turn at a time the first user is admitted first. */
+	(void)queue_settings(NULL, &schedule, "{\"mode\":\"OPEN\",\"maxActive\":1}");
+	wait_for(strcmp(text_at(queue_status(NULL, &users[0], tokens[0]).json, "status"), "ACTIVE") == 0, 10);
+	reply = queue_status(NULL, &users[2], tokens[2]);
 	cr_assert_str_eq(text_at(reply.json, "status"), "WAITING");
 	cr_assert_eq(number_at(reply.json, "position"), 1);
-	reply = control(&schedule, NULL);
+	reply = queue_settings(NULL, &schedule, NULL);
 	cr_assert_eq(number_at(reply.json, "active"), 1);
 	cr_assert_eq(number_at(reply.json, "waiting"), 3);
 	cr_assert_eq(number_at(reply.json, "admitted"), 1);
 }
 
-Test(queue, a_place_is_for_what_is_on_sale)
+Test(queue, entry_for_closed_or_unknown_schedule_is_refused)
 {
 	struct schedule	closed, other = schedule_new(1, 1), open = schedule_new(1, 1);
 	struct user	user = user_new();
-	char		nobody[UUID_TEXT];
+	char		unknown[UUID_TEXT];
 	struct reply	reply;
 
 	closed = schedule_with(open.concert, time_in(864000), time_in(864060), NULL, "CLOSED", 1, 1);
 	reply = enter(&user, &closed);
 	check_problem(reply, 409, "SCHEDULE_NOT_ON_SALE");
-	uuid_new(nobody);
+	uuid_new(unknown);
 	reply = http((struct call){ .path = "/queues/enter", .jwt = user.jwt,
-	    .body = format("{\"concertId\":\"%s\",\"scheduleId\":\"%s\"}", nobody, nobody) });
+	    .body = format("{\"concertId\":\"%s\",\"scheduleId\":\"%s\"}", unknown, unknown) });
 	check_problem(reply, 404, "CONCERT_NOT_FOUND");
 	reply = http((struct call){ .path = "/queues/enter", .jwt = user.jwt,
-	    .body = format("{\"concertId\":\"%s\",\"scheduleId\":\"%s\"}", open.concert, nobody) });
+	    .body = format("{\"concertId\":\"%s\",\"scheduleId\":\"%s\"}", open.concert, unknown) });
 	check_problem(reply, 404, "SCHEDULE_NOT_FOUND");
 	reply = http((struct call){ .path = "/queues/enter", .jwt = user.jwt,
 	    .body = format("{\"concertId\":\"%s\",\"scheduleId\":\"%s\"}", open.concert, other.id) });
@@ -143,18 +124,7 @@ Test(queue, a_place_is_for_what_is_on_sale)
 	check_problem(reply, 401, "UNAUTHENTICATED");
 }
 
-/* A time of the contract's in Unix milliseconds. */
-static int64_t
-ms_of(const char *text)
-{
-	struct tm	 tm = { 0 };
-	const char	*rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-
-	cr_assert_not_null(rest, "%s", text);
-	return ((int64_t)timegm(&tm) * 1000 + (*rest == '.' ? atoi(rest + 1) : 0));
-}
-
-Test(queue, before_the_opening_one_may_wait_but_is_not_admitted, .timeout = 120)
+Test(queue, user_waiting_before_the_opening_is_admitted_only_after_it, .timeout = 120)
 {
 	struct schedule	 schedule;
 	struct user	 user = user_new();
@@ -163,37 +133,37 @@ Test(queue, before_the_opening_one_may_wait_but_is_not_admitted, .timeout = 120)
 	int64_t		 opens;
 	long		 lead = 3;
 
-	/* Until one was early enough. */
+	/* Repeat with more time until the user entered before the opening. */
 	do {
-		opens = now_ms() + (lead - 1) * 1000;	/* at the earliest */
+		opens = now_ms() + (lead - 1) * 1000;	/* the earliest possible opening */
 		schedule = schedule_with(concert_new(), time_in(864000), time_in(867600),
 		    time_in(lead), "ON_SALE", 1, 1);
-		(void)control(&schedule, "{\"activeTtlSeconds\":60}");
+		(void)queue_settings(NULL, &schedule, "{\"activeTtlSeconds\":60}");
 		reply = enter(&user, &schedule);
 		check_status(reply, 201);
 		lead *= 2;
 	} while (now_ms() >= opens);
 	cr_assert_str_eq(text_at(reply.json, "status"), "WAITING");
 	token = strdup(text_at(reply.json, "token"));
-	wait_for(strcmp(text_at((reply = status_of(&user, token)).json, "status"), "ACTIVE") == 0, 60);
-	opens = ms_of(text_at(http((struct call){ .path = format("/schedules/%s", schedule.id) }).json, "saleOpensAt"));
-	/* It was admitted when its minute began, by the clock of those who admit. */
-	cr_assert_geq(ms_of(text_at(reply.json, "activeUntil")) - 60000, opens, "admitted before the opening");
+	wait_for(strcmp(text_at((reply = queue_status(NULL, &user, token)).json, "status"), "ACTIVE") == 0, 60);
+	opens = unix_ms_of(text_at(http((struct call){ .path = format("/schedules/%s", schedule.id) }).json, "saleOpensAt"));
+	/* activeUntil minus 60 s is the time of admission, by the same clock that opens the sale. */
+	cr_assert_geq(unix_ms_of(text_at(reply.json, "activeUntil")) - 60000, opens, "the user was admitted before the opening");
 }
 
-/* Once nobody is left the database still learns that all have had their turn. */
-Test(queue, that_all_turns_are_over_is_remembered)
+/* After the last user's turn the queue saves in the database that all turns have ended. */
+Test(queue, end_of_the_last_turn_is_saved_in_the_database)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
 	struct user	 user = user_new();
 
-	(void)control(&schedule, "{\"activeTtlSeconds\":1}");
+	(void)queue_settings(NULL, &schedule, "{\"activeTtlSeconds\":1}");
 	check_status(enter(&user, &schedule), 201);
 	wait_for(strcmp(sql(format("SELECT admitted_to > 0 AND ended >= admitted_to FROM queue.queues "
 	    "WHERE schedule_id = '%s'", schedule.id)), "t") == 0, 20);
 }
 
-/* What a command of Redis answers about a schedule's key, as a number. */
+/* Returns the number that a Redis command answers about a key of the schedule. */
 static int64_t
 redis_number(const char *command, const struct schedule *schedule, const char *key)
 {
@@ -206,30 +176,32 @@ redis_number(const char *command, const struct schedule *schedule, const char *k
 	return (atoll(line));
 }
 
-/* More at once than one round tidies away, and nobody is left to keep the queue awake. */
-Test(queue, of_many_whose_time_is_over_at_once_none_is_left, .timeout = 60)
+/* 1,200 expired turns are more than one round removes, and no user polls to keep the queue ticking. */
+Test(queue, many_turns_expiring_together_are_all_removed, .timeout = 60)
 {
 	enum { MANY = 1200, AT_ONCE = 100 };
 	struct schedule		 schedule = schedule_new(1, 2);
 	static struct call	 calls[AT_ONCE];
 	static struct reply	 replies[AT_ONCE];
 
-	(void)control(&schedule, "{\"mode\":\"PAUSED\",\"maxActive\":2000,\"admitPerSecond\":100000,\"activeTtlSeconds\":2}");
+	(void)queue_settings(NULL, &schedule, "{\"mode\":\"PAUSED\",\"maxActive\":2000,\"admitPerSecond\":100000,\"activeTtlSeconds\":2}");
 	for (int entered = 0; entered < MANY; entered += AT_ONCE) {
-		for (int i = 0; i < AT_ONCE; i++)
-			calls[i] = (struct call){ .path = "/queues/enter", .jwt = user_new().jwt, .base = direct("queue"),
-			    .body = format("{\"concertId\":\"%s\",\"scheduleId\":\"%s\"}", schedule.concert, schedule.id) };
+		for (int i = 0; i < AT_ONCE; i++) {
+			struct user	user = user_new();
+
+			calls[i] = enter_call(direct("queue"), &user, &schedule);
+		}
 		http_all(calls, replies, AT_ONCE);
 		for (int i = 0; i < AT_ONCE; i++)
 			check_status(replies[i], 201);
 	}
-	(void)control(&schedule, "{\"mode\":\"OPEN\"}");
-	wait_for(number_at(control(&schedule, NULL).json, "expired") == MANY, 20);
+	(void)queue_settings(NULL, &schedule, "{\"mode\":\"OPEN\"}");
+	wait_for(number_at(queue_settings(NULL, &schedule, NULL).json, "expired") == MANY, 20);
 	wait_for(redis_number("ZCARD", &schedule, "active") == 0, 10);
 	cr_assert_eq(redis_number("HLEN", &schedule, "places"), 0);
 }
 
-Test(queue, who_waits_sees_the_seats_go)
+Test(queue, waiting_ticket_shows_fewer_seats_left_after_a_hold)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
 	struct user	 buyer = user_new(), user = user_new();
@@ -237,17 +209,17 @@ Test(queue, who_waits_sees_the_seats_go)
 	char		*active, *token;
 
 	active = become_active(&buyer, &schedule);
-	(void)control(&schedule, "{\"mode\":\"PAUSED\"}");
+	(void)queue_settings(NULL, &schedule, "{\"mode\":\"PAUSED\"}");
 	reply = enter(&user, &schedule);
 	check_status(reply, 201);
 	token = strdup(text_at(reply.json, "token"));
-	cr_assert_eq(number_at(status_of(&user, token).json, "seatsLeft"), 4);
+	cr_assert_eq(number_at(queue_status(NULL, &user, token).json, "seatsLeft"), 4);
 	check_status(hold_seats(&buyer, &schedule, active, 0, 3), 201);
-	wait_for(number_at(status_of(&user, token).json, "seatsLeft") == 1, 10);
-	cr_assert_eq(number_at(status_of(&user, token).json, "position"), 1);
+	wait_for(number_at(queue_status(NULL, &user, token).json, "seatsLeft") == 1, 10);
+	cr_assert_eq(number_at(queue_status(NULL, &user, token).json, "position"), 1);
 }
 
-Test(queue, a_token_works_for_its_user_only)
+Test(queue, queue_token_of_another_user_is_403)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new(), other = user_new();
@@ -256,51 +228,51 @@ Test(queue, a_token_works_for_its_user_only)
 
 	reply = enter(&user, &schedule);
 	token = strdup(text_at(reply.json, "token"));
-	reply = status_of(&other, token);
+	reply = queue_status(NULL, &other, token);
 	check_problem(reply, 403, "QUEUE_TOKEN_MISMATCH");
 	reply = http((struct call){ .method = "POST", .path = "/queues/leave", .jwt = other.jwt,
 	    .queue_token = token });
 	check_problem(reply, 403, "QUEUE_TOKEN_MISMATCH");
 	forged = strdup(token);
 	forged[20] = forged[20] == 'A' ? 'B' : 'A';
-	reply = status_of(&user, forged);
+	reply = queue_status(NULL, &user, forged);
 	check_problem(reply, 404, "QUEUE_TOKEN_NOT_FOUND");
-	reply = status_of(&user, "rubbish");
+	reply = queue_status(NULL, &user, "garbage");
 	check_problem(reply, 404, "QUEUE_TOKEN_NOT_FOUND");
-	reply = status_of(&user, format("%s%s%s", token, token, token));
+	reply = queue_status(NULL, &user, format("%s%s%s", token, token, token));
 	check_problem(reply, 404, "QUEUE_TOKEN_NOT_FOUND");
-	reply = status_of(&user, NULL);
+	reply = queue_status(NULL, &user, NULL);
 	check_problem(reply, 400, "QUEUE_TOKEN_REQUIRED");
 	reply = http((struct call){ .method = "POST", .path = "/queues/leave", .jwt = user.jwt });
 	check_problem(reply, 400, "QUEUE_TOKEN_REQUIRED");
-	check_status(status_of(&user, token), 200);
+	check_status(queue_status(NULL, &user, token), 200);
 }
 
-Test(queue, an_active_place_ends_at_its_time)
+Test(queue, active_turn_expires_and_its_token_is_410)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
 	struct user	 user = user_new();
 	struct reply	 reply;
 	char		*token;
 
-	/* It may be over before anybody has seen it; that there was one is in the count of those that ran out. */
-	(void)control(&schedule, "{\"activeTtlSeconds\":2}");
+	/* The turn may end before the first poll sees it; the count of expired turns shows that there was one. */
+	(void)queue_settings(NULL, &schedule, "{\"activeTtlSeconds\":2}");
 	reply = enter(&user, &schedule);
 	check_status(reply, 201);
 	token = strdup(text_at(reply.json, "token"));
-	wait_for(status_of(&user, token).status == 410, 20);
-	reply = status_of(&user, token);
+	wait_for(queue_status(NULL, &user, token).status == 410, 20);
+	reply = queue_status(NULL, &user, token);
 	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
 	reply = hold_seats(&user, &schedule, token, 0, 1);
 	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
-	wait_for(number_at(control(&schedule, NULL).json, "expired") == 1, 5);
-	/* Whoever comes again has a new place. */
+	wait_for(number_at(queue_settings(NULL, &schedule, NULL).json, "expired") == 1, 5);
+	/* A user who enters again gets a new place. */
 	reply = enter(&user, &schedule);
 	check_status(reply, 201);
 	cr_assert_str_neq(text_at(reply.json, "token"), token);
 }
 
-Test(queue, status_asked_too_often_is_refused_by_the_gateway)
+Test(queue, status_over_rate_limit_is_429)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -323,15 +295,15 @@ Test(queue, status_asked_too_often_is_refused_by_the_gateway)
 			refused++;
 		}
 	}
-	/* All but one, a burst of six, and three for each second that it took. */
-	cr_assert(refused >= 13 - 3 * took && refused <= 13, "%d of 20 were refused in %d s", refused, (int)took);
+	/* The gateway allows one, a burst of six, and three per second. */
+	cr_assert(refused >= 13 - 3 * took && refused <= 13, "%d of 20 calls were refused in %d s", refused, (int)took);
 }
 
-Test(control, what_an_operator_sets_is_shown_and_works_at_once)
+Test(queue_control, operator_settings_are_shown_and_apply_at_once)
 {
 	struct schedule	schedule = schedule_new(1, 1);
 	struct user	user = user_new(), operator = operator_new();
-	char		*path = format("/admin/queues/%s", schedule.id), nobody[UUID_TEXT];
+	char		*path = format("/admin/queues/%s", schedule.id), unknown[UUID_TEXT];
 	struct reply	reply;
 
 	reply = http((struct call){ .method = "PUT", .path = path, .jwt = operator.jwt,
@@ -348,7 +320,7 @@ Test(control, what_an_operator_sets_is_shown_and_works_at_once)
 
 	reply = http((struct call){ .method = "PUT", .path = path, .jwt = operator.jwt, .body = "{\"mode\":\"PAUSED\"}" });
 	check_status(reply, 200);
-	cr_assert_eq(number_at(reply.json, "maxActive"), 7, "what was not named must stay");
+	cr_assert_eq(number_at(reply.json, "maxActive"), 7, "a setting that the request did not name has changed");
 	check_status(enter(&user, &schedule), 201);
 	user = user_new();
 	reply = http((struct call){ .path = "/queues/enter", .jwt = user.jwt, .keep_429 = true,
@@ -361,12 +333,12 @@ Test(control, what_an_operator_sets_is_shown_and_works_at_once)
 	check_problem(reply, 403, "FORBIDDEN");
 	reply = http((struct call){ .path = path });
 	check_problem(reply, 401, "UNAUTHENTICATED");
-	uuid_new(nobody);
-	reply = http((struct call){ .path = format("/admin/queues/%s", nobody), .jwt = operator.jwt });
+	uuid_new(unknown);
+	reply = http((struct call){ .path = format("/admin/queues/%s", unknown), .jwt = operator.jwt });
 	check_problem(reply, 404, "SCHEDULE_NOT_FOUND");
 }
 
-Test(control, wrong_settings_change_nothing)
+Test(queue_control, invalid_queue_settings_change_nothing)
 {
 	static const char *const	bodies[] = { "{\"mode\":\"AJAR\"}", "{\"maxActive\":-1}",
 	    "{\"admitPerSecond\":\"9\"}", "{\"activeTtlSeconds\":0}", "{\"maxWaiting\":1.5}",
@@ -381,6 +353,6 @@ Test(control, wrong_settings_change_nothing)
 		    .path = format("/admin/queues/%s", schedule.id), .body = bodies[i] });
 		check_problem(reply, 400, "INVALID_REQUEST");
 	}
-	reply = control(&schedule, NULL);
+	reply = queue_settings(NULL, &schedule, NULL);
 	cr_assert_str_eq(text_at(reply.json, "mode"), "OPEN");
 }

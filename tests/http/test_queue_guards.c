@@ -1,4 +1,4 @@
-/* No way round the queue: every kind of token that is not an ACTIVE one's own, and asking too often. */
+/* Tokens that must not hold seats: altered, forged, waiting, used, or of another user. And the rate limit of status calls. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,23 +12,7 @@
 
 static const char	alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-static struct reply
-status_of(const struct user *user, const char *token)
-{
-	return (http((struct call){ .path = "/queues/status", .jwt = user->jwt, .queue_token = token,
-	    .base = direct("queue") }));
-}
-
-static void
-set_control(const struct schedule *schedule, const char *body)
-{
-	struct user	operator = operator_new();
-
-	check_status(http((struct call){ .method = "PUT", .jwt = operator.jwt,
-	    .path = format("/admin/queues/%s", schedule->id), .body = body }), 200);
-}
-
-/* The token with its place moved by `us` and signed anew: what only somebody with the secret could make. */
+/* Returns the token with its place moved by `us` and signed again, as only a holder of the secret could. */
 static char *
 moved_token(const char *token, int64_t us)
 {
@@ -58,7 +42,7 @@ moved_token(const char *token, int64_t us)
 	return (text);
 }
 
-Test(queue, a_token_altered_anywhere_is_none_of_ours)
+Test(queue, queue_token_with_any_altered_character_is_404)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -68,7 +52,7 @@ Test(queue, a_token_altered_anywhere_is_none_of_ours)
 	for (size_t i = 0; token[i] != '\0'; i++) {
 		altered = strdup(token);
 		altered[i] = token[i] == 'A' ? 'Q' : 'A';
-		reply = status_of(&user, altered);
+		reply = queue_status(direct("queue"), &user, altered);
 		check_problem(reply, 404, "QUEUE_TOKEN_NOT_FOUND");
 	}
 	altered = strdup(token);
@@ -78,28 +62,28 @@ Test(queue, a_token_altered_anywhere_is_none_of_ours)
 	check_status(hold_seats(&user, &schedule, token, 0, 1), 201);
 }
 
-Test(queue, a_place_that_was_never_given_is_expired)
+Test(queue, signed_token_of_a_place_never_given_is_410)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
 	char		*token, *moved;
 	struct reply	 reply;
 
-	set_control(&schedule, "{\"mode\":\"PAUSED\"}");
+	(void)queue_settings(NULL, &schedule, "{\"mode\":\"PAUSED\"}");
 	token = strdup(text_at(enter(&user, &schedule).json, "token"));
 	cr_assert_str_eq(moved_token(token, 0), token);
-	/* Earlier than my own, or later, in this store: no way to the front, even with the signature. */
+	/* A correctly signed token for a place that this store never gave is expired, whether earlier or later. */
 	moved = moved_token(token, -3600000000);
-	reply = status_of(&user, moved);
+	reply = queue_status(direct("queue"), &user, moved);
 	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
 	reply = hold_seats(&user, &schedule, moved, 0, 1);
 	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
-	reply = status_of(&user, moved_token(token, 3600000000));
+	reply = queue_status(direct("queue"), &user, moved_token(token, 3600000000));
 	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
-	check_status(status_of(&user, token), 200);
+	check_status(queue_status(direct("queue"), &user, token), 200);
 }
 
-Test(queue, every_hold_without_an_active_place_is_refused)
+Test(queue, hold_with_foreign_left_or_used_token_is_refused)
 {
 	struct schedule	 schedule = schedule_new(1, 4), other = schedule_new(1, 1);
 	struct user	 user = user_new(), thief = user_new(), late = user_new();
@@ -115,7 +99,7 @@ Test(queue, every_hold_without_an_active_place_is_refused)
 	reply = hold_seats(&user, &other, token, 0, 1);
 	check_problem(reply, 403, "QUEUE_TOKEN_MISMATCH");
 
-	set_control(&schedule, "{\"mode\":\"PAUSED\"}");
+	(void)queue_settings(NULL, &schedule, "{\"mode\":\"PAUSED\"}");
 	waiting = strdup(text_at(enter(&late, &schedule).json, "token"));
 	reply = hold_seats(&late, &schedule, waiting, 0, 1);
 	check_problem(reply, 403, "QUEUE_TOKEN_NOT_ACTIVE");
@@ -130,8 +114,8 @@ Test(queue, every_hold_without_an_active_place_is_refused)
 	cr_assert_str_eq(seat_status(&schedule, 1), "AVAILABLE");
 }
 
-/* The gateway itself says no: watched at Redis, which sees only what was answered. */
-Test(queue, what_the_gateway_refuses_does_not_reach_redis)
+/* The gateway refuses by itself: Redis, watched by MONITOR, sees only the answered calls. */
+Test(queue, rate_limited_status_does_not_reach_redis)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -142,7 +126,7 @@ Test(queue, what_the_gateway_refuses_does_not_reach_redis)
 	int64_t		 began, took;
 	FILE		*monitor;
 
-	set_control(&schedule, "{\"mode\":\"PAUSED\"}");
+	(void)queue_settings(NULL, &schedule, "{\"mode\":\"PAUSED\"}");
 	token = strdup(text_at(enter(&user, &schedule).json, "token"));
 	monitor = popen("timeout 60 deploy/local/redis-cli monitor", "r");
 	cr_assert_not_null(monitor);
@@ -152,7 +136,7 @@ Test(queue, what_the_gateway_refuses_does_not_reach_redis)
 	began = now_ms();
 	http_all(calls, replies, 30);
 	took = (now_ms() - began) / 1000 + 1;
-	/* Redis has seen all of that when it sees this. */
+	/* MONITOR shows this ECHO after all commands of the calls above. */
 	cr_assert_eq(system(format("deploy/local/redis-cli ECHO seen-by-%s >/dev/null", user.id)), 0);
 	for (int i = 0; i < 30; i++) {
 		if (replies[i].status == 429)
@@ -162,17 +146,20 @@ Test(queue, what_the_gateway_refuses_does_not_reach_redis)
 		answered += replies[i].status == 200;
 	}
 	while (fgets(line, sizeof(line), monitor) != NULL && strstr(line, format("seen-by-%s", user.id)) == NULL) {
-		/* The function, or the quick look's rank, which is asked for each in a short line; not what the function itself asks. */
-		seen = strstr(line, "queue2_status");
+		/*
+		 * Counts calls of the status function and the ZRANK of quick looks, without the commands that functions
+		 * send ("lua]").
+		 */
+		seen = strstr(line, "queue3_status");
 		if (seen == NULL && strstr(line, " lua]") == NULL)
 			seen = strstr(line, "\"ZRANK\"");
 		asked += seen != NULL && strstr(seen, schedule.id) != NULL;
 	}
 	(void)pclose(monitor);
-	/* One, a burst of six, and three for each second that it took. */
-	cr_assert(answered >= 1 && answered <= 7 + 3 * took, "%d of 30 were answered in %d s", answered, (int)took);
-	/* Several may have gone in one call. */
-	cr_assert(asked >= 1 && asked <= answered, "%d answered, Redis was asked %d times", answered, asked);
+	/* The gateway allows one, a burst of six, and three per second. */
+	cr_assert(answered >= 1 && answered <= 7 + 3 * took, "%d of 30 calls were answered in %d s", answered, (int)took);
+	/* The service may combine several status calls in one command. */
+	cr_assert(asked >= 1 && asked <= answered, "%d calls answered, %d commands at Redis", answered, asked);
 }
 
 static struct schedule
@@ -196,8 +183,8 @@ drawn_schedule(long opens_in)
 	return (schedule);
 }
 
-/* services/queue/draw-place says the same of everybody as the queue did. */
-Test(queue, a_draw_can_be_checked_by_anybody_afterwards, .timeout = 240)
+/* services/queue/draw-place computes every user's lot from the published seed; positions follow the lots. */
+Test(queue, published_draw_seed_reproduces_every_position, .timeout = 240)
 {
 	enum { EARLY = 12 };
 	struct schedule	 schedule;
@@ -207,11 +194,11 @@ Test(queue, a_draw_can_be_checked_by_anybody_afterwards, .timeout = 240)
 	int64_t		 lots[EARLY], opens_ms;
 	long		 lead = 4;
 
-	/* Until all were early enough. */
+	/* Repeat with more time until all users entered before the opening. */
 	do {
-		opens_ms = now_ms() + (lead - 1) * 1000;	/* at the earliest */
+		opens_ms = now_ms() + (lead - 1) * 1000;	/* the earliest possible opening */
 		schedule = drawn_schedule(lead);
-		set_control(&schedule, "{\"maxActive\":0}");
+		(void)queue_settings(NULL, &schedule, "{\"maxActive\":0}");
 		for (int i = 0; i < EARLY; i++) {
 			users[i] = user_new();
 			reply = enter(&users[i], &schedule);
@@ -243,7 +230,7 @@ Test(queue, a_draw_can_be_checked_by_anybody_afterwards, .timeout = 240)
 
 		for (int other = 0; other < EARLY; other++)
 			rank += lots[other] < lots[i];
-		reply = status_of(&users[i], tokens[i]);
+		reply = queue_status(direct("queue"), &users[i], tokens[i]);
 		check_status(reply, 200);
 		cr_assert_eq(number_at(reply.json, "position"), rank, "lot %lld: %s", (long long)lots[i], reply.body);
 	}

@@ -1,4 +1,4 @@
-/* What operators look at: the metrics of the queue, the dashboard that uses them, and `make queue`. */
+/* Operators' views: the queue's metrics, the dashboard that uses them, and `make queue`. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ metrics(void)
 	return (reply.body);
 }
 
-/* A line of the text begins with this name, and the name ends there. */
+/* True if a line of the text begins with exactly this metric name. */
 static bool
 is_exported(const char *text, const char *name, size_t length)
 {
@@ -26,7 +26,7 @@ is_exported(const char *text, const char *name, size_t length)
 	return (false);
 }
 
-/* A queue with one ACTIVE and one waiting who has been told a wait; its schedule. */
+/* Returns the schedule of a queue with one ACTIVE user and one waiting user with an estimated wait. */
 static struct schedule
 live_queue(void)
 {
@@ -40,9 +40,9 @@ live_queue(void)
 	return (schedule);
 }
 
-static const char *const	ours[] = { "queue_", "ct_", "redis_", "pg_" };
+static const char *const	our_prefixes[] = { "queue_", "ct_", "redis_", "pg_" };
 
-Test(queue, the_dashboard_uses_exactly_what_is_exported)
+Test(queue, dashboard_uses_exactly_the_exported_queue_metrics)
 {
 	struct schedule	 schedule = live_queue();
 	char		*dashboard = read_file("deploy/monitoring/grafana-queues.json"), *text;
@@ -63,8 +63,8 @@ Test(queue, the_dashboard_uses_exactly_what_is_exported)
 			for (const char *at = expr; *at != '\0';) {
 				size_t	length = strspn(at, "abcdefghijklmnopqrstuvwxyz_");
 
-				for (size_t i = 0; length > 0 && i < sizeof(ours) / sizeof(ours[0]); i++) {
-					if (strncmp(at, ours[i], strlen(ours[i])) != 0)
+				for (size_t i = 0; length > 0 && i < sizeof(our_prefixes) / sizeof(our_prefixes[0]); i++) {
+					if (strncmp(at, our_prefixes[i], strlen(our_prefixes[i])) != 0)
 						continue;
 					cr_assert(is_exported(text, strndup(at, length), length), "%.*s is not exported",
 					    (int)length, at);
@@ -75,7 +75,7 @@ Test(queue, the_dashboard_uses_exactly_what_is_exported)
 		}
 	}
 	cr_assert_geq(names, 12);
-	/* And nothing of the queue's own is left out. */
+	/* The dashboard shows every metric of the queue. */
 	for (const char *at = text; (at = strstr(at, "# TYPE queue_")) != NULL; at++) {
 		char	*name = strndup(at + 7, strcspn(at + 7, " "));
 
@@ -83,32 +83,33 @@ Test(queue, the_dashboard_uses_exactly_what_is_exported)
 	}
 }
 
-Test(queue, make_queue_shows_each_live_queue_in_a_line)
+Test(queue, make_queue_prints_one_line_per_live_queue)
 {
 	struct schedule	 schedule = live_queue();
-	char		 line[256], mode[8] = "", id[64];
-	long		 waiting = -1, active = -1, seats = -1;
-	double		 rate, wait;
+	char		 line[512], sale[16] = "", mode[16] = "", id[64], day[16], hour[16], title[256] = "";
+	long		 waiting = -1, active = -1, limit = -1, seats = -1;
+	char		 wait[16];
 	bool		 seen = false;
 
-	wait_for(strstr(metrics(), format("queue_seats_left{schedule=\"%s\"} 8", schedule.id)) != NULL, 10);
 	for (int tries = 0; tries < 20 && !seen; tries++) {
 		FILE	*pipe = popen("deploy/local/queue --once", "r");
 
 		cr_assert_not_null(pipe);
 		while (fgets(line, sizeof(line), pipe) != NULL) {
-			if (!seen && sscanf(line, "%63s %7s %ld %ld %lf %lf %ld", id, mode, &waiting, &active, &rate, &wait,
-			    &seats) == 7 && strcmp(id, schedule.id) == 0 && waiting == 1)
+			if (!seen && sscanf(line, "%63s %15s %15s %15s %15s %ld %ld %ld %15s %ld %255[^\n]", id, day, hour, sale, mode,
+			    &waiting, &active, &limit, wait, &seats, title) == 11 && strcmp(id, schedule.id) == 0 && waiting == 1)
 				seen = true;
 		}
-		/* Of a try in which the service did not answer in time nothing was seen. */
+		/* If the service did not answer in time, the command fails and prints no line. */
 		cr_assert(pclose(pipe) == 0 || !seen);
 		if (!seen)
 			pause_ms(200);
 	}
 	cr_assert(seen);
+	cr_assert_str_eq(sale, "OPEN");
 	cr_assert_str_eq(mode, "OPEN");
 	cr_assert_eq(waiting, 1);
 	cr_assert_eq(active, 1);
 	cr_assert_eq(seats, 8);
+	cr_assert_str_eq(title, "Night Songs");
 }

@@ -1,7 +1,6 @@
 /*
- * The cost of readers without an account: a map is compressed once a version and
- * comes in two forms; other dates use the same copy; and buyers keep half of the
- * connections to PostgreSQL under any number of reads.
+ * The cost of reads without an account. The service compresses a seat map once per version and sends it in two forms.
+ * All date ranges share one copy. Buyers keep half of the connections to PostgreSQL under any number of reads.
  */
 #include <sys/wait.h>
 
@@ -17,18 +16,8 @@
 
 static const char *const	gzip[] = { "Accept-Encoding: gzip", NULL };
 
-static int64_t
-metric(const char *name)
-{
-	struct reply	 reply = http((struct call){ .base = direct("reservation"), .path = "/metrics" });
-	char		*line = strstr(reply.body, format("\n%s ", name));
-
-	check_status(reply, 200);
-	return (line == NULL ? 0 : strtoll(line + 1 + strlen(name), NULL, 10));
-}
-
 static struct reply
-asked(const char *base, const char *path, const char *accept, const char *tag)
+get(const char *base, const char *path, const char *accept, const char *tag)
 {
 	const char	*headers[] = { accept == NULL ? NULL : format("Accept-Encoding: %s", accept), NULL };
 
@@ -44,76 +33,76 @@ is_gzip(const struct reply *reply)
 }
 
 static void
-two_forms(const char *base, const char *path)
+check_plain_and_gzip(const char *base, const char *path)
 {
 	static const char *const	yes[] = { "gzip", "br, gzip;q=0.5", "GZIP", "deflate,gzip" };
 	static const char *const	no[] = { NULL, "identity", "gzip;q=0", "gzip;q=0.000, br", "br", "gzipx" };
-	struct reply			plain = asked(base, path, NULL, NULL), reply;
+	struct reply			plain = get(base, path, NULL, NULL), reply;
 	const char			*tag = header(&plain, "ETag");
 	size_t				i;
 
 	check_status(plain, 200);
 	cr_assert_not_null(tag);
 	for (i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
-		reply = asked(base, path, yes[i], NULL);
+		reply = get(base, path, yes[i], NULL);
 		check_status(reply, 200);
 		cr_assert(is_gzip(&reply), "%s: %s", yes[i], reply.headers);
 		cr_assert_str_eq(header(&reply, "ETag"), tag);
 		cr_assert_str_eq(header(&reply, "Vary"), "Accept-Encoding");
 		cr_assert_lt(reply.length, plain.length / 2);
-		/* The version may have moved on; the seats have not. */
-		cr_assert_str_eq(strstr(unpacked(&reply), "\"sections\""), strstr(plain.body, "\"sections\""));
-		reply = asked(base, path, yes[i], tag);
+		/* The version may have increased, but the seats are the same. */
+		cr_assert_str_eq(strstr(gunzipped(&reply), "\"sections\""), strstr(plain.body, "\"sections\""));
+		reply = get(base, path, yes[i], tag);
 		check_status(reply, 304);
 		cr_assert_eq(reply.length, 0);
 		cr_assert_str_eq(header(&reply, "Vary"), "Accept-Encoding");
 	}
 	for (i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
-		reply = asked(base, path, no[i], NULL);
+		reply = get(base, path, no[i], NULL);
 		check_status(reply, 200);
 		cr_assert_null(header(&reply, "Content-Encoding"));
 		cr_assert_str_eq(header(&reply, "Vary"), "Accept-Encoding");
-		reply = asked(base, path, no[i], tag);
+		reply = get(base, path, no[i], tag);
 		check_status(reply, 304);
 		cr_assert_str_eq(header(&reply, "ETag"), tag);
 	}
 }
 
-Test(readers, a_map_comes_plain_or_gzip_with_one_tag, .timeout = 60)
+Test(readers, seat_map_is_plain_or_gzip_with_one_etag, .timeout = 60)
 {
 	struct schedule	 schedule = schedule_new(20, 50);
 	char		*path = format("/schedules/%s/seats", schedule.id);
 
-	two_forms(direct("reservation"), path);
-	two_forms(NULL, path);
+	check_plain_and_gzip(direct("reservation"), path);
+	check_plain_and_gzip(NULL, path);
 }
 
-Test(readers, a_gzip_map_shows_a_change_at_once, .timeout = 60)
+Test(readers, gzip_seat_map_shows_a_hold_at_once, .timeout = 60)
 {
 	struct schedule	 schedule = schedule_new(20, 50);
 	struct user	 user = user_new();
 	char		*path = format("/schedules/%s/seats", schedule.id);
-	struct reply	 before = asked(NULL, path, "gzip", NULL), after;
+	struct reply	 before = get(NULL, path, "gzip", NULL), after;
 
-	(void)held(&user, &schedule, 7, 1, NULL);
-	after = asked(NULL, path, "gzip", header(&before, "ETag"));
+	(void)hold_new(&user, &schedule, 7, 1, NULL);
+	after = get(NULL, path, "gzip", header(&before, "ETag"));
 	check_status(after, 200);
-	cr_assert_not_null(strstr(unpacked(&after), format("{\"seatId\":\"%s\",\"number\":8,\"status\":\"HOLD\"}",
+	cr_assert_not_null(strstr(gunzipped(&after), format("{\"seatId\":\"%s\",\"number\":8,\"status\":\"HOLD\"}",
 	    schedule.seats[7])));
 }
 
-Test(readers, changes_of_many_seats_come_as_gzip, .timeout = 60)
+Test(readers, changes_of_many_seats_are_gzipped, .timeout = 60)
 {
 	struct schedule	 schedule = schedule_new(20, 50);
-	struct reply	 reply = asked(NULL, format("/schedules/%s/seats?since=0", schedule.id), "gzip", NULL);
+	struct reply	 reply = get(NULL, format("/schedules/%s/seats?since=0", schedule.id), "gzip", NULL);
 
 	check_status(reply, 200);
 	cr_assert(is_gzip(&reply));
-	cr_assert_eq(count_of(unpacked(&reply), "seatId"), 2000);
+	cr_assert_eq(count_of(gunzipped(&reply), "seatId"), 2000);
 }
 
-/* Midnight in Seoul begins the day that it is named after. */
-Test(readers, a_schedule_at_midnight_is_of_the_new_day, .timeout = 60)
+/* A schedule at midnight in Seoul belongs to the day that begins. */
+Test(readers, schedule_at_midnight_belongs_to_the_new_day, .timeout = 60)
 {
 	char		*concert = concert_new();
 	struct schedule	 schedule = schedule_with(concert, "2031-03-09T15:00:00.000Z", "2031-03-09T17:00:00.000Z", NULL, "ON_SALE", 1, 1);
@@ -133,21 +122,21 @@ Test(readers, a_schedule_at_midnight_is_of_the_new_day, .timeout = 60)
 	}
 }
 
-/* All answers of the service are counted: the suite `restart` runs alone. */
-Test(restart, a_map_is_compressed_once_a_version, .timeout = 120)
+/* The metrics count all answers of the service, so this test runs alone (suite `restart`). */
+Test(restart, seat_map_is_compressed_once_per_version, .timeout = 120)
 {
 	struct schedule	 schedule = schedule_new(20, 50);
 	struct call	 calls[CROWD];
 	struct reply	 replies[CROWD];
 	struct user	 user = user_new();
-	int64_t		 packed = metric("pack_total");
+	int64_t		 packed = metric_sum("reservation", "pack_total ");
 	int		 i, n;
 
-	(void)held(&user, &schedule, 0, 1, NULL);
+	(void)hold_new(&user, &schedule, 0, 1, NULL);
 	for (i = 0; i < CROWD; i++)
 		calls[i] = (struct call){ .base = direct("reservation"), .path = format("/schedules/%s/seats", schedule.id),
 		    .headers = gzip };
-	/* One after the other, each asks PostgreSQL; then many at once. */
+	/* Eight reads one after the other, each with a database call, then ten crowds. */
 	for (i = 0; i < 8; i++)
 		check_status(http(calls[i]), 200);
 	for (n = 0; n < 10; n++) {
@@ -157,13 +146,13 @@ Test(restart, a_map_is_compressed_once_a_version, .timeout = 120)
 			cr_assert(is_gzip(&replies[i]));
 		}
 	}
-	packed = metric("pack_total") - packed;
-	/* A second time if the hold ran out meanwhile. */
+	packed = metric_sum("reservation", "pack_total ") - packed;
+	/* The map is compressed a second time if the hold expired meanwhile. */
 	cr_assert(packed == 1 || packed == 2, "compressed %" PRId64 " times for 500 readers", packed);
 }
 
-/* Alone, for the same reason. */
-Test(restart, other_dates_use_the_same_copy, .timeout = 120)
+/* Runs alone, for the same reason. */
+Test(restart, date_ranges_share_one_cached_copy, .timeout = 120)
 {
 	char		*concert = concert_new(), *whole;
 	struct call	 calls[CROWD];
@@ -175,7 +164,7 @@ Test(restart, other_dates_use_the_same_copy, .timeout = 120)
 		(void)schedule_with(concert, format("2031-03-%dT10:00:00.000Z", day), format("2031-03-%dT12:00:00.000Z", day),
 		    NULL, "ON_SALE", 1, 1);
 	whole = http((struct call){ .path = format("/schedules?concertId=%s", concert) }).body;
-	called = metric("cache_calls_total");
+	called = metric_sum("reservation", "cache_calls_total ");
 	began = now_ms();
 	for (n = 0; n < 20; n++) {
 		for (i = 0; i < CROWD; i++)
@@ -187,19 +176,19 @@ Test(restart, other_dates_use_the_same_copy, .timeout = 120)
 			int	from = 1 + (n + i) % 25, expected = from < 10 ? 10 : from > 19 ? 0 : 20 - from;
 
 			check_status(replies[i], 200);
-			cr_assert_eq(length_at(replies[i].json, "schedules"), expected, "from the %d: %s", from, replies[i].body);
+			cr_assert_eq(length_at(replies[i].json, "schedules"), expected, "from day %d: %s", from, replies[i].body);
 			if (expected == 10)
 				cr_assert_str_eq(replies[i].body, whole);
 		}
 	}
 	seconds = 1 + (now_ms() - began) / 1000;
-	called = metric("cache_calls_total") - called;
-	/* 8 at once and 4 a second, as for one question. */
-	cr_assert_leq(called, 10 + 4 * seconds, "%" PRId64 " calls for 1000 questions in %" PRId64 " s", called, seconds);
+	called = metric_sum("reservation", "cache_calls_total ") - called;
+	/* The cache makes at most 8 calls at once and 4 per second, as for one question. */
+	cr_assert_leq(called, 10 + 4 * seconds, "%" PRId64 " database calls for 1000 requests in %" PRId64 " s", called, seconds);
 }
 
-/* Every read of a concert waits for a lock that the test has; the suite `restart` runs alone. */
-Test(restart, readers_leave_connections_to_buyers, .timeout = 120)
+/* Every read of a concert waits for a lock that the test holds, so this test runs alone (suite `restart`). */
+Test(restart, blocked_readers_leave_connections_to_holds, .timeout = 120)
 {
 	struct schedule	 schedule = schedule_new(1, 4);
 	struct user	 user = user_new();
@@ -210,7 +199,7 @@ Test(restart, readers_leave_connections_to_buyers, .timeout = 120)
 	pid_t		 readers;
 	int		 i, shed = 0, status;
 
-	lock = keep_locked("LOCK TABLE reservation.concerts IN ACCESS EXCLUSIVE MODE");
+	lock = take_lock("LOCK TABLE reservation.concerts IN ACCESS EXCLUSIVE MODE");
 	for (i = 0; i < 300; i++) {
 		uuid_new(id);
 		calls[i] = (struct call){ .base = direct("reservation"), .path = format("/concerts/%s", id) };
@@ -222,21 +211,21 @@ Test(restart, readers_leave_connections_to_buyers, .timeout = 120)
 			shed += replies[i].status == 503;
 		_exit(shed >= 300 - 256 - 2 ? 0 : 1);
 	}
-	wait_for(metric("lane_waiting") == 256 && *waiting_for(lock, "0") != '\0', 20);
+	wait_for(metric_sum("reservation", "lane_waiting ") == 256 && *backend_waiting_for(lock, "0") != '\0', 20);
 	check_status(hold_seats(&user, &schedule, token, 0, 1), 201);
-	cr_assert_eq(metric("lane_waiting"), 256, "the readers did not wait while the seat was held");
-	let_go(lock);
+	cr_assert_eq(metric_sum("reservation", "lane_waiting "), 256, "some readers no longer waited when the seat was held");
+	release_lock(lock);
 	cr_assert_eq(waitpid(readers, &status, 0), readers);
-	cr_assert_eq(status, 0, "more readers waited than the lane has room for");
+	cr_assert_eq(status, 0, "fewer readers got 503 than the lane has no room for");
 }
 
-/* Each asks for another version of a map of 8 MB and reads none of it; the suite `restart` runs alone. */
-Test(restart, slow_readers_hold_a_bounded_number_of_bytes, .timeout = 240)
+/* Each reader requests another version of an 8 MB map and reads none of it. Runs alone (suite `restart`). */
+Test(restart, slow_readers_are_closed_at_the_byte_limit, .timeout = 240)
 {
 	enum { SLOW = 18 };
 	struct schedule	 schedule = schedule_new(100, 500);
 	char		*map = format("/schedules/%s/seats", schedule.id), *request;
-	int64_t		 closed = metric("ct_slow_readers_closed_total");
+	int64_t		 closed = metric_sum("reservation", "ct_slow_readers_closed_total ");
 	int		 sockets[SLOW], i;
 
 	request = format("GET %s HTTP/1.1\r\nHost: x\r\n\r\n", map);
@@ -247,10 +236,10 @@ Test(restart, slow_readers_hold_a_bounded_number_of_bytes, .timeout = 240)
 		sockets[i] = raw_send(atoi(setting("RESERVATION_PORT")), request);
 		answer = (struct pollfd){ .fd = sockets[i], .events = POLLIN };
 		cr_assert_eq(poll(&answer, 1, 60000), 1, "no answer to reader %d", i);
-		cr_assert_leq(metric("ct_sending_bytes"), 128 * 1024 * 1024, "after %d readers", i + 1);
+		cr_assert_leq(metric_sum("reservation", "ct_sending_bytes "), 128 * 1024 * 1024, "after %d readers", i + 1);
 	}
-	cr_assert_gt(metric("ct_slow_readers_closed_total"), closed, "nothing was closed: there was no need to");
-	/* A reader that takes its answer is served. */
+	cr_assert_gt(metric_sum("reservation", "ct_slow_readers_closed_total "), closed, "no slow reader was closed");
+	/* The service still serves a reader that takes its answer. */
 	check_status(http((struct call){ .base = direct("reservation"), .path = map }), 200);
 	for (i = 0; i < SLOW; i++)
 		(void)close(sockets[i]);

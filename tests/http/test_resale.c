@@ -1,4 +1,4 @@
-/* A seat that is given back is anybody's at once: cancelled holds, cancelled tickets, and what runs out. */
+/* Seats that become free again: cancelled holds, cancelled tickets, and expired holds. */
 #include <sys/wait.h>
 
 #include <stdlib.h>
@@ -8,12 +8,11 @@
 #include "harness.h"
 
 static void
-cancelled(const struct user *user, const char *reservation, const char *refund)
+cancel_and_check(const struct user *user, const char *reservation, const char *refund)
 {
 	struct reply	reply;
 
-	reply = http((struct call){ .method = "POST", .path = format("/reservations/%s/cancel", reservation),
-	    .jwt = user->jwt });
+	reply = cancel_reservation(user, reservation);
 	check_status(reply, 200);
 	cr_assert_str_eq(text_at(reply.json, "status"), "CANCELLED");
 	if (refund == NULL)
@@ -22,24 +21,24 @@ cancelled(const struct user *user, const char *reservation, const char *refund)
 		cr_assert_str_eq(text_at(reply.json, "refund.status"), refund);
 }
 
-Test(resale, a_hold_given_back_is_the_next_ones_at_once, .timeout = 120)
+Test(resale, seats_of_cancelled_hold_are_available_at_once, .timeout = 120)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
 	struct user	 first = user_new(), next = user_new();
 	char		*token = become_active(&next, &schedule), *mine;
 	struct reply	 reply;
 
-	mine = held(&first, &schedule, 0, 2, NULL);
+	mine = hold_new(&first, &schedule, 0, 2, NULL);
 	reply = hold_seats(&next, &schedule, token, 0, 2);
 	check_problem(reply, 409, "SEAT_NOT_AVAILABLE");
-	cancelled(&first, mine, NULL);
-	/* No pause between: the very next request has it, with the token that was refused. */
+	cancel_and_check(&first, mine, NULL);
+	/* The next request gets the seats at once, with the token whose hold was refused. */
 	reply = hold_seats(&next, &schedule, token, 0, 2);
 	check_status(reply, 201);
 	cr_assert_str_eq(seat_status(&schedule, 0), "HOLD");
 }
 
-Test(resale, a_ticket_given_back_is_sold_again_and_the_money_follows, .timeout = 120)
+Test(resale, seat_of_refunded_ticket_is_sold_again, .timeout = 120)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 first = user_new(), next = user_new();
@@ -49,13 +48,13 @@ Test(resale, a_ticket_given_back_is_sold_again_and_the_money_follows, .timeout =
 
 	check_status(charge(&first, 200000, key_new()), 201);
 	check_status(charge(&next, 200000, key_new()), 201);
-	mine = held(&first, &schedule, 0, 1, &amount);
+	mine = hold_new(&first, &schedule, 0, 1, &amount);
 	check_status(pay(&first, mine, amount, key_new()), 201);
 	cr_assert_str_eq(seat_status(&schedule, 0), "SOLD_OUT");
 	reply = hold_seats(&next, &schedule, token, 0, 1);
 	check_problem(reply, 409, "SEAT_NOT_AVAILABLE");
 
-	cancelled(&first, mine, "REFUNDED");
+	cancel_and_check(&first, mine, "REFUNDED");
 	reply = hold_seats(&next, &schedule, token, 0, 1);
 	check_status(reply, 201);
 	theirs = strdup(text_at(reply.json, "reservationId"));
@@ -63,17 +62,17 @@ Test(resale, a_ticket_given_back_is_sold_again_and_the_money_follows, .timeout =
 	cr_assert_eq(balance(&first), 200000);
 	cr_assert_eq(balance(&next), 200000 - amount);
 
-	/* The first one, late with everything, changes nothing any more. */
+	/* Late calls of the first owner change nothing. */
 	reply = pay(&first, mine, amount, key_new());
 	check_problem(reply, 409, "RESERVATION_CANCELLED");
-	cancelled(&first, mine, "REFUNDED");
+	cancel_and_check(&first, mine, "REFUNDED");
 	cr_assert_eq(balance(&first), 200000);
 	reply = http((struct call){ .path = format("/reservations/%s", theirs), .jwt = next.jwt });
 	cr_assert_str_eq(text_at(reply.json, "status"), "CONFIRMED");
 	cr_assert_str_eq(seat_status(&schedule, 0), "SOLD_OUT");
 }
 
-Test(resale, of_many_who_wait_for_it_one_gets_the_seat_given_back, .timeout = 120)
+Test(resale, one_of_twenty_users_gets_the_cancelled_seat, .timeout = 120)
 {
 	enum { MANY = 20 };
 	struct schedule	 schedule = schedule_new(1, 1);
@@ -85,11 +84,10 @@ Test(resale, of_many_who_wait_for_it_one_gets_the_seat_given_back, .timeout = 12
 
 	for (i = 0; i < MANY; i++) {
 		users[i] = user_new();
-		calls[i] = (struct call){ .path = "/reservations/hold", .jwt = users[i].jwt,
-		    .queue_token = become_active(&users[i], &schedule), .key = key_new(),
-		    .body = format("{\"scheduleId\":\"%s\",\"seatIds\":[\"%s\"]}", schedule.id, schedule.seats[0]) };
+		calls[i] = hold_call(NULL, &users[i], &schedule, become_active(&users[i], &schedule), 0, 1);
+		calls[i].key = key_new();
 	}
-	mine = held(&first, &schedule, 0, 1, NULL);
+	mine = hold_new(&first, &schedule, 0, 1, NULL);
 	calls[MANY] = (struct call){ .method = "POST", .path = format("/reservations/%s/cancel", mine), .jwt = first.jwt };
 	http_all(calls, replies, MANY + 1);
 	check_status(replies[MANY], 200);
@@ -98,18 +96,18 @@ Test(resale, of_many_who_wait_for_it_one_gets_the_seat_given_back, .timeout = 12
 		if (replies[i].status != 201)
 			check_problem(replies[i], 409, "SEAT_NOT_AVAILABLE");
 	}
-	/* Whoever came before the cancellation was refused; whoever comes now is not, if nobody has it yet. */
+	/* Holds before the cancellation were refused. If nobody has the seat yet, the first repeat gets it. */
 	for (i = 0; i < MANY && got == 0; i++) {
 		calls[i].key = key_new();
 		got += http(calls[i]).status == 201;
 	}
-	cr_assert_eq(got, 1, "%d have it", got);
+	cr_assert_eq(got, 1, "%d users hold the seat", got);
 	cr_assert_str_eq(sql(format("SELECT count(*) FROM reservation.reservation_seats WHERE seat_id = '%s' AND live",
 	    schedule.seats[0])), "1");
 }
 
-/* All run out at once, everybody wants another one of them, and the sweeper and others tidy them meanwhile. */
-Test(resale, what_runs_out_is_had_by_whoever_asks_while_it_is_tidied, .timeout = 120)
+/* All holds expire together, and each user wants another of the seats while the sweeper works on them. */
+Test(resale, expired_seat_locked_by_sweeper_is_still_granted, .timeout = 120)
 {
 	enum { SEATS = 40 };
 	struct schedule	 schedule = schedule_new(1, SEATS);
@@ -123,22 +121,21 @@ Test(resale, what_runs_out_is_had_by_whoever_asks_while_it_is_tidied, .timeout =
 		users[i] = user_new();
 		(void)sql(format("SELECT outcome FROM reservation.hold(platform.uuid_v7(), '%s', ARRAY['%s'::uuid], NULL, NULL, 1, "
 		    "300, NULL, NULL, NULL, 'r')", schedule.id, schedule.seats[i]));
-		calls[i] = (struct call){ .path = "/reservations/hold", .jwt = users[i].jwt,
-		    .queue_token = become_active(&users[i], &schedule), .key = key_new(),
-		    .body = format("{\"scheduleId\":\"%s\",\"seatIds\":[\"%s\"]}", schedule.id, schedule.seats[i]) };
+		calls[i] = hold_call(NULL, &users[i], &schedule, become_active(&users[i], &schedule), i, 1);
+		calls[i].key = key_new();
 	}
 	(void)sql(format("WITH r AS (UPDATE reservation.reservations SET hold_expires_at = now() WHERE schedule_id = '%s') "
 	    "UPDATE reservation.seats SET hold_expires_at = now() WHERE schedule_id = '%s' AND status = 'HOLD'",
 	    schedule.id, schedule.id));
 	cr_assert_neq(sweeper = fork(), -1);
 	if (sweeper == 0) {
-		/* Two at a time, and long about it. */
+		/* Sweep two at a time with pauses, so that the sweeper works during all holds. */
 		(void)sql("DO $$ BEGIN WHILE reservation.expire_holds(2) > 0 LOOP PERFORM pg_sleep(0.005); COMMIT; END LOOP; END $$");
 		_exit(0);
 	}
 	http_all(calls, replies, SEATS);
 	for (i = 0; i < SEATS; i++) {
-		/* Whoever could not be served just then comes again. */
+		/* A hold answered 503 is repeated. */
 		wait_for(replies[i].status != 503 || (replies[i] = http(calls[i])).status != 503, 20);
 		check_status(replies[i], 201);
 	}

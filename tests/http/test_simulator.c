@@ -1,4 +1,4 @@
-/* The card provider's simulator: what Toss Payments' documentation promises, and the faults that it can be told. */
+/* The card provider's simulator: the behaviour that Toss Payments documents, and faults on request. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ authorization(const char *secret)
 	return (format("Authorization: Basic %s", text));
 }
 
-/* As the merchant; body NULL: GET. */
+/* Calls the provider as the merchant; without a body it is a GET. */
 static struct reply
 toss(const char *path, const char *key, const char *body)
 {
@@ -48,7 +48,7 @@ cancel(const char *payment_key, int64_t amount, const char *key)
 }
 
 static void
-order_behaviour(const char *payment_key, const char *member, const char *what, int times)
+set_behaviour(const char *payment_key, const char *member, const char *what, int times)
 {
 	struct reply	reply = http((struct call){ .base = direct("toss"), .path = "/simulator/behaviours", .body =
 			    format("{\"paymentKey\":\"%s\",\"%s\":\"%s\",\"times\":%d}", payment_key, member, what, times) });
@@ -56,9 +56,9 @@ order_behaviour(const char *payment_key, const char *member, const char *what, i
 	check_status(reply, 204);
 }
 
-/* A key of this text, made unique. */
+/* Returns a new payment key that begins with `text`. */
 static char *
-card(const char *text)
+payment_key_new(const char *text)
 {
 	return (format("%s_%s", text, key_new()));
 }
@@ -78,9 +78,9 @@ status_of(const char *order)
 	(void)text_at(reply_.json, "message"); \
 } while (0)
 
-Test(simulator, confirms_looks_up_and_cancels_in_parts)
+Test(simulator, payment_is_confirmed_looked_up_and_cancelled_in_parts)
 {
-	char		*key = card("k"), *order = key_new();
+	char		*key = payment_key_new("k"), *order = key_new();
 	struct reply	 reply;
 
 	cr_assert_str_eq(status_of(order), "none");
@@ -92,7 +92,7 @@ Test(simulator, confirms_looks_up_and_cancels_in_parts)
 	cr_assert_eq(number_at(reply.json, "totalAmount"), 15000);
 	cr_assert(null_at(reply.json, "cancels") && !null_at(reply.json, "approvedAt"));
 	check_code(confirm(key, order, 15000, NULL), 400, "ALREADY_PROCESSED_PAYMENT");
-	check_code(confirm(card("k"), order, 15000, NULL), 400, "DUPLICATED_ORDER_ID");
+	check_code(confirm(payment_key_new("k"), order, 15000, NULL), 400, "DUPLICATED_ORDER_ID");
 
 	reply = cancel(key, 5000, NULL);
 	check_status(reply, 200);
@@ -110,7 +110,51 @@ Test(simulator, confirms_looks_up_and_cancels_in_parts)
 	cr_assert_eq(length_at(reply.json, "cancels"), 2);
 }
 
-Test(simulator, refuses_what_is_not_right)
+/* The position of the payment's transaction with that status in all pages of 50; -1: none. *count_r: all of them. */
+static int
+transaction_of(const char *key, const char *status, int *count_r)
+{
+	const char	*after = "";
+	struct reply	 reply;
+	int		 found = -1, i, length;
+
+	*count_r = 0;
+	do {
+		reply = toss(format("/v1/transactions?startDate=2020-01-01T00:00:00&endDate=2199-01-01T00:00:00&limit=50%s%s",
+		    *after == '\0' ? "" : "&startingAfter=", after), NULL, NULL);
+		check_status(reply, 200);
+		length = (int)cJSON_GetArraySize(reply.json);
+		cr_assert(length <= 50);
+		for (i = 0; i < length; i++, (*count_r)++) {
+			after = text_at(reply.json, format("%d.transactionKey", i));
+			if (strcmp(text_at(reply.json, format("%d.paymentKey", i)), key) == 0 &&
+			    strcmp(text_at(reply.json, format("%d.status", i)), status) == 0) {
+				cr_assert_eq(found, -1, "a transaction is listed twice");
+				found = *count_r;
+			}
+		}
+	} while (length == 50);
+	return (found);
+}
+
+Test(simulator, transactions_are_listed_in_pages)
+{
+	char	*key = payment_key_new("k"), *order = key_new();
+	int	 count, captured, refunded;
+
+	cr_assert_eq(transaction_of(key, "DONE", &count), -1);
+	check_status(confirm(key, order, 15000, NULL), 200);
+	check_status(cancel(key, 0, NULL), 200);
+	captured = transaction_of(key, "DONE", &count);
+	refunded = transaction_of(key, "CANCELED", &count);
+	cr_assert(captured >= 0 && refunded > captured && count > refunded);
+	check_code(toss("/v1/transactions?startDate=2020-01-01T00:00:00", NULL, NULL), 400, "INVALID_REQUEST");
+	check_code(toss("/v1/transactions?startDate=2020-01-01&endDate=2199-01-01T00:00:00", NULL, NULL), 400, "INVALID_REQUEST");
+	check_code(toss("/v1/transactions?startDate=2020-01-01T00:00:00&endDate=2199-01-01T00:00:00&startingAfter=x", NULL, NULL), 400,
+	    "INVALID_REQUEST");
+}
+
+Test(simulator, invalid_call_gets_the_documented_error)
 {
 	const char	*wrong[] = { authorization("test_sk_somebody_elses_key_entirely"), NULL };
 	const char	*bearer[] = { "Authorization: Bearer x", NULL };
@@ -121,22 +165,22 @@ Test(simulator, refuses_what_is_not_right)
 	    "UNAUTHORIZED_KEY");
 	check_code(http((struct call){ .base = direct("toss"), .path = "/v1/payments/k", .headers = bearer }), 403,
 	    "INCORRECT_BASIC_AUTH_FORMAT");
-	check_code(toss(format("/v1/payments/%s", card("k")), NULL, NULL), 404, "NOT_FOUND_PAYMENT");
-	check_code(cancel(card("k"), 0, NULL), 404, "NOT_FOUND_PAYMENT");
+	check_code(toss(format("/v1/payments/%s", payment_key_new("k")), NULL, NULL), 404, "NOT_FOUND_PAYMENT");
+	check_code(cancel(payment_key_new("k"), 0, NULL), 404, "NOT_FOUND_PAYMENT");
 	check_code(toss("/v1/payments/confirm", NULL, "{\"paymentKey\":\"k\",\"orderId\":\"order-1\"}"), 400,
 	    "INVALID_REQUEST");
 	check_code(toss("/v1/payments/confirm", NULL, "{\"paymentKey\":\"k\",\"orderId\":\"short\",\"amount\":100}"), 400,
 	    "INVALID_REQUEST");
 	check_code(toss("/v1/payments/confirm", NULL, "not json"), 400, "INVALID_REQUEST");
-	check_code(confirm(card("k"), key_new(), 99, NULL), 400, "BELOW_MINIMUM_AMOUNT");
+	check_code(confirm(payment_key_new("k"), key_new(), 99, NULL), 400, "BELOW_MINIMUM_AMOUNT");
 	memset(long_key, 'x', sizeof(long_key) - 1);
 	long_key[sizeof(long_key) - 1] = '\0';
-	check_code(confirm(card("k"), key_new(), 1000, long_key), 400, "INVALID_IDEMPOTENCY_KEY");
+	check_code(confirm(payment_key_new("k"), key_new(), 1000, long_key), 400, "INVALID_IDEMPOTENCY_KEY");
 }
 
-Test(simulator, an_idempotency_key_gets_its_first_answer_again)
+Test(simulator, repeated_idempotency_key_replays_the_first_answer)
 {
-	char		*key = card("k"), *order = key_new(), *idempotency = key_new();
+	char		*key = payment_key_new("k"), *order = key_new(), *idempotency = key_new();
 	struct reply	 first, again;
 
 	first = confirm(key, order, 20000, idempotency);
@@ -144,22 +188,22 @@ Test(simulator, an_idempotency_key_gets_its_first_answer_again)
 	check_status(first, 200);
 	check_status(again, 200);
 	cr_assert_str_eq(first.body, again.body);
-	/* A key is about a path: the same one on another is another request. */
+	/* A key belongs to a path: the same key on another path is another request. */
 	first = cancel(key, 1000, idempotency);
 	again = cancel(key, 1000, idempotency);
 	check_status(first, 200);
 	cr_assert_str_eq(first.body, again.body);
 	cr_assert_eq(number_at(again.json, "balanceAmount"), 19000);
-	/* Refusals are answers too. */
+	/* The simulator repeats refusals too. */
 	idempotency = key_new();
 	check_code(cancel(key, 50000, idempotency), 403, "NOT_CANCELABLE_AMOUNT");
 	check_code(cancel(key, 1000, idempotency), 403, "NOT_CANCELABLE_AMOUNT");
 }
 
-/* What the payment window was opened for is what the payment key stands for, confirmed or not. */
-Test(simulator, a_key_is_of_one_order_and_amount)
+/* A payment key stands for the order and amount of its payment window, confirmed or not. */
+Test(simulator, payment_key_with_another_order_or_amount_is_refused)
 {
-	char		*key = card("k"), *order = key_new(), *again;
+	char		*key = payment_key_new("k"), *order = key_new(), *again;
 	struct reply	 reply;
 
 	reply = http((struct call){ .base = direct("toss"), .path = "/simulator/payments",
@@ -170,20 +214,20 @@ Test(simulator, a_key_is_of_one_order_and_amount)
 	check_code(confirm(key, order, 5001, NULL), 403, "FORBIDDEN_REQUEST");
 	check_status(confirm(key, order, 5000, NULL), 200);
 	check_code(confirm(key, key_new(), 5000, NULL), 400, "ALREADY_PROCESSED_PAYMENT");
-	/* An order is captured once, also after it was given back. */
-	again = card("k");
+	/* An order is captured once, also after a refund. */
+	again = payment_key_new("k");
 	check_code(confirm(again, order, 5000, NULL), 400, "DUPLICATED_ORDER_ID");
 	check_status(cancel(key, 0, NULL), 200);
 	check_code(confirm(again, order, 5000, NULL), 400, "DUPLICATED_ORDER_ID");
-	/* One that was refused may be tried with another key. */
+	/* A declined order may be confirmed with another payment key. */
 	order = key_new();
-	check_code(confirm(card("sim_decline_REJECT_CARD_PAYMENT"), order, 5000, NULL), 403, "REJECT_CARD_PAYMENT");
-	check_status(confirm(card("k"), order, 5000, NULL), 200);
+	check_code(confirm(payment_key_new("sim_decline_REJECT_CARD_PAYMENT"), order, 5000, NULL), 403, "REJECT_CARD_PAYMENT");
+	check_status(confirm(payment_key_new("k"), order, 5000, NULL), 200);
 }
 
-Test(simulator, a_declined_card_stays_declined)
+Test(simulator, declined_payment_key_stays_declined)
 {
-	char		*key = card("sim_decline_INVALID_STOPPED_CARD"), *order = key_new();
+	char		*key = payment_key_new("sim_decline_INVALID_STOPPED_CARD"), *order = key_new();
 	struct reply	 reply;
 
 	check_code(confirm(key, order, 5000, NULL), 400, "INVALID_STOPPED_CARD");
@@ -194,7 +238,7 @@ Test(simulator, a_declined_card_stays_declined)
 	check_code(cancel(key, 0, NULL), 403, "NOT_CANCELABLE_PAYMENT");
 }
 
-Test(simulator, faults_before_and_after_the_effect)
+Test(simulator, injected_fault_happens_before_or_after_the_effect)
 {
 	static const struct {
 		const char	*what;
@@ -210,24 +254,24 @@ Test(simulator, faults_before_and_after_the_effect)
 	size_t		 i;
 
 	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-		key = card("k");
+		key = payment_key_new("k");
 		order = key_new();
 		idempotency = key_new();
-		order_behaviour(key, "confirm", faults[i].what, 1);
+		set_behaviour(key, "confirm", faults[i].what, 1);
 		reply = confirm(key, order, 3000, idempotency);
 		cr_assert_eq(reply.status, faults[i].status, "%s: %ld", faults[i].what, reply.status);
 		cr_assert(faults[i].status != 200 || reply.json == NULL);
 		cr_assert_str_eq(status_of(order), faults[i].effect ? "DONE" : "none", "%s", faults[i].what);
-		/* Whatever happened, the same key once more makes it certain. */
+		/* A repeat with the same key gives the certain outcome. */
 		reply = confirm(key, order, 3000, idempotency);
 		check_status(reply, 200);
 		cr_assert_str_eq(text_at(reply.json, "status"), "DONE");
 	}
 }
 
-Test(simulator, a_slow_confirm_is_in_progress_and_happens_without_its_client)
+Test(simulator, slow_confirm_is_in_progress_and_completes_without_its_client)
 {
-	char		*key = card("sim_delay_1000"), *order = key_new(), *idempotency = key_new();
+	char		*key = payment_key_new("sim_delay_1000"), *order = key_new(), *idempotency = key_new();
 	struct call	 calls[2];
 	struct reply	 replies[2];
 	const char	*lines[] = { authorization(read_file(setting("CARD_PROVIDER_SECRET_FILE"))), NULL };
@@ -240,8 +284,8 @@ Test(simulator, a_slow_confirm_is_in_progress_and_happens_without_its_client)
 	cr_assert(replies[0].status + replies[1].status == 200 + 409, "%ld, %ld", replies[0].status, replies[1].status);
 	cr_assert_str_eq(status_of(order), "DONE");
 
-	/* A client that leaves after a second. */
-	key = card("sim_delay_5000");
+	/* The client disconnects after a second. */
+	key = payment_key_new("sim_delay_5000");
 	order = key_new();
 	body = format("{\"paymentKey\":\"%s\",\"orderId\":\"%s\",\"amount\":3000}", key, order);
 	raw = raw_tcp(atoi(setting("TOSS_PORT")), format("POST /v1/payments/confirm HTTP/1.1\r\nHost: x\r\n%s\r\n"
@@ -253,7 +297,7 @@ Test(simulator, a_slow_confirm_is_in_progress_and_happens_without_its_client)
 }
 
 static void
-simulator_killed(void)
+kill_simulator(void)
 {
 	FILE	*pid;
 	int	 number = 0;
@@ -261,13 +305,13 @@ simulator_killed(void)
 	pid = fopen(format("%s/toss/kore.pid", setting("RUN_DIR")), "r");
 	cr_assert(pid != NULL && fscanf(pid, "%d", &number) == 1 && number > 1);
 	(void)fclose(pid);
-	/* The whole group: a worker alone would outlive its master for a moment, and answer. */
+	/* Kill the whole process group: a worker would go on answering for a moment after its master. */
 	cr_assert_eq(kill(-number, SIGKILL), 0);
 	wait_for(http((struct call){ .base = direct("toss"), .path = "/livez" }).status == 200, 20);
 }
 
 static void
-seed(int number, int rate)
+set_seed(int number, int rate)
 {
 	struct reply	reply = http((struct call){ .base = direct("toss"), .path = "/simulator/seed",
 			    .body = format("{\"seed\":%d,\"rate\":%d}", number, rate) });
@@ -275,12 +319,12 @@ seed(int number, int rate)
 	check_status(reply, 204);
 }
 
-/* Longer than any delay by chance, and far shorter than the silence of what is not to be answered. */
-#define FATE_SECONDS	15
+/* longer than any random delay, and much shorter than a fault without an answer */
+#define RESULT_SECONDS	15
 
-/* How look-ups of eight keys, all at once, begin to be answered. */
+/* Looks up eight keys at once. Returns the first 12 bytes of each answer, which shows the fault that it got. */
 static char *
-fates_of(const char *unique)
+lookup_results(const char *unique)
 {
 	const char	*line = authorization(read_file(setting("CARD_PROVIDER_SECRET_FILE")));
 	char		*all = format("%s", ""), *answer, begin[16];
@@ -290,7 +334,7 @@ fates_of(const char *unique)
 		cr_assert_eq(pipe(pipes[i]), 0);
 		if (fork() == 0) {
 			answer = raw_tcp(atoi(setting("TOSS_PORT")), format("GET /v1/payments/%s-%d HTTP/1.1\r\nHost: x\r\n%s\r\n"
-			    "Connection: close\r\n\r\n", unique, i, line), NULL, FATE_SECONDS);
+			    "Connection: close\r\n\r\n", unique, i, line), NULL, RESULT_SECONDS);
 			answer = format("%.12s", answer == NULL ? "" : answer);
 			_exit(write(pipes[i][1], answer, strlen(answer)) < 0);
 		}
@@ -307,16 +351,16 @@ fates_of(const char *unique)
 	return (all);
 }
 
-/* Accepts one request on `listener`, answers it with `status`; what was sent. */
+/* Accepts one request on `listener`, answers with `status`, and returns the request. */
 static const char *
-receive_one(int listener, const char *status)
+accept_webhook(int listener, const char *status)
 {
 	int	 connection = accept(listener, NULL, NULL);
 	char	*text = calloc(1, 8192);
 	size_t	 length = 0;
 	ssize_t	 n;
 
-	cr_assert_neq(connection, -1, "nobody came in time");
+	cr_assert_neq(connection, -1, "no webhook came in time");
 	while ((strstr(text, "\r\n\r\n") == NULL || strchr(strstr(text, "\r\n\r\n"), '}') == NULL) &&
 	    (n = recv(connection, text + length, 8191 - length, 0)) > 0)
 		length += (size_t)n;
@@ -325,15 +369,15 @@ receive_one(int listener, const char *status)
 	return (text);
 }
 
-/* Until it is taken with 200, with growing pauses, and each time says how often it was told before. */
-Test(simulator, a_webhook_is_told_again_until_it_is_taken, .timeout = 120)
+/* The simulator repeats a webhook with growing pauses until it is answered 200, and counts the repeats in a header. */
+Test(simulator, webhook_is_repeated_until_answered_200, .timeout = 120)
 {
 	struct sockaddr_in	 address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t		 size = sizeof(address);
 	int			 listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port = atoi(setting("TOSS_PORT")) + 5;
 	const char		*lines[] = { authorization(read_file(setting("CARD_PROVIDER_SECRET_FILE"))), NULL };
 	static const char *const answers[] = { "503 Service Unavailable", "500 Internal Server Error", "200 OK" };
-	const char		*key = card("k"), *text, *first_id = NULL, *id;
+	const char		*key = payment_key_new("k"), *text, *first_id = NULL, *id;
 	char			*base = strdup(format("http://127.0.0.1:%d", port));
 	struct reply		 reply;
 	pid_t			 own;
@@ -357,51 +401,51 @@ Test(simulator, a_webhook_is_told_again_until_it_is_taken, .timeout = 120)
 	    .body = format("{\"paymentKey\":\"%s\",\"orderId\":\"%s\",\"amount\":3000}", key, key_new()) });
 	check_status(reply, 200);
 	for (unsigned i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
-		text = receive_one(listener, answers[i]);
+		text = accept_webhook(listener, answers[i]);
 		cr_assert_not_null(strstr(text, key), "%s", text);
 		cr_assert_not_null(strstr(text, format("transmission-retried-count: %u\r\n", i)), "%s", text);
 		id = strstr(text, "transmission-id: ");
 		cr_assert_not_null(id, "%s", text);
 		if (i == 0)
 			first_id = id;
-		cr_assert_eq(strncmp(first_id, id, strcspn(first_id, "\r")), 0, "another id: %s", text);
+		cr_assert_eq(strncmp(first_id, id, strcspn(first_id, "\r")), 0, "the repeat has another transmission-id: %s", text);
 	}
-	/* Taken: nobody comes any more, in a time in which the next one would have come several times. */
+	/* After 200 no repeat comes, in a time in which several would have come. */
 	cr_assert_eq(setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ .tv_sec = 4 }, sizeof(struct timeval)), 0);
-	cr_assert_eq(accept(listener, NULL, NULL), -1, "it was told again after it had been taken");
+	cr_assert_eq(accept(listener, NULL, NULL), -1, "the webhook was repeated after it had been answered 200");
 	(void)close(listener);
 	cr_assert_eq(kill(own, SIGTERM), 0);
 	cr_assert_eq(waitpid(own, NULL, 0), own);
 }
 
-/* Alone, because the seed is everybody's. */
-Test(restart, the_simulators_faults_are_those_of_the_seed, .timeout = 120)
+/* Runs alone, because all tests share the simulator's seed. */
+Test(restart, simulator_with_the_same_seed_makes_the_same_faults, .timeout = 120)
 {
 	char	*unique = key_new(), *first, *again, *other;
 
-	seed(7, 100);
-	first = fates_of(unique);
-	simulator_killed();
-	seed(7, 100);
-	again = fates_of(unique);
-	simulator_killed();
-	other = fates_of(unique);
+	set_seed(7, 100);
+	first = lookup_results(unique);
+	kill_simulator();
+	set_seed(7, 100);
+	again = lookup_results(unique);
+	kill_simulator();
+	other = lookup_results(unique);
 	cr_assert_str_eq(first, again);
-	/* After a restart nothing goes wrong by chance: no such payment, eight times. */
+	/* After a restart the simulator makes no random faults: all eight look-ups answer 404. */
 	cr_assert_eq(count_of(other, "HTTP/1.1 404"), 8, "%s", other);
 	cr_assert_str_neq(first, other);
 }
 
-/* Its books are its own: it is killed, and has forgotten nothing it had answered. */
-Test(restart, the_simulator_keeps_its_books)
+/* A killed simulator remembers everything that it answered. */
+Test(restart, killed_simulator_keeps_its_books)
 {
-	char		*key = card("k"), *order = key_new(), *idempotency = key_new();
+	char		*key = payment_key_new("k"), *order = key_new(), *idempotency = key_new();
 	struct reply	 first, again;
 
 	first = confirm(key, order, 7000, idempotency);
 	check_status(first, 200);
 	check_status(cancel(key, 3000, NULL), 200);
-	simulator_killed();
+	kill_simulator();
 	cr_assert_str_eq(status_of(order), "PARTIAL_CANCELED");
 	again = confirm(key, order, 7000, idempotency);
 	check_status(again, 200);

@@ -1,10 +1,10 @@
--- What the card provider's books say, and what every buyer was told, against our
--- own books. Prints one row a violation: name, what. None is how it should be.
+-- Compares our books with the card provider's, and with the answers that all users got. Prints one row per violation:
+-- rule, detail. A correct system has none.
 --
 --   cd FOLDER-WITH-books.csv-AND-history.csv && psql -f books.sql
 --
--- books.csv: paymentKey, orderId, status, captured, refunded: the simulator's. history.csv: see
--- tests/fault/people.h. `longest`: for so many seconds something may have been uncertain.
+-- books.csv is the simulator's: paymentKey, orderId, status, captured, refunded. history.csv: see tests/lib/users/users.h.
+-- `longest` is the longest allowed time of an unknown outcome, in seconds.
 \set QUIET on
 \pset format unaligned
 \pset tuples_only on
@@ -17,7 +17,7 @@ CREATE TEMP TABLE call (person uuid, kind text, key text, token text, reservatio
 	answered_us bigint, tries int, unknowns int, status int, code text, asked text, body json);
 \copy call FROM 'history.csv' (FORMAT csv)
 
--- Everything of ours that has to do with a card, and what it kept of the money.
+-- ours: all card payments and charges, and the money that they kept.
 CREATE TEMP TABLE ours AS
 	SELECT p.payment_id AS id, c.payment_key, p.reservation_id::text AS order_id, 'payment' AS what, p.status, p.amount,
 	    CASE p.status WHEN 'APPROVED' THEN p.amount ELSE 0 END AS kept
@@ -26,7 +26,7 @@ UNION ALL
 	SELECT c.charge_id, c.payment_key, c.order_id, 'charge', c.status, c.amount, CASE c.status WHEN 'CHARGED' THEN c.amount ELSE 0 END
 	FROM point.charges c;
 
--- From each beginning of doubt to its end, in seconds.
+-- doubt: how long each outcome was unknown, in seconds.
 CREATE TEMP TABLE doubt AS
 	SELECT e.key AS id, e.type AS what, extract(epoch FROM e.ends - e.at) AS seconds
 	FROM (SELECT a.key, a.type, a.at, lead(a.at) OVER (PARTITION BY a.key ORDER BY a.event_id) AS ends
@@ -36,7 +36,7 @@ CREATE TEMP TABLE doubt AS
 UNION ALL
 	SELECT c.charge_id, 'CHARGING', extract(epoch FROM c.settled_at - c.created_at) FROM point.charges c;
 
--- The last definite answer to each key. A 202 is none.
+-- told: the last definite answer to each key. A 202 is not definite.
 CREATE TEMP TABLE told AS
 	SELECT DISTINCT ON (c.person, c.kind, c.key) c.*, (c.body ->> 'paymentId')::uuid AS payment
 	FROM call c WHERE c.kind IN ('pay', 'charge') AND c.status NOT IN (0, 202)
@@ -75,7 +75,7 @@ UNION ALL
 	FROM told t LEFT JOIN payment.payments p ON p.payment_id = t.payment
 	WHERE t.kind = 'pay' AND (t.status = 201 AND coalesce(p.status, '') NOT IN ('APPROVED', 'REFUNDED')
 	   OR t.status = 402 AND coalesce(p.status, '') <> 'FAILED'
-	   -- The hold was over, or another's by then: nothing was taken, or it went back.
+	   -- The hold had ended: no money was captured, or it was refunded.
 	   OR t.status IN (409, 410) AND t.payment IS NOT NULL AND coalesce(p.status, '') NOT IN ('FAILED', 'REFUNDED'))
 UNION ALL
 	SELECT 'told and not so', format('charge by %s: %s, the ledger has no %s', t.person, t.status, t.body ->> 'chargeId')

@@ -1,4 +1,4 @@
-/* The fixture of the queue's tests, and their main. See queue.h. */
+/* See queue.h. Also has main(). */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE	/* asprintf */
 #endif
@@ -12,16 +12,19 @@
 #include <criterion/options.h>
 
 #ifndef QUEUE_LUA
-#define QUEUE_LUA	"services/queue/redis/queue.lua"
+#define QUEUE_LUA	"build/queue.lua"
 #endif
 
 struct settings	settings;
 struct memory	memory;
+struct tick_waits	tick_waits;
 redisContext	*store;
+redisContext	*reservation;
+redisContext	*operator;
 redisContext	*(*store_moved)(int port);
 struct ct_uuid	 schedule = { { 0x01, 0x93, 0x5b, 0x7a, 0x2e, 0x40, 0x7c, 0x11, 0x9a, 2, 3, 4, 5, 6, 7, 8 } };
 
-static int64_t	now;
+static int64_t	now;	/* 0: the real clock */
 
 char *
 library_text(void)
@@ -42,75 +45,106 @@ library_text(void)
 }
 
 /*
- * The library's text with its clock replaced: the key `clock`, where it is set.
- * Time is all that is replaced; the rest is what production runs. `settle` does
- * what each call of the queue service begins with.
+ * The library with a clock that the added function `clock` sets. Everything else is what production runs. The added
+ * function `settle` removes used places, as every function of the queue service does first.
  */
 static char *
 library_with_clock(void)
 {
 	static const char	head[] = "local function clock()\n";
-	static const char	own[] = "\tlocal set = redis.call('GET', 'clock')\n"
-				    "\tif set then return tonumber(set) end\n";
-	static const char	settle[] = "redis.register_function('settle', function(keys) take_used_out(keys, clock()) end)\n";
+	static const char	set[] = "local set_to\n";
+	static const char	own[] = "\tif set_to then return set_to end\n";
+	static const char	more[] =
+	    "redis.register_function('clock', function(keys, args) set_to = args[1] ~= '0' and tonumber(args[1]) or nil end)\n"
+	    "redis.register_function('settle', function(keys) remove_used(keys, clock()) end)\n";
 	char			*source = library_text(), *at, *text;
 
 	at = strstr(source, head);
 	cr_assert_not_null(at, "queue.lua has no clock() to replace");
-	at += strlen(head);
-	cr_assert_neq(asprintf(&text, "%.*s%s%s%s", (int)(at - source), source, own, at, settle), -1);
+	cr_assert_neq(asprintf(&text, "%.*s%s%s%s%s%s", (int)(at - source), source, set, head, own, at + strlen(head), more),
+	    -1);
 	free(source);
 	return (text);
 }
 
 redisContext *
-store_connect(void)
+store_connect(const char *user)
 {
 	const char	*port = getenv("REDIS_PORT");
 	redisContext	*context;
+	redisReply	*reply;
 
 	cr_assert_not_null(port, "REDIS_PORT: the port of a private, empty Redis");
 	context = redisConnect("127.0.0.1", atoi(port));
 	cr_assert(context != NULL && context->err == 0, "no Redis on port %s", port);
+	if (user != NULL) {
+		/* tests/redis/run has set these passwords. */
+		reply = redisCommand(context, "AUTH %s password-of-%s", user, user);
+		cr_assert(reply != NULL && reply->type == REDIS_REPLY_STATUS, "%s: %s", user, reply ? reply->str : "no answer");
+		freeReplyObject(reply);
+	}
 	return (context);
+}
+
+static void
+do_as_operator(const char *fmt, ...)
+{
+	va_list		 args;
+	redisReply	*reply;
+
+	va_start(args, fmt);
+	reply = redisvCommand(operator, fmt, args);
+	va_end(args);
+	cr_assert(reply != NULL && reply->type != REDIS_REPLY_ERROR, "%s: %s", fmt, reply ? reply->str : "no answer");
+	freeReplyObject(reply);
+}
+
+/* Loads the library as a server that has just started: its local variables are empty. */
+static void
+library_load(void)
+{
+	char		*library = library_with_clock();
+	redisReply	*reply = redisCommand(store, "FUNCTION LOAD REPLACE %s", library);
+
+	cr_assert(reply != NULL && reply->type != REDIS_REPLY_ERROR, "%s", reply ? reply->str : "no answer");
+	freeReplyObject(reply);
+	free(library);
+	clock_set(now);
 }
 
 void
 queue_setup(void)
 {
-	char		*library;
-	redisReply	*reply;
-
 	settings = (struct settings){ .patience = 10 * MINUTE, .settle = 25 * SECOND,
 	    .tick = 100 * MS, .max_active = 500, .admit = 100, .max_waiting = 2000000, .ttl = 120 };
-	memory = (struct memory){ .epoch = 0 };
-	store = store_connect();
-	freeReplyObject(redisCommand(store, "FLUSHALL"));
-	library = library_with_clock();
-	reply = redisCommand(store, "FUNCTION LOAD REPLACE %s", library);
-	cr_assert(reply != NULL && reply->type != REDIS_REPLY_ERROR, "%s", reply ? reply->str : "no answer");
-	freeReplyObject(reply);
-	free(library);
-	clock_set(T0);
+	memory = (struct memory){ .generation = 0 };
+	store = store_connect("queue");
+	reservation = store_connect("reservation");
+	operator = store_connect("operator");
+	do_as_operator("FLUSHALL");
+	now = T0;
+	library_load();
 }
 
 void
 queue_teardown(void)
 {
 	redisFree(store);
+	redisFree(reservation);
+	redisFree(operator);
 }
 
 void
 clock_set(int64_t us)
 {
 	now = us;
-	freeReplyObject(redisCommand(store, "SET clock %lld", (long long)us));
+	do_as_operator("FCALL clock 0 %lld", (long long)us);
 }
 
 void
 clock_real(void)
 {
-	freeReplyObject(redisCommand(store, "DEL clock"));
+	clock_set(0);
 }
 
 int64_t
@@ -123,19 +157,19 @@ clock_pass(int64_t us)
 void
 store_lose(void)
 {
-	freeReplyObject(redisCommand(store, "FLUSHALL"));
-	clock_set(now);
+	do_as_operator("FLUSHALL");
+	library_load();
 }
 
-/* All keys of the schedule as they were when they were written to the file. */
+/* All keys of the schedule, as store_keep saved them. */
 static redisReply	*kept[CT_QUEUE_KEYS];
 
-/* The keys' names are nobody's business but the functions' and queue_store.c's: here they are moved about whole. */
+/* The names of the keys, because tests save and restore whole keys. */
 static void
 key_of(int key, char text_r[64])
 {
 	static const char *const	names[CT_QUEUE_KEYS] = { "state", "waiting", "heard", "active", "places", "used",
-	    "gone", "guesses", "changes" };
+	    "gone", "guesses" };
 	char				text[CT_UUID_TEXT];
 
 	ct_uuid_format(&schedule, text);
@@ -151,7 +185,7 @@ store_keep(void)
 		key_of(i, key);
 		if (kept[i] != NULL)
 			freeReplyObject(kept[i]);
-		kept[i] = redisCommand(store, "DUMP %s", key);
+		kept[i] = redisCommand(operator, "DUMP %s", key);
 	}
 }
 
@@ -162,13 +196,14 @@ store_restart(void)
 
 	for (int i = 0; i < CT_QUEUE_KEYS; i++) {
 		key_of(i, key);
-		freeReplyObject(redisCommand(store, "DEL %s", key));
+		do_as_operator("DEL %s", key);
 		if (kept[i]->type == REDIS_REPLY_STRING)
-			freeReplyObject(redisCommand(store, "RESTORE %s 0 %b", key, kept[i]->str, kept[i]->len));
+			do_as_operator("RESTORE %s 0 %b", key, kept[i]->str, kept[i]->len);
 	}
 	key_of(0, key);
-	/* This server's process is another than the one that kept the queue so far. */
-	freeReplyObject(redisCommand(store, "HSET %s run 0123456789abcdef", key));
+	/* The queue was kept by another Redis process than this one. */
+	do_as_operator("HSET %s run 0123456789abcdef", key);
+	library_load();
 }
 
 static struct ct_uuid
@@ -187,7 +222,7 @@ static struct ct_queue_token
 token_of(int user, struct place place)
 {
 	return ((struct ct_queue_token){ .schedule = schedule, .user = user_id(user),
-	    .seq = (uint64_t)place.seq, .epoch = (uint64_t)place.epoch });
+	    .seq = (uint64_t)place.seq, .generation = (uint64_t)place.generation });
 }
 
 static void
@@ -200,7 +235,7 @@ append_settings(struct ct_queue_command *command)
 		ct_queue_command_number(command, values[i]);
 }
 
-/* A copy is ended, so that the same command can be sent again. */
+/* Sends a copy, because a command that has ended cannot be sent again. */
 void
 append_command(redisContext *to, const struct ct_queue_command *command)
 {
@@ -212,53 +247,39 @@ append_command(redisContext *to, const struct ct_queue_command *command)
 	cr_assert_eq(redisAppendFormattedCommand(to, text, length), REDIS_OK);
 }
 
-redisReply *
-send_command(const struct ct_queue_command *command)
+static redisReply *
+send_as(redisContext **service, const struct ct_queue_command *command)
 {
 	redisReply	*reply;
 
-	append_command(store, command);
-	cr_assert_eq(redisGetReply(store, (void **)&reply), REDIS_OK, "Redis does not answer");
+	append_command(*service, command);
+	cr_assert_eq(redisGetReply(*service, (void **)&reply), REDIS_OK, "Redis does not answer");
 	if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "MOVED ", 6) == 0 && store_moved != NULL) {
-		/* A cluster's node that has not got the schedule: the one that has. */
-		store = store_moved(atoi(strrchr(reply->str, ':') + 1));
+		/* A node of a cluster that does not have the schedule names the one that has it. */
+		*service = store_moved(atoi(strrchr(reply->str, ':') + 1));
 		freeReplyObject(reply);
-		return (send_command(command));
+		return (send_as(service, command));
 	}
 	cr_assert_neq(reply->type, REDIS_REPLY_ERROR, "%s", reply->str);
 	return (reply);
 }
 
+redisReply *
+send_command(const struct ct_queue_command *command)
+{
+	return (send_as(&store, command));
+}
+
+/* The number of users follows from the answer itself, because tests send commands about any number of them. */
 struct place
 place_at(const redisReply *reply, size_t i, const struct place *asked)
 {
-	struct place	place = { .seq = 0 };
-	int64_t		speed, opens_in_ms;
+	struct place_answers	answers;
+	struct place		place;
 
-	cr_assert_eq(reply->type, REDIS_REPLY_ARRAY, "%s", reply->str);
-	cr_assert_gt(reply->elements, 2 + i);
-	speed = reply->element[0]->integer;
-	opens_in_ms = reply->element[1]->integer;
-	place.paused = speed == -1;
-	reply = reply->element[2 + i];
-	if (reply->type == REDIS_REPLY_INTEGER) {
-		/* Goes on waiting. */
-		cr_assert_not_null(asked);
-		place = (struct place){ .state = "WAITING", .seq = asked->seq, .epoch = asked->epoch,
-		    .position = reply->integer, .wait = -1, .paused = speed == -1 };
-		if (speed > 0)
-			place.wait = (reply->integer * INT64_C(1000000000) / speed + opens_in_ms + 999) / 1000;
-		return (place);
-	}
-	cr_assert_eq(reply->type, REDIS_REPLY_ARRAY, "%s", reply->str);
-	cr_assert_eq(reply->elements, 7);
-	snprintf(place.state, sizeof(place.state), "%s", reply->element[0]->str);
-	place.seq = reply->element[1]->integer;
-	place.epoch = reply->element[2]->integer;
-	place.position = reply->element[3]->integer;
-	place.active_until_ms = reply->element[4]->integer;
-	place.wait = reply->element[5]->integer;
-	place.is_new = reply->element[6]->integer == 1;
+	cr_assert(reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2, "%s", reply->str);
+	cr_assert(queue_answers_places(reply, reply->elements - 2, &answers) && i < answers.count);
+	cr_assert(queue_answers_place(reply, &answers, i, asked, &place));
 	return (place);
 }
 
@@ -277,11 +298,11 @@ begin(void)
 {
 	struct ct_queue_command	 command;
 	redisReply		*reply;
-	bool			 began;
+	enum begin_result	 result;
 
-	ct_queue_command_init(&command, "queue2_begin", &schedule);
+	ct_queue_command_init(&command, "queue3_begin", &schedule);
 	ct_queue_command_number(&command, settings.settle);
-	ct_queue_command_number(&command, memory.epoch);
+	ct_queue_command_number(&command, memory.generation);
 	ct_queue_command_number(&command, memory.last);
 	ct_queue_command_number(&command, memory.admitted_to);
 	ct_queue_command_number(&command, memory.ended);
@@ -291,15 +312,15 @@ begin(void)
 	for (int i = 0; i < 5; i++)
 		ct_queue_command_text(&command, memory.control.set[i]);
 	reply = send_command(&command);
-	began = reply->integer != 0;
+	cr_assert(queue_answers_begin(reply, &result));
 	freeReplyObject(reply);
-	return (began);
+	return (result != BEGIN_NOT_NEEDED);
 }
 
 void
 command_enter_begin(struct ct_queue_command *command, int64_t opens)
 {
-	ct_queue_command_init(command, "queue2_enter", &schedule);
+	ct_queue_command_init(command, "queue3_enter", &schedule);
 	ct_queue_command_number(command, opens);
 	append_settings(command);
 }
@@ -344,7 +365,7 @@ enter_drawn(int user, int64_t opens, int64_t drawn)
 	command_enter_begin(&command, opens);
 	command_enter_user(&command, user, drawn);
 	place = send_for_place(&command, NULL);
-	if (strcmp(place.state, "NEW") == 0) {
+	if (place.state == PLACE_NEW) {
 		cr_assert(begin());
 		place = send_for_place(&command, NULL);
 	}
@@ -354,7 +375,7 @@ enter_drawn(int user, int64_t opens, int64_t drawn)
 void
 command_status_begin(struct ct_queue_command *command, int64_t opens, bool unused, bool draw)
 {
-	ct_queue_command_init(command, "queue2_status", &schedule);
+	ct_queue_command_init(command, "queue3_status", &schedule);
 	ct_queue_command_number(command, opens);
 	ct_queue_command_number(command, settings.patience);
 	ct_queue_command_number(command, settings.settle);
@@ -388,7 +409,7 @@ status_with(int user, struct place place, int64_t opens, bool unused, bool draw)
 	command_status_begin(&command, opens, unused, draw);
 	command_status_place(&command, user, place);
 	answer = send_for_place(&command, &place);
-	if (strcmp(answer.state, "NEW") == 0) {
+	if (answer.state == PLACE_NEW) {
 		cr_assert(begin());
 		answer = send_for_place(&command, &place);
 	}
@@ -403,10 +424,10 @@ leave(int user, struct place place)
 	redisReply		*reply;
 	bool			 left;
 
-	ct_queue_command_init(&command, "queue2_leave", &schedule);
+	ct_queue_command_init(&command, "queue3_leave", &schedule);
 	ct_queue_command_place(&command, &token);
 	reply = send_command(&command);
-	left = reply->integer == 1;
+	cr_assert(queue_answers_leave(reply, &left));
 	freeReplyObject(reply);
 	return (left);
 }
@@ -414,7 +435,7 @@ leave(int user, struct place place)
 static enum ct_queue_state
 send_for_state(const struct ct_queue_command *command)
 {
-	redisReply		*reply = send_command(command);
+	redisReply		*reply = send_as(&reservation, command);
 	enum ct_queue_state	 state = ct_queue_store_state(reply);
 
 	freeReplyObject(reply);
@@ -455,82 +476,58 @@ use(int user, struct place place)
 void
 command_tick(struct ct_queue_command *command)
 {
-	ct_queue_command_init(command, "queue2_tick", &schedule);
+	ct_queue_command_init(command, "queue3_tick", &schedule);
 	append_settings(command);
 	if (settings.closes != 0)
 		ct_queue_command_number(command, settings.closes == CLOSED ? 0 : settings.closes);
 }
 
-struct round
-tick(void)
+static struct tick_answer
+send_tick(const struct ct_queue_command *command)
 {
-	struct ct_queue_command	 command;
-	redisReply		*reply;
-	struct round		 round;
+	redisReply		*reply = send_command(command);
+	struct tick_answer	 answer;
 
-	command_tick(&command);
-	reply = send_command(&command);
-	cr_assert_eq(reply->elements, 12);
-	if (strcmp(reply->element[10]->str, "NEW") == 0) {
-		freeReplyObject(reply);
-		cr_assert(begin());
-		reply = send_command(&command);
-	}
-	round = (struct round){ .waiting = reply->element[0]->integer,
-	    .active = reply->element[1]->integer, .admitted = reply->element[2]->integer,
-	    .expired = reply->element[3]->integer, .abandoned = reply->element[4]->integer,
-	    .epoch = reply->element[5]->integer, .last = reply->element[6]->integer,
-	    .admitted_to = reply->element[7]->integer, .ended = reply->element[8]->integer,
-	    .speed = reply->element[9]->integer };
-	for (; round.waits < reply->element[11]->elements / 2 && round.waits < 256; round.waits++) {
-		round.told_ms[round.waits] = reply->element[11]->element[2 * round.waits]->integer;
-		round.waited_ms[round.waits] = reply->element[11]->element[2 * round.waits + 1]->integer;
-	}
+	cr_assert(queue_answers_tick(reply, &answer, &tick_waits), "%s", reply->str);
 	freeReplyObject(reply);
-	memory.epoch = round.epoch;
-	memory.last = round.last;
-	memory.admitted_to = round.admitted_to;
-	memory.ended = round.ended;
-	return (round);
+	return (answer);
 }
 
-enum line_state
-line_read(struct line *line)
+struct tick_answer
+tick(void)
 {
-	struct ct_queue_command	 command;
-	redisReply		*reply;
-	enum line_state		 state;
+	struct ct_queue_command	command;
+	struct tick_answer	answer;
 
-	line_ask(line, &schedule, &command);
-	reply = send_command(&command);
-	cr_assert(line_is_answer(reply));
-	state = line_update(line, reply);
-	freeReplyObject(reply);
-	return (state);
+	command_tick(&command);
+	answer = send_tick(&command);
+	if (answer.mode == QUEUE_MODE_NEW) {
+		cr_assert(begin());
+		answer = send_tick(&command);
+	}
+	memory.generation = answer.generation;
+	memory.last = answer.last;
+	memory.admitted_to = answer.admitted_to;
+	memory.ended = answer.ended;
+	return (answer);
 }
 
 static struct control
 send_for_control(const struct ct_queue_command *command)
 {
-	redisReply	*reply = send_command(command);
-	struct control	 control = { .max_active = 0 };
+	redisReply		*reply = send_command(command);
+	struct control_answer	 answer;
+	struct control		 control;
 
-	cr_assert_eq(reply->elements, 18);
-	snprintf(control.mode, sizeof(control.mode), "%s", reply->element[0]->str);
-	control.max_active = reply->element[1]->integer;
-	control.admit = reply->element[2]->integer;
-	control.max_waiting = reply->element[3]->integer;
-	control.ttl = reply->element[4]->integer;
-	control.waiting = reply->element[5]->integer;
-	control.active = reply->element[6]->integer;
-	control.admitted = reply->element[7]->integer;
-	control.used = reply->element[8]->integer;
-	control.expired = reply->element[9]->integer;
-	snprintf(control.updated_by, sizeof(control.updated_by), "%s", reply->element[10]->str);
-	control.updated_at_ms = reply->element[11]->integer;
-	control.revision = reply->element[12]->integer;
-	for (int i = 0; i < 5; i++)
-		snprintf(control.set[i], sizeof(control.set[i]), "%s", reply->element[13 + i]->str);
+	cr_assert(queue_answers_control(reply, &answer), "%s", reply->str);
+	control = (struct control){ .max_active = answer.max_active, .admit = answer.admit,
+	    .max_waiting = answer.max_waiting, .ttl = answer.ttl, .waiting = answer.waiting, .active = answer.active,
+	    .admitted = answer.admitted, .used = answer.used, .expired = answer.expired,
+	    .updated_at_ms = answer.updated_at_ms, .revision = answer.revision };
+	snprintf(control.mode, sizeof(control.mode), "%s", queue_answers_mode_name(answer.mode));
+	snprintf(control.updated_by, sizeof(control.updated_by), "%s", answer.updated_by);
+	for (int i = 0; i < OPERATOR_FIELDS; i++)
+		snprintf(control.set[i], sizeof(control.set[i]), "%s", answer.set[i]);
 	freeReplyObject(reply);
 	return (control);
 }
@@ -540,7 +537,7 @@ control_get(void)
 {
 	struct ct_queue_command	command;
 
-	ct_queue_command_init(&command, "queue2_control_get", &schedule);
+	ct_queue_command_init(&command, "queue3_control_get", &schedule);
 	append_settings(&command);
 	return (send_for_control(&command));
 }
@@ -551,7 +548,7 @@ control_set(const char *by, const char *field, const char *value)
 	struct ct_queue_command	command;
 	struct control		control;
 
-	ct_queue_command_init(&command, "queue2_control_set", &schedule);
+	ct_queue_command_init(&command, "queue3_control_set", &schedule);
 	append_settings(&command);
 	ct_queue_command_text(&command, by);
 	ct_queue_command_text(&command, field);
@@ -603,7 +600,7 @@ number_of(const char *fmt, ...)
 	int64_t		 number;
 
 	va_start(args, fmt);
-	reply = redisvCommand(store, fmt, args);
+	reply = redisvCommand(operator, fmt, args);
 	va_end(args);
 	cr_assert(reply != NULL && reply->type == REDIS_REPLY_INTEGER);
 	number = reply->integer;
@@ -618,7 +615,7 @@ main(int argc, char *argv[])
 	int				 result = 0;
 
 	if (criterion_handle_args(argc, argv, true)) {
-		criterion_options.jobs = 1;	/* one Redis */
+		criterion_options.jobs = 1;	/* the tests share one Redis */
 		result = !criterion_run_all_tests(tests);
 	}
 	criterion_finalize(tests);

@@ -1,4 +1,4 @@
-/* The queue as it ought to be. See model.h. */
+/* See model.h. */
 #include "model.h"
 
 #include <math.h>
@@ -25,7 +25,7 @@ add(struct model_list *list, int user, int64_t seq, int64_t time)
 	int	i;
 
 	cr_assert_lt(list->n, MODEL_PAST);
-	/* By seq; of two equal drawn ones by user. */
+	/* Ordered by seq; equal drawn seqs are ordered by user. */
 	for (i = list->n++; i > 0 && (list->at[i - 1].seq > seq ||
 	    (list->at[i - 1].seq == seq && list->at[i - 1].user > user)); i--)
 		list->at[i] = list->at[i - 1];
@@ -47,22 +47,22 @@ remember(struct model_list *list, int user, int64_t seq, int64_t now)
 		add(list, user, seq, now);
 }
 
-/* Given in the last moments before a restart, and so perhaps not known here. */
+/* This data may lack the place, because it may have been given just before a restart. */
 static bool
 is_in_gap(const struct model *model, int64_t seq)
 {
 	return (!model->restarted && seq > model->gap_from && seq <= model->gap_to);
 }
 
-/* May the store have lost the place of this token, which it does not know? */
+/* For a place that is not in the store: may it have been lost? */
 static bool
 is_lost(const struct model *model, struct place token)
 {
-	return (token.epoch != model->epoch || is_in_gap(model, token.seq) || ((model->restarted || model->gap_to != 0) &&
-	    (token.seq < model->epoch || (model->draw && token.seq < model->opens))));
+	return (token.generation != model->generation || is_in_gap(model, token.seq) || ((model->restarted || model->gap_to != 0) &&
+	    (token.seq < model->generation || (model->draw && token.seq < model->opens))));
 }
 
-/* All of the user's places up to this one are over. */
+/* All places of the user up to this seq have ended. */
 static void
 note_over(struct model *model, int user, int64_t seq)
 {
@@ -83,23 +83,23 @@ is_over(const struct model *model, int user, int64_t seq)
 	return (over != NULL && seq <= over->seq);
 }
 
-/* The highest place that may have been lost; 0: none was. */
+/* The highest seq that may have been lost; 0: none. */
 static int64_t
 lost_up_to(const struct model *model)
 {
-	int64_t	lost = model->settle != 0 ? model->epoch - 1 : 0, gap = model->restarted ? model->now : model->gap_to;
+	int64_t	lost = model->settle != 0 ? model->generation - 1 : 0, gap = model->restarted ? model->now : model->gap_to;
 
 	return (gap > lost ? gap : lost);
 }
 
-/* `turn`: it was ACTIVE. Then nothing is left that was lost. */
+/* `turn`: the place was ACTIVE. After a turn, all lost places of the user have ended. */
 static void
 forget(struct model *model, int user, int64_t seq, bool turn)
 {
-	int64_t	before = model->draw && model->opens > model->epoch ? model->opens : model->epoch;
+	int64_t	before = model->draw && model->opens > model->generation ? model->opens : model->generation;
 	int64_t	lost = lost_up_to(model), latest = model->draw && model->opens > lost ? model->opens : lost;
 
-	if (model->epoch == 0 || seq < before || is_in_gap(model, seq) || (lost > 0 && model->now - latest <= TOKEN_LIFE))
+	if (model->generation == 0 || seq < before || is_in_gap(model, seq) || (lost > 0 && model->now - latest <= TOKEN_LIFE))
 		note_over(model, user, turn && lost > seq ? lost : seq);
 }
 
@@ -110,7 +110,7 @@ end_place(struct model *model, struct model_list *list, const struct model_place
 	drop(list, place);
 }
 
-/* The clock of ACTIVE deadlines: it stands still while nothing ticks, and is never set back. */
+/* The served clock, for the deadlines of active turns: it stops while no tick comes, and never goes back. */
 int64_t
 model_served(const struct model *model)
 {
@@ -123,7 +123,7 @@ model_served(const struct model *model)
 	return (now - model->paused);
 }
 
-/* Once it has opened it stays open, wherever the clock is set. */
+/* A sale that has opened stays open when the clock is set back. */
 static bool
 is_open(const struct model *model)
 {
@@ -144,7 +144,7 @@ model_start(struct model *model, int64_t opens, bool draw)
 	model->ttl = settings.ttl;
 }
 
-/* Time, and what operators set and the database knows: no store has a part in it. */
+/* Copies what does not depend on the store: the time, the operators' settings, and the database's data. */
 static void
 take_over(struct model *model, const struct model *old)
 {
@@ -158,7 +158,7 @@ take_over(struct model *model, const struct model *old)
 	model->holds = old->holds;
 }
 
-/* All that the store knew is gone; what operators set comes back with the next queue. */
+/* The store is empty. The operators' settings come back when the queue begins. */
 void
 model_lose(struct model *model)
 {
@@ -178,7 +178,7 @@ model_restart(struct model *model, const struct model *kept)
 	*old = *model;
 	*model = *kept;
 	take_over(model, old);
-	model->restarted = model->epoch != 0;
+	model->restarted = model->generation != 0;
 	free(old);
 }
 
@@ -196,15 +196,15 @@ model_begin(struct model *model)
 		model->since = model->now;
 		model->restarted = false;
 	}
-	if (model->epoch != 0)
+	if (model->generation != 0)
 		return;
-	model->epoch = model->now;
-	if (known->epoch + 1 > model->epoch)
-		model->epoch = known->epoch + 1;
-	if (known->last + 1 > model->epoch)
-		model->epoch = known->last + 1;
-	model->last = model->epoch - 1;
-	if (known->epoch != 0) {
+	model->generation = model->now;
+	if (known->generation + 1 > model->generation)
+		model->generation = known->generation + 1;
+	if (known->last + 1 > model->generation)
+		model->generation = known->last + 1;
+	model->last = model->generation - 1;
+	if (known->generation != 0) {
 		model->settle = model->now + settings.settle;
 		model->admitted_to = model->lost_admitted = known->admitted_to;
 		model->cand = model->ended = model->lost_ended = known->ended;
@@ -226,25 +226,24 @@ is_heard(struct model *model, struct model_place *place)
 }
 
 static struct place
-answer(const struct model *model, const char *state, int64_t seq, int user, bool is_new)
+answer(const struct model *model, enum place_state state, int64_t seq, int user, bool is_new)
 {
-	struct place			place = { .seq = seq, .is_new = is_new };
+	struct place			place = { .state = state, .seq = seq, .is_new = is_new };
 	const struct model_place	*at = model_find(&model->waiting, user, -1);
 
-	strcpy(place.state, state);
-	if (strcmp(state, "WAITING") == 0) {
+	if (state == PLACE_WAITING) {
 		place.position = at - model->waiting.at + 1;
-		/* Before the draw there is no order: the worst is shown. */
+		/* Before the draw there is no order, so the answer gives the last position. */
 		if (model->draw && !is_open(model) && model->waiting.n > 0)
 			place.position = model->waiting.n;
 	}
-	if (strcmp(state, "ACTIVE") == 0)
+	if (state == PLACE_ACTIVE)
 		place.active_until_ms = (model_find(&model->active, user, -1)->time + model->now -
 		    model_served(model)) / 1000;
 	return (place);
 }
 
-/* A change made in place: `list` is const only to those who look. */
+/* model_find for a list that may be changed. */
 static struct model_place *
 mine(struct model_list *list, int user, int64_t seq)
 {
@@ -262,20 +261,20 @@ model_enter(struct model *model, int user, int64_t drawn)
 	model_begin(model);
 	if ((place = mine(&model->waiting, user, -1)) != NULL) {
 		if (is_heard(model, place))
-			return (answer(model, "WAITING", place->seq, user, false));
+			return (answer(model, PLACE_WAITING, place->seq, user, false));
 		end_place(model, &model->waiting, place, false);
 		model->abandoned++;
 	}
 	if ((place = mine(&model->active, user, -1)) != NULL) {
 		if (place->time > model_served(model))
-			return (answer(model, "ACTIVE", place->seq, user, false));
+			return (answer(model, PLACE_ACTIVE, place->seq, user, false));
 		end_place(model, &model->active, place, true);
 		model->expired++;
 	}
 	if (strcmp(model->mode, "CLOSED") == 0)
-		return (answer(model, "QUEUE_CLOSED", 0, user, false));
+		return (answer(model, PLACE_CLOSED, 0, user, false));
 	if (model->waiting.n >= model->max_waiting)
-		return (answer(model, "QUEUE_FULL", 0, user, false));
+		return (answer(model, PLACE_FULL, 0, user, false));
 	if (model->draw && !is_open(model)) {
 		seq = drawn;
 	} else {
@@ -285,59 +284,59 @@ model_enter(struct model *model, int user, int64_t drawn)
 	}
 	model->told = true;
 	add(&model->waiting, user, seq, model->now);
-	return (answer(model, "WAITING", seq, user, true));
+	return (answer(model, PLACE_WAITING, seq, user, true));
 }
 
-/* May a place of an earlier store come back? */
-static const char *
+/* May a place of an earlier generation come back? */
+static enum place_state
 return_of(const struct model *model, int64_t seq)
 {
-	return (seq <= model->lost_ended ? "EXPIRED" : seq <= model->lost_admitted ? "ASK" : "WAITING");
+	return (seq <= model->lost_ended ? PLACE_EXPIRED : seq <= model->lost_admitted ? PLACE_ASK : PLACE_WAITING);
 }
 
 struct place
 model_status(struct model *model, int user, struct place token, bool unused)
 {
 	struct model_place	*place, *waiting = mine(&model->waiting, user, -1);
-	const char		*back;
+	enum place_state	 back;
 
-	/* Whatever the answer is, who asks says when it opens. */
+	/* Every status call passes the time of the opening. */
 	model->told = true;
 	if (waiting != NULL && waiting->seq == token.seq) {
 		if (is_heard(model, waiting))
-			return (answer(model, "WAITING", token.seq, user, false));
+			return (answer(model, PLACE_WAITING, token.seq, user, false));
 		end_place(model, &model->waiting, waiting, false);
 		model->abandoned++;
-		return (answer(model, "EXPIRED", token.seq, user, false));
+		return (answer(model, PLACE_EXPIRED, token.seq, user, false));
 	}
 	if (model_find(&model->used, user, token.seq) != NULL)
-		return (answer(model, "USED", token.seq, user, false));
+		return (answer(model, PLACE_USED, token.seq, user, false));
 	if ((place = mine(&model->active, user, -1)) != NULL) {
 		bool	lives = place->time > model_served(model), same = place->seq == token.seq;
 
 		if (lives && same)
-			return (answer(model, "ACTIVE", token.seq, user, false));
+			return (answer(model, PLACE_ACTIVE, token.seq, user, false));
 		if (!lives) {
 			end_place(model, &model->active, place, true);
 			model->expired++;
 		}
 		if (lives || same)
-			return (answer(model, "EXPIRED", token.seq, user, false));
+			return (answer(model, PLACE_EXPIRED, token.seq, user, false));
 	}
 	model_begin(model);
 	if (!is_lost(model, token) || model->now - token.seq > TOKEN_LIFE ||
 	    is_over(model, user, token.seq))
-		return (answer(model, "EXPIRED", token.seq, user, false));
+		return (answer(model, PLACE_EXPIRED, token.seq, user, false));
 	back = return_of(model, token.seq);
-	if (strcmp(back, "WAITING") == 0 && (token.epoch == model->epoch || is_in_gap(model, token.seq)))
-		back = "ASK";
-	if (strcmp(back, "EXPIRED") == 0 || (strcmp(back, "ASK") == 0 && !unused))
+	if (back == PLACE_WAITING && (token.generation == model->generation || is_in_gap(model, token.seq)))
+		back = PLACE_ASK;
+	if (back == PLACE_EXPIRED || (back == PLACE_ASK && !unused))
 		return (answer(model, back, token.seq, user, false));
-	if (token.epoch != model->epoch && model->settle == 0)
-		model->settle = model->epoch + settings.settle;
-	if (waiting != NULL && (waiting->seq < model->epoch || is_in_gap(model, waiting->seq))) {
+	if (token.generation != model->generation && model->settle == 0)
+		model->settle = model->generation + settings.settle;
+	if (waiting != NULL && (waiting->seq < model->generation || is_in_gap(model, waiting->seq))) {
 		if (token.seq < waiting->seq)
-			return (answer(model, "EXPIRED", token.seq, user, false));
+			return (answer(model, PLACE_EXPIRED, token.seq, user, false));
 		note_over(model, user, waiting->seq);
 	}
 	if (waiting != NULL)
@@ -349,7 +348,7 @@ model_status(struct model *model, int user, struct place token, bool unused)
 	if (token.seq <= model->ended)
 		model->ended = token.seq - 1;
 	add(&model->waiting, user, token.seq, model->now);
-	return (answer(model, "WAITING", token.seq, user, false));
+	return (answer(model, PLACE_WAITING, token.seq, user, false));
 }
 
 bool
@@ -382,7 +381,7 @@ model_check(const struct model *model, int user, struct place token)
 	if (model_find(&model->used, user, token.seq) != NULL)
 		return (CT_QUEUE_USED);
 	return (is_lost(model, token) && model->now - token.seq <= TOKEN_LIFE &&
-	    strcmp(return_of(model, token.seq), "EXPIRED") != 0 &&
+	    return_of(model, token.seq) != PLACE_EXPIRED &&
 	    !is_over(model, user, token.seq) ? CT_QUEUE_WAITING : CT_QUEUE_EXPIRED);
 }
 
@@ -404,7 +403,7 @@ model_use(struct model *model, int user, struct place token)
 	remember(&model->holds, user, token.seq, model->now);
 }
 
-/* How many the rate lets in now; `paid` goes on by so many. */
+/* How many users the rate allows now. Moves `paid` on by that number. */
 static int64_t
 admissible(struct model *model, int64_t active)
 {
@@ -425,10 +424,10 @@ admissible(struct model *model, int64_t active)
 	return (n);
 }
 
-struct round
+struct tick_answer
 model_tick(struct model *model)
 {
-	struct round	round = { .waiting = 0 };
+	struct tick_answer	round = { .waiting = 0 };
 	int64_t		patience = settings.patience * 5 / 4, time = model_served(model), active = 0, n;
 	bool		open, fresh = model->ticked == 0 || model->now - model->ticked > GAP ||
 			    model->now < model->ticked;
@@ -496,7 +495,7 @@ model_tick(struct model *model)
 	}
 	round.waiting = model->waiting.n;
 	round.active = model->active.n;
-	round.epoch = model->memory.epoch = model->epoch;
+	round.generation = model->memory.generation = model->generation;
 	round.last = model->memory.last = model->last;
 	round.admitted_to = model->memory.admitted_to = model->admitted_to;
 	round.ended = model->memory.ended = model->ended;

@@ -1,4 +1,4 @@
-/* Promises held against what happens. See promises.h. */
+/* See promises.h. */
 #include "promises.h"
 
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define KEY(name)	"q:{01935b7a-2e40-7c11-9a02-030405060708}:" name
-#define GAP		(5 * SECOND)	/* that long an outage counts against the ACTIVE */
+#define GAP		(5 * SECOND)	/* the part of an outage that counts against an active turn: at most this */
 #define PAST		64
 #define ADMISSIONS_MAX	65536
 
@@ -14,20 +14,22 @@ enum where { NOWHERE, IN_LINE, ACTIVE };
 
 struct person {
 	enum where	where;
-	bool		given_up;	/* since the last look */
-	bool		is_new;		/* the place was given, and not put back, since the store lost everything */
+	bool		given_up;	/* since the sets were last read */
+	bool		is_new;		/* the place was given after the last full loss, and was not put back */
+	int		losses;		/* full losses before the place was given */
 	int64_t		owed, owed_turn;	/* the seq and turn of a place that a restart has lost; 0: none */
-	int64_t		over;		/* as far as this store can know, all the user's places up to this turn have ended */
-	int64_t		came_back;	/* the seq of one that has come back, after a restart */
-	int64_t		ended_lot;	/* the seq of a drawn place that has ended; entering again gives the same */
-	int64_t		turn;		/* of the place: who has a smaller one comes first */
-	int64_t		heard;		/* when it was last answered WAITING */
+	int64_t		over;		/* all places of the user up to this turn have ended, as far as this store can know */
+	int64_t		came_back;	/* the seq of a place that came back after a restart */
+	int64_t		ended_lot;	/* the seq of a drawn place that has ended; entering again gives it again */
+	int64_t		turn;		/* of the place: its order among all users; the smaller one is first */
+	int64_t		heard;		/* when the user was last answered WAITING */
 	int64_t		admitted, admitted_served, ttl;
-	int		breaks;		/* as they were at the admission */
-	/* The turns of the places it has had. */
+	int		breaks;		/* the value at the admission */
+	/* The places that the user has had, and their turns. */
 	int64_t		seq;
 	struct {
 		int64_t	seq, turn;
+		int	losses;
 	}		past[PAST];
 	int		past_n;
 };
@@ -37,14 +39,15 @@ static struct {
 	struct person	 people[MODEL_USERS];
 	struct rules	 rules;
 	int64_t		 opens, arrivals;
-	int64_t		 lost_turns;	/* of the last place given before the store was lost or restarted */
+	int64_t		 lost_turns;	/* the turn of the last place that was given before a loss or restart */
 	bool		 draw, told, opened, opened_before, lost, begins_again, restarted;
-	/* By the clock that is never set. */
+	/* Times of a clock that is never set. */
 	int64_t		 now, ticked, served, unsettled, could_admit;
 	int		 steps_ahead;
-	int		 breaks;	/* steps, and times in which nothing ticked */
+	int		 breaks;	/* steps of the clock, and gaps between ticks */
+	int		 losses;
 	int64_t		 admitted, restored;
-	bool		closed;		/* the sale, at the last tick */
+	bool		closed;		/* the sale was closed at the last tick */
 	struct {
 		int64_t	at;
 		int	steps_ahead;
@@ -65,7 +68,7 @@ promises_start(const char *name, int64_t opens, bool draw)
 	p.opened = opens == 0;
 	for (int i = 0; i < MODEL_USERS; i++)
 		p.people[i].over = INT64_MIN;
-	/* Until somebody begins, it is as one that has lost everything; also if it is kept so, and comes back. */
+	/* A queue that has not begun is treated as one after a full loss. */
 	p.lost = true;
 }
 
@@ -82,7 +85,7 @@ promises_clock_set(int64_t us)
 	p.steps_ahead += us > 0;
 	if (us < 0) {
 		p.could_admit = -1;
-		/* Unless a tick has seen that all had the time to come back, that begins again with the next one. */
+		/* If no tick has seen the end of the time for coming back, that time begins again with the next tick. */
 		if (p.ticked - p.unsettled <= settings.settle)
 			p.begins_again = true;
 	}
@@ -99,6 +102,7 @@ promises_store_lost(void)
 		p.people[i].over = INT64_MIN;
 	}
 	p.lost_turns = p.arrivals;
+	p.losses++;
 	p.opened = p.opens == 0;
 	p.lost = true;
 	p.told = p.restarted = false;
@@ -122,7 +126,7 @@ promises_store_kept(void)
 	kept_lost = p.lost;
 }
 
-/* Everybody stands where the file has them; who entered since comes back when asking, and nobody forgets a place. */
+/* All users have the places of the file. A user who entered later comes back by asking. */
 void
 promises_store_restarted(void)
 {
@@ -131,15 +135,17 @@ promises_store_restarted(void)
 		const struct person	*kept = &kept_people[i];
 
 		/*
-		 * Twice is more than is promised, but for two that are close together; and so is a lot drawn when the
-		 * store that knew of the opening was lost, and the clock set back before it; and a lot that was given up in
-		 * what is kept and entered again in what is lost: the token is the same.
+		 * Three kinds of places need not come back. A place that came back after an earlier restart. A drawn
+		 * place, if the opening was lost and the clock was set back before it. A drawn place that was given up
+		 * before the file was written and entered again later, because both have the same token.
 		 */
 		person->owed = person->where != NOWHERE && person->seq != person->came_back &&
 		    (person->turn > 0 || (!p.opened_before && kept->ended_lot != person->seq)) &&
 		    (kept->where == NOWHERE || kept->seq != person->seq) ? person->seq : 0;
 		person->owed_turn = person->turn;
-		person->is_new = kept->is_new;
+		/* The file may be older than the place's return after an earlier restart. */
+		person->is_new = kept->is_new || kept->losses == p.losses;
+		person->losses = kept->losses;
 		person->over = kept->over;
 		person->where = kept->where;
 		person->seq = kept->seq;
@@ -158,7 +164,7 @@ promises_store_restarted(void)
 	p.lost = kept_lost;
 	p.could_admit = -1;
 	p.restarted = true;
-	/* What was paid for may be forgotten: one tick's worth. */
+	/* The file may lack the last admissions, so the queue may admit one more tick's worth of users. */
 	p.steps_ahead++;
 }
 
@@ -171,7 +177,7 @@ promises_rules(struct rules rules)
 	p.could_admit = -1;
 }
 
-/* A call: a store that has lost everything knows it now. */
+/* A call has come, so a store without data has noticed its loss. */
 static void
 begins(void)
 {
@@ -188,7 +194,7 @@ served(void)
 	return (p.served + (gap > GAP ? GAP : gap));
 }
 
-/* Silent for as long as one may be and more; or ACTIVE for as long. */
+/* The waiter may have been silent too long, or the active turn may have run out. */
 static bool
 is_over(const struct person *person)
 {
@@ -204,6 +210,7 @@ find_turn(struct person *person, int64_t seq)
 		if (person->past[i % PAST].seq == seq) {
 			person->seq = seq;
 			person->turn = person->past[i % PAST].turn;
+			person->losses = person->past[i % PAST].losses;
 			return (true);
 		}
 	}
@@ -221,7 +228,10 @@ check_position(int user, int64_t position)
 	    (long long)before);
 }
 
-/* One place a user: those before it have ended too. And a turn since a loss is worth all places from before. */
+/*
+ * The place ends, and so do all earlier places of the user. After a turn since a loss, all places from before the loss
+ * have ended.
+ */
 static void
 ends(struct person *person)
 {
@@ -253,7 +263,7 @@ promises_entered(int user, struct place place, int64_t clock)
 	struct person	*person = &p.people[user];
 
 	begins();
-	if (strcmp(place.state, "WAITING") != 0)
+	if (place.state != PLACE_WAITING)
 		return;
 	if (place.is_new) {
 		if (person->where != NOWHERE)
@@ -263,9 +273,10 @@ promises_entered(int user, struct place place, int64_t clock)
 		if (clock >= p.opens)
 			p.opened = true;
 		person->is_new = true;
-		/* The lot decides among those who come before the opening, and they before all others. */
+		/* Drawn places are in the order of the draw, before all places that are given after the opening. */
 		person->turn = p.draw && !p.opened ? place.seq - 2 * T0 : ++p.arrivals;
 		person->past[person->past_n % PAST].seq = person->seq = place.seq;
+		person->past[person->past_n % PAST].losses = person->losses = p.losses;
 		person->past[person->past_n++ % PAST].turn = person->turn;
 	} else {
 		promise(find_turn(person, place.seq), "user %d has a place nobody gave", user);
@@ -281,12 +292,12 @@ promises_asked(int user, struct place place)
 
 	begins();
 	p.told = true;
-	promise(strcmp(place.state, "EXPIRED") != 0 || place.seq != person->owed || person->where == ACTIVE ||
+	promise(place.state != PLACE_EXPIRED || place.seq != person->owed || person->where == ACTIVE ||
 	    person->owed_turn <= person->over, "user %d is lost by a restart", user);
-	if (strcmp(place.state, "WAITING") != 0)
+	if (place.state != PLACE_WAITING)
 		return;
 	promise(find_turn(person, place.seq), "user %d has a place nobody gave", user);
-	/* An old place is put back: the first of them may be what tells the store of its loss. */
+	/* An old place is put back. The first one may tell the store that it has lost data. */
 	if (person->where != IN_LINE || person->turn != turn) {
 		promise(person->turn > person->over, "user %d has a place again that had ended, or a second turn", user);
 		promise(person->where == NOWHERE || person->is_new || person->turn > turn,
@@ -311,7 +322,7 @@ promises_left(int user, struct place place)
 {
 	if (place.seq == p.people[user].owed)
 		p.people[user].owed = 0;
-	/* Also one that the store did not know. */
+	/* This holds for a place that the store did not know, too. */
 	if (p.people[user].turn < 0 && place.seq == p.people[user].seq)
 		p.people[user].ended_lot = place.seq;
 }
@@ -319,7 +330,7 @@ promises_left(int user, struct place place)
 static void
 read_set(const char *key, enum where where, enum where found[MODEL_USERS])
 {
-	redisReply	*reply = redisCommand(store, "ZRANGE %s 0 -1", key);
+	redisReply	*reply = redisCommand(operator, "ZRANGE %s 0 -1", key);
 
 	for (size_t i = 0; i < reply->elements; i++) {
 		const unsigned char	*member = (const unsigned char *)reply->element[i]->str;
@@ -331,7 +342,10 @@ read_set(const char *key, enum where where, enum where found[MODEL_USERS])
 	freeReplyObject(reply);
 }
 
-/* Over any t seconds no more than rate x t, one tick's worth and one; each step ahead may give as much again. */
+/*
+ * In any t seconds at most rate x t users, plus one tick's worth and one. Each step of the clock ahead may add one
+ * tick's worth and one.
+ */
 static void
 note_admission(void)
 {
@@ -349,7 +363,7 @@ note_admission(void)
 	}
 }
 
-/* Where everybody stands now, and that each came there rightly. Answers how many were admitted. */
+/* Reads the sets and checks each user's move since the last look. Returns the number of admitted users. */
 static int
 look(bool after_tick)
 {
@@ -415,7 +429,7 @@ promises_ticked(int64_t clock)
 	if (p.begins_again)
 		p.unsettled = p.now;
 	p.begins_again = false;
-	/* Of a store that has lost everything, not before somebody has told it when that is. */
+	/* A store that has lost its data does not know the opening until a call passes it. */
 	if (clock >= p.opens && p.told)
 		p.opened = true;
 	if (p.now - p.ticked > GAP - SECOND)
@@ -425,7 +439,7 @@ promises_ticked(int64_t clock)
 	p.closed = p.rules.closes != 0 && clock >= p.rules.closes;
 	admitted = look(true);
 	promise(admitted == 0 || standing(ACTIVE) <= p.rules.max_active, "%d are ACTIVE", standing(ACTIVE));
-	/* Where there is room, and somebody to fill it, the rate is kept. */
+	/* While the cap has room and a user waits, the queue admits at its rate. */
 	if (p.could_admit >= 0 && !p.closed && waiting > 0 && standing(IN_LINE) > 0)
 		promise(admitted > 0 || (double)(p.now - p.could_admit) <= (double)SECOND / (double)p.rules.admit,
 		    "nobody is admitted for %lld us", (long long)(p.now - p.could_admit));

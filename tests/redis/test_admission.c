@@ -6,7 +6,7 @@
 
 TestSuite(admission, .init = queue_setup, .fini = queue_teardown);
 
-Test(admission, never_above_the_cap)
+Test(admission, active_users_never_exceed_the_cap)
 {
 	struct place	place[20];
 
@@ -28,7 +28,7 @@ Test(admission, never_above_the_cap)
 	check_state(status(7, place[7]), "ACTIVE");
 }
 
-Test(admission, never_above_the_rate)
+Test(admission, admissions_never_exceed_the_rate)
 {
 	static const int	rates[] = { 1, 3, 9, 10, 15, 40, 100, 333 };
 
@@ -38,15 +38,15 @@ Test(admission, never_above_the_rate)
 		int64_t	admitted;
 
 		settings.admit = rates[i];
-		clock_pass(MINUTE);	/* however long nobody ticked, little is saved up */
+		clock_pass(MINUTE);	/* after a long time without ticks, only one tick's time is saved */
 		admitted = tick_for(6 * SECOND, 100 * MS);
-		/* No more than the rate and one tick's worth, and no less than the rate, to one. */
+		/* At most the rate plus one tick's worth, and at least the rate minus one. */
 		cr_assert_leq(admitted, 6 * rates[i] + rates[i] / 10 + 1, "%d/s: %d", rates[i], (int)admitted);
 		cr_assert_geq(admitted, 6 * rates[i] - 1, "%d/s: %d", rates[i], (int)admitted);
 	}
 }
 
-Test(admission, late_ticks_lose_little_and_gain_nothing)
+Test(admission, late_tick_saves_at_most_one_tick_time)
 {
 	int64_t	admitted;
 
@@ -59,7 +59,7 @@ Test(admission, late_ticks_lose_little_and_gain_nothing)
 	cr_assert_geq(admitted, 495);
 }
 
-Test(admission, ten_timers_at_once_admit_no_more_than_one)
+Test(admission, ten_simultaneous_ticks_admit_as_many_as_one)
 {
 	struct ct_queue_command	 command;
 	redisContext		*connections[10];
@@ -72,7 +72,7 @@ Test(admission, ten_timers_at_once_admit_no_more_than_one)
 	tick();
 	command_tick(&command);
 	for (int i = 0; i < 10; i++)
-		connections[i] = store_connect();
+		connections[i] = store_connect("queue");
 	for (int round = 0; round < 20; round++) {
 		clock_pass(100 * MS);
 		admitted = 0;
@@ -91,7 +91,7 @@ Test(admission, ten_timers_at_once_admit_no_more_than_one)
 		redisFree(connections[i]);
 }
 
-Test(admission, goes_on_at_its_rate_when_the_clock_is_set_back)
+Test(admission, clock_set_back_keeps_the_rate)
 {
 	int64_t	admitted;
 
@@ -103,14 +103,14 @@ Test(admission, goes_on_at_its_rate_when_the_clock_is_set_back)
 	cr_assert_eq(tick().admitted, 0, "no time has passed");
 	admitted = tick_for(5 * SECOND, 100 * MS);
 	cr_assert(admitted >= 49 && admitted <= 50, "%d admitted", (int)admitted);
-	/* The way back gives one tick's worth, as any gap does. */
+	/* The step back allows one tick's worth more, as every gap does. */
 	clock_pass(60 * MINUTE);
 	cr_assert_leq(tick().admitted, 2);
 	admitted = tick_for(5 * SECOND, 100 * MS);
 	cr_assert(admitted >= 49 && admitted <= 50, "%d admitted", (int)admitted);
 }
 
-Test(admission, active_lasts_no_longer_for_a_clock_set_back)
+Test(admission, clock_set_back_does_not_extend_an_active_turn)
 {
 	struct place	place = enter(1), active;
 
@@ -128,7 +128,7 @@ Test(admission, active_lasts_no_longer_for_a_clock_set_back)
 	cr_assert_eq(tick().admitted, 1);
 }
 
-Test(admission, active_ends_exactly_at_its_deadline)
+Test(admission, active_turn_ends_exactly_at_its_deadline)
 {
 	struct place	place = enter(1), next = enter(2), active;
 
@@ -139,7 +139,7 @@ Test(admission, active_ends_exactly_at_its_deadline)
 	cr_assert_eq(active.position, 0);
 	cr_assert_eq(active.active_until_ms, (T0 + 120 * SECOND) / 1000);
 
-	/* By the clock, whether or not anything has ticked just now. */
+	/* The clock decides, whether or not a tick has come since. */
 	tick_for(118 * SECOND, 2 * SECOND);
 	clock_set(T0 + 120 * SECOND - 1);
 	cr_assert_eq(check(1, place), CT_QUEUE_ACTIVE);
@@ -154,19 +154,19 @@ Test(admission, active_ends_exactly_at_its_deadline)
 	cr_assert(enter(1).is_new);
 }
 
-Test(admission, work_a_call_is_bounded)
+Test(admission, tick_with_many_overdue_turns_ends_at_most_500)
 {
-	struct round	round;
+	struct tick_answer	round;
 
 	settings.max_active = 100000;
 	settings.admit = 1000000;
 	enter_many(0, 3000);
-	/* What was too many for one is left for the next, at the same moment. */
+	/* The second tick at the same time admits the rest. */
 	for (int i = 0; i < 12; i++)
 		cr_assert_eq(tick().admitted, 250);
 	cr_assert_eq(tick().admitted, 0);
 
-	/* All pass their deadlines at once: swept by parts, counted as gone at once. */
+	/* All turns end at once. Ticks remove them in parts, but the count of active users excludes them at once. */
 	tick_for(118 * SECOND, 2 * SECOND);
 	clock_pass(4 * SECOND);
 	settings.max_active = 10;
@@ -183,7 +183,7 @@ Test(admission, work_a_call_is_bounded)
 	cr_assert_eq(tick().expired, 0);
 }
 
-Test(admission, silent_waiters_are_reaped_by_parts)
+Test(admission, tick_with_many_silent_waiters_ends_at_most_200)
 {
 	settings.admit = 0;
 	enter_many(0, 500);
@@ -198,7 +198,7 @@ Test(admission, silent_waiters_are_reaped_by_parts)
 	cr_assert_eq(control_get().waiting, 0);
 }
 
-Test(admission, nobody_before_the_sale_opens)
+Test(admission, sale_not_open_admits_nobody)
 {
 	struct place	place = enter_sale_at(1, T0 + 10 * SECOND);
 
@@ -211,7 +211,7 @@ Test(admission, nobody_before_the_sale_opens)
 	cr_assert_eq(tick().admitted, 1);
 }
 
-Test(admission, paused_admits_nobody_and_lets_people_in)
+Test(admission, paused_queue_admits_nobody_and_can_be_entered)
 {
 	struct place	place;
 
@@ -224,7 +224,7 @@ Test(admission, paused_admits_nobody_and_lets_people_in)
 	cr_assert_eq(tick().admitted, 1);
 }
 
-Test(admission, closed_lets_nobody_in_and_admits_who_is)
+Test(admission, closed_queue_cannot_be_entered_and_admits_its_waiters)
 {
 	struct place	place = enter(1);
 
@@ -235,11 +235,11 @@ Test(admission, closed_lets_nobody_in_and_admits_who_is)
 	check_state(enter(1), "ACTIVE");
 }
 
-Test(admission, operators_settings_hold_and_say_who)
+Test(admission, control_set_applies_at_once_and_names_the_operator)
 {
 	struct control	control = control_get();
 
-	/* Nothing was ever asked of this queue. */
+	/* No function was called for this queue before. */
 	cr_assert_str_eq(control.mode, "NEW");
 	begin();
 	control = control_get();
@@ -264,7 +264,7 @@ Test(admission, operators_settings_hold_and_say_who)
 	cr_assert_eq(tick().admitted, 3);
 }
 
-Test(admission, the_wait_follows_the_measured_speed)
+Test(admission, measured_speed_decides_the_wait)
 {
 	struct place	last;
 
@@ -274,7 +274,7 @@ Test(admission, the_wait_follows_the_measured_speed)
 	tick_for(5 * SECOND, 100 * MS);
 	last = enter(2000);
 	cr_assert_leq(llabs(last.wait - last.position / 20), 3, "%d", (int)last.wait);
-	/* A cap that is full slows the line to what the deadlines give back. */
+	/* When the cap is reached, the speed is that of the turns that run out. */
 	settings.max_active = 60;
 	settings.ttl = 30;
 	tick_for(5 * MINUTE, 100 * MS);
@@ -283,7 +283,7 @@ Test(admission, the_wait_follows_the_measured_speed)
 	cr_assert_leq(last.wait, last.position / 2 + 1);
 }
 
-Test(admission, who_comes_to_a_full_room_is_told_when_a_place_comes_free)
+Test(admission, full_cap_without_measurement_estimates_by_turn_ends)
 {
 	settings.max_active = 2;
 	enter(1);
@@ -291,12 +291,15 @@ Test(admission, who_comes_to_a_full_room_is_told_when_a_place_comes_free)
 	tick();
 	clock_pass(100 * MS);
 	cr_assert_eq(tick().active, 2);
-	/* Two places, each free again after 120 s. */
+	/* The cap is two, and each turn ends after 120 s. */
 	cr_assert_eq(enter(3).wait, 60);
 }
 
-/* People leave, fall silent, or are admitted and never hold: the told wait counts with all that the rate shows. */
-Test(admission, the_told_wait_comes_true_with_no_shows)
+/*
+ * Some users leave, some fall silent, some never hold. The estimate includes all of that, because it uses the measured
+ * speed.
+ */
+Test(admission, estimate_with_users_who_never_hold_is_close_to_the_real_wait)
 {
 	static struct place	place[3000];
 	int64_t			told = 0, error = 0, n = 0, abandoned = 0, left = 0;
@@ -309,29 +312,32 @@ Test(admission, the_told_wait_comes_true_with_no_shows)
 	for (; entered < 600; entered++)
 		place[entered] = enter(entered);
 	for (int round = 0; round < 6000; round++) {
-		struct round	result;
+		struct tick_answer	result;
 
 		clock_pass(100 * MS);
-		/* Four come every second, while some are there to come. */
+		/* Four users enter per second, until all have entered. */
 		if (round % 5 < 2 && entered < 3000 && round < 5000) {
 			place[entered] = enter(entered);
 			entered++;
 		}
 		result = tick();
 		abandoned += result.abandoned;
-		/* After the first minutes, when there has been a rate to measure. */
-		for (size_t i = 0; round > 1500 && i < result.waits; i++) {
-			told += result.told_ms[i];
-			error += llabs(result.told_ms[i] - result.waited_ms[i]);
+		/* After the first minutes, when the speed is measured. */
+		for (size_t i = 0; round > 1500 && i < tick_waits.count; i++) {
+			told += tick_waits.at[i].told_ms;
+			error += llabs(tick_waits.at[i].told_ms - tick_waits.at[i].waited_ms);
 			n++;
 		}
-		/* One in three of the ACTIVE never holds and keeps the place for all its 30 s; the others take 5 s. */
+		/* One ACTIVE user in three never holds, so that turn lasts the full 30 s. The others take 5 s. */
 		if (round <= 50)
 			continue;
 		for (int user = entered - 1; user >= 0 && user > entered - 1500; user--) {
 			if (user % 3 != 0 && round % 50 == user % 50 && check(user, place[user]) == CT_QUEUE_ACTIVE)
 				use(user, place[user]);
-			/* All who wait ask every 20 s, but for one in nine, who falls silent; another one leaves after half a minute. */
+			/*
+			 * Waiters poll every 20 s, except one in nine, who falls silent. Another one in nine leaves
+			 * after half a minute.
+			 */
 			if (user % 9 == 4 && round % 300 == user % 300)
 				left += leave(user, place[user]);
 			else if (user % 9 != 5 && round % 200 == user % 200)
@@ -347,8 +353,8 @@ Test(admission, the_told_wait_comes_true_with_no_shows)
 	    (double)error / 1000 / (double)n, (long long)n);
 }
 
-/* A third of a second is no whole number of microseconds, and must not be missed by a fraction of one. */
-Test(admission, who_comes_to_an_empty_room_is_admitted_by_the_next_tick)
+/* A third of a second is not a whole number of microseconds. The rounding must not cost a tick. */
+Test(admission, user_entering_an_empty_queue_is_admitted_by_the_next_tick)
 {
 	static const int64_t	rates[] = { 3, 7, 9 };
 	int			user = 0;
@@ -365,8 +371,11 @@ Test(admission, who_comes_to_an_empty_room_is_admitted_by_the_next_tick)
 	}
 }
 
-/* A sale that is closed, by an operator or by the clock, admits nobody; opened again it goes on where it was. */
-Test(admission, a_closed_sale_admits_nobody_and_goes_on_in_order)
+/*
+ * A sale that is closed, by an operator or by the clock, admits nobody. When it is opened again, the queue goes on in
+ * its order.
+ */
+Test(admission, closed_sale_admits_nobody_and_reopened_goes_on_in_order)
 {
 	struct place	place[6];
 
@@ -375,7 +384,7 @@ Test(admission, a_closed_sale_admits_nobody_and_goes_on_in_order)
 		place[user] = enter(user);
 	settings.closes = T0 + 250 * MS;
 	cr_assert_eq(tick_for(200 * MS, 100 * MS), 2);
-	/* By the clock, to the microsecond: no call has to tell the store. */
+	/* The sale ends by Redis' clock, to the microsecond. No further call is necessary. */
 	clock_set(T0 + 300 * MS);
 	cr_assert_eq(tick().admitted, 0);
 	settings.closes = T0 + 500 * MS;
@@ -388,7 +397,7 @@ Test(admission, a_closed_sale_admits_nobody_and_goes_on_in_order)
 
 	settings.closes = CLOSED;
 	cr_assert_eq(tick_for(MINUTE, 100 * MS), 0);
-	/* Nothing was saved up meanwhile. */
+	/* The time in which the sale was closed adds no admissions. */
 	settings.closes = T0 + 100 * MINUTE;
 	cr_assert_eq(tick().admitted, 1);
 	for (int user = 3; user < 6; user++) {
@@ -397,7 +406,7 @@ Test(admission, a_closed_sale_admits_nobody_and_goes_on_in_order)
 	}
 }
 
-Test(admission, the_answer_says_that_the_queue_is_paused)
+Test(admission, paused_queue_is_paused_in_every_answer)
 {
 	struct place	place;
 
@@ -411,7 +420,7 @@ Test(admission, the_answer_says_that_the_queue_is_paused)
 	control_set("op", "mode", "CLOSED");
 	cr_assert_not(status(2, place).paused, "who waits goes on being admitted");
 	control_set("op", "mode", "OPEN");
-	/* With cap or rate 0 the queue admits nobody either, but it is not paused. */
+	/* With a cap or rate of 0 the queue admits nobody either, but its mode is not PAUSED. */
 	control_set("op", "admit", "0");
 	cr_assert_not(status(2, place).paused);
 }

@@ -1,6 +1,6 @@
 /*
- * The functions as they are, on a Redis Cluster of three masters that tests/redis/run has
- * started: calls begin at any node and follow MOVED to the one that has the schedule.
+ * The functions on a Redis Cluster of three masters, which tests/redis/run has started. Calls begin at any node and
+ * follow MOVED to the one that has the schedule.
  */
 #include "queue.h"
 
@@ -25,7 +25,7 @@ node_at(int port)
 	return (NULL);
 }
 
-/* No clock of the test's: the library is loaded as production has it, on every master. */
+/* The library as production loads it, on every master, without the tests' clock and Redis users. */
 static void
 cluster_setup(void)
 {
@@ -35,7 +35,7 @@ cluster_setup(void)
 
 	cr_assert_not_null(ports, "CLUSTER_PORTS: tests/redis/run sets it");
 	queue_setup();
-	redisFree(store);
+	queue_teardown();
 	library = library_text();
 	at = strdup(ports);
 	for (int i = 0; i < NODES; i++) {
@@ -47,7 +47,7 @@ cluster_setup(void)
 		freeReplyObject(reply);
 	}
 	free(library);
-	store = nodes[0];
+	store = reservation = nodes[0];
 	store_moved = node_at;
 }
 
@@ -64,11 +64,11 @@ static void
 choose(int number)
 {
 	schedule.bytes[15] = (uint8_t)(number * 37);
-	/* The next call begins at a node that may not be the right one. */
-	store = nodes[rand() % NODES];
+	/* The next call begins at a node that may not have the schedule. */
+	store = reservation = nodes[rand() % NODES];
 }
 
-Test(cluster, all_keys_of_a_schedule_have_one_slot)
+Test(cluster, keys_of_a_schedule_have_one_slot)
 {
 	for (int number = 0; number < 100; number++) {
 		struct ct_queue_command	command;
@@ -79,7 +79,7 @@ Test(cluster, all_keys_of_a_schedule_have_one_slot)
 		int64_t			 slot = -1;
 
 		choose(number);
-		ct_queue_command_init(&command, "queue2_tick", &schedule);
+		ct_queue_command_init(&command, "queue3_tick", &schedule);
 		text = ct_queue_command_end(&command, &length);
 		cr_assert_eq(redisReaderFeed(reader, text, length), REDIS_OK);
 		cr_assert_eq(redisReaderGetReply(reader, (void **)&sent), REDIS_OK);
@@ -97,14 +97,14 @@ Test(cluster, all_keys_of_a_schedule_have_one_slot)
 	}
 }
 
-Test(cluster, the_order_holds_on_every_node, .timeout = 60)
+Test(cluster, order_is_kept_on_every_node, .timeout = 60)
 {
 	static struct place	place[SCHEDULES][USERS];
 	int			schedules_of[NODES] = { 0 };
 
 	settings.admit = 200;
 	settings.max_active = 3;
-	/* Everybody enters everywhere, by turns. */
+	/* The users enter all schedules in turn. */
 	for (int user = 0; user < USERS; user++) {
 		for (int number = 0; number < SCHEDULES; number++) {
 			choose(number);
@@ -122,7 +122,7 @@ Test(cluster, the_order_holds_on_every_node, .timeout = 60)
 
 	for (int number = 0; number < SCHEDULES; number++) {
 		for (int front = 0; front < USERS; front++) {
-			/* The real clock: ticks until the next one is in. */
+			/* The clock is real, so tick until the next user is admitted. */
 			do {
 				choose(number);
 				cr_assert_leq(tick().active, 3);

@@ -1,7 +1,6 @@
 /*
- * Many people in one call of enter or status are answered as if each had called
- * alone, one after the other: the same random trace is played on two schedules
- * at the same times, on one of them in calls of many.
+ * One call of enter or status about many users answers as if each had called alone, one after the other. The same random
+ * trace is played on two schedules at the same times; on one of them in calls about many users.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +15,7 @@
 static struct ct_uuid	alone, together;
 
 struct sides {
-	struct place	alone, together;	/* the user's latest */
+	struct place	alone, together;	/* the user's latest places */
 };
 static struct sides	latest[USERS];
 
@@ -31,11 +30,11 @@ on(struct ct_uuid which)
 static void
 check_same(const char *what, int step, struct place a, struct place b)
 {
-	cr_assert(strcmp(a.state, b.state) == 0 && a.seq == b.seq && a.epoch == b.epoch && a.position == b.position &&
+	cr_assert(a.state == b.state && a.seq == b.seq && a.generation == b.generation && a.position == b.position &&
 	    a.active_until_ms == b.active_until_ms && a.wait == b.wait && a.is_new == b.is_new,
 	    "step %d, %s: alone %s seq %lld position %lld wait %lld new %d, together %s seq %lld position %lld wait %lld new %d",
-	    step, what, a.state, (long long)a.seq, (long long)a.position, (long long)a.wait, a.is_new,
-	    b.state, (long long)b.seq, (long long)b.position, (long long)b.wait, b.is_new);
+	    step, what, queue_answers_state_name(a.state), (long long)a.seq, (long long)a.position, (long long)a.wait, a.is_new,
+	    queue_answers_state_name(b.state), (long long)b.seq, (long long)b.position, (long long)b.wait, b.is_new);
 }
 
 static void
@@ -85,9 +84,9 @@ ask_some(int step, int64_t opens, bool draw)
 			continue;
 		users[n] = user;
 		asked[n] = latest[user].together;
-		/* Now and then a place that is none, or of an earlier store. */
+		/* Sometimes a place that was never given, or one of an earlier generation. */
 		asked[n].seq -= rand() % 8 == 0;
-		asked[n].epoch -= rand() % 8 == 0;
+		asked[n].generation -= rand() % 8 == 0;
 		n++;
 	}
 	if (n == 0)
@@ -155,17 +154,17 @@ play(bool draw)
 	}
 }
 
-Test(many, are_answered_as_if_each_came_alone)
+Test(many, call_about_many_users_answers_like_single_calls)
 {
 	play(false);
 }
 
-Test(many, are_answered_as_if_each_came_alone_before_and_after_a_draw)
+Test(many, call_about_many_users_with_a_draw_answers_like_single_calls)
 {
 	play(true);
 }
 
-Test(many, of_one_user_twice_in_a_call_there_is_one_place)
+Test(many, user_twice_in_one_call_gets_one_place)
 {
 	struct ct_queue_command	 command;
 	struct place		 places[3];

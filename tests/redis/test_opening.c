@@ -1,11 +1,11 @@
-/* Before the sale opens: people wait, by arrival or to be drawn, and nobody is admitted. */
+/* Before the sale opens: users wait, in order of arrival or for the draw, and the queue admits nobody. */
 #include "queue.h"
 
 #define OPENS	(T0 + 60 * SECOND)
 
 TestSuite(opening, .init = queue_setup, .fini = queue_teardown);
 
-/* A drawn seq, as the service works it out of user and seed: within a day before the opening. */
+/* A drawn seq lies within the day before the opening. The service computes it from the user and the seed. */
 static int64_t
 drawn_of(int user)
 {
@@ -14,7 +14,7 @@ drawn_of(int user)
 	return (OPENS - 86400 * SECOND + (int64_t)(mixed % (uint64_t)(86400 * SECOND)));
 }
 
-Test(opening, by_arrival_the_early_keep_their_order)
+Test(opening, early_users_by_arrival_are_admitted_in_order)
 {
 	struct place	place[20], late;
 
@@ -35,7 +35,7 @@ Test(opening, by_arrival_the_early_keep_their_order)
 	check_state(status_with(99, late, OPENS, false, false), "ACTIVE");
 }
 
-Test(opening, status_before_the_first_tick_has_the_wait_that_enter_told)
+Test(opening, status_before_the_first_tick_has_the_wait_of_enter)
 {
 	struct place	place = enter_sale_at(1, OPENS), answer = status_with(1, place, OPENS, false, false);
 
@@ -44,7 +44,7 @@ Test(opening, status_before_the_first_tick_has_the_wait_that_enter_told)
 	cr_assert_eq(answer.wait, place.wait);
 }
 
-Test(opening, a_draw_orders_the_early_and_later_ones_follow)
+Test(opening, draw_orders_early_users_and_later_users_follow)
 {
 	enum { EARLY = 200 };
 	struct place	place[EARLY], late, answer;
@@ -56,14 +56,14 @@ Test(opening, a_draw_orders_the_early_and_later_ones_follow)
 		place[user] = enter_drawn(user, OPENS, drawn_of(user));
 		check_state(place[user], "WAITING");
 		cr_assert_eq(place[user].seq, drawn_of(user));
-		/* Nobody has a position before the draw: the worst case is shown, and no wait. */
+		/* Before the draw there are no positions: answers give the last one, and no wait. */
 		cr_assert_eq(place[user].position, user + 1);
 		cr_assert_eq(place[user].wait, -1);
 	}
 	answer = status_with(0, place[0], OPENS, false, true);
 	cr_assert_eq(answer.position, EARLY);
 	cr_assert_eq(answer.wait, -1);
-	/* Entering again, or leaving and entering, is the same lot. */
+	/* Entering again, also after leaving, gives the same drawn place. */
 	cr_assert_eq(enter_drawn(3, OPENS, drawn_of(3)).seq, place[3].seq);
 	cr_assert(leave(3, place[3]));
 	check_state(status_with(3, place[3], OPENS, false, true), "EXPIRED");
@@ -72,7 +72,7 @@ Test(opening, a_draw_orders_the_early_and_later_ones_follow)
 
 	cr_assert_eq(tick_for(59 * SECOND, SECOND), 0);
 	clock_set(OPENS);
-	/* Whoever comes now is behind all of them, though the service still names a lot. */
+	/* A user who enters now is behind all of them, although the service still passes a drawn seq. */
 	late = enter_drawn(999, OPENS, drawn_of(999));
 	cr_assert_geq(late.seq, OPENS);
 	cr_assert_eq(late.position, EARLY + 1);
@@ -96,7 +96,7 @@ Test(opening, a_draw_orders_the_early_and_later_ones_follow)
 	}
 }
 
-Test(opening, once_open_stays_open_though_the_clock_is_set_back)
+Test(opening, opened_sale_stays_open_when_the_clock_is_set_back)
 {
 	struct place	early[10], late, later;
 
@@ -106,7 +106,7 @@ Test(opening, once_open_stays_open_though_the_clock_is_set_back)
 	clock_set(OPENS);
 	late = enter_drawn(100, OPENS, drawn_of(100));
 	clock_pass(-30 * SECOND);
-	/* No lot for whoever comes now: some would be before others who came in time, all before the late one. */
+	/* A user who enters now must get no drawn seq: it would be before users who entered in time. */
 	later = enter_drawn(101, OPENS, drawn_of(101));
 	cr_assert_gt(later.seq, late.seq);
 	cr_assert_eq(later.position, 12);
@@ -118,7 +118,7 @@ Test(opening, once_open_stays_open_though_the_clock_is_set_back)
 	cr_assert_eq(tick_for(SECOND, 100 * MS), 2);
 }
 
-Test(opening, a_draw_survives_the_loss_of_the_store)
+Test(opening, draw_order_survives_store_loss)
 {
 	struct place	place[30], back;
 
@@ -129,7 +129,7 @@ Test(opening, a_draw_survives_the_loss_of_the_store)
 	store_lose();
 	clock_pass(SECOND);
 	for (int user = 29; user >= 0; user--) {
-		/* Half ask, half enter again. */
+		/* One half of the users ask, the other half enter again. */
 		back = user % 2 == 0 ? status_with(user, place[user], OPENS, false, true) :
 		    enter_drawn(user, OPENS, drawn_of(user));
 		check_state(back, "WAITING");

@@ -1,13 +1,13 @@
-/* Places in the queue: who gets which, how they are kept, used up and given up. */
+/* Places: how users get, keep, use and give up their places. */
 #include "queue.h"
 
 TestSuite(places, .init = queue_setup, .fini = queue_teardown);
 
-Test(places, first_come_first_served)
+Test(places, users_are_admitted_in_order_of_entering)
 {
 	struct place	place[30];
 
-	/* The clock stands still: places are still all different, and in order. */
+	/* The clock stands still, and all seqs are still different and in order. */
 	for (int user = 0; user < 30; user++) {
 		place[user] = enter(user);
 		check_state(place[user], "WAITING");
@@ -26,7 +26,7 @@ Test(places, first_come_first_served)
 	}
 }
 
-Test(places, a_clock_set_back_lets_nobody_overtake)
+Test(places, clock_set_back_lets_nobody_overtake)
 {
 	struct place	first = enter(1), second;
 
@@ -39,7 +39,7 @@ Test(places, a_clock_set_back_lets_nobody_overtake)
 	check_state(status(1, first), "ACTIVE");
 }
 
-Test(places, entering_again_is_the_same_place)
+Test(places, entering_again_gives_the_same_place)
 {
 	struct place	first = enter(1), again;
 
@@ -48,7 +48,7 @@ Test(places, entering_again_is_the_same_place)
 	again = enter(1);
 	cr_assert_not(again.is_new);
 	cr_assert_eq(again.seq, first.seq);
-	cr_assert_eq(again.epoch, first.epoch);
+	cr_assert_eq(again.generation, first.generation);
 	cr_assert_eq(again.position, 1);
 
 	clock_pass(100 * MS);
@@ -59,7 +59,7 @@ Test(places, entering_again_is_the_same_place)
 	cr_assert_eq(again.seq, first.seq);
 }
 
-Test(places, entering_twenty_times_at_once_is_one_place)
+Test(places, twenty_simultaneous_enters_give_one_place)
 {
 	struct ct_queue_command	 command;
 	redisContext		*connections[20];
@@ -72,7 +72,7 @@ Test(places, entering_twenty_times_at_once_is_one_place)
 	begin();
 	command_enter(&command, 1);
 	for (int i = 0; i < 20; i++) {
-		connections[i] = store_connect();
+		connections[i] = store_connect("queue");
 		append_command(connections[i], &command);
 	}
 	for (int i = 0; i < 20; i++)
@@ -90,7 +90,7 @@ Test(places, entering_twenty_times_at_once_is_one_place)
 	cr_assert_eq(control_get().waiting, 1);
 }
 
-Test(places, a_used_place_stays_used)
+Test(places, used_place_stays_used)
 {
 	struct place	place = enter(1), later;
 
@@ -104,7 +104,7 @@ Test(places, a_used_place_stays_used)
 	cr_assert_eq(control_get().used, 1);
 	cr_assert_eq(control_get().active, 0);
 
-	/* Entering again is a new place; the old one stays used. */
+	/* Entering again gives a new place; the old one stays USED. */
 	later = enter(1);
 	cr_assert(later.is_new);
 	cr_assert_gt(later.seq, place.seq);
@@ -149,7 +149,7 @@ Test(places, used_entry_that_names_no_place_is_dropped)
 {
 	struct place	place = enter(1);
 
-	freeReplyObject(redisCommand(store, "ZADD q:{01935b7a-2e40-7c11-9a02-030405060708}:used -1 short"));
+	freeReplyObject(redisCommand(operator, "ZADD q:{01935b7a-2e40-7c11-9a02-030405060708}:used -1 short"));
 	tick();
 	check_state(status(1, place), "ACTIVE");
 	cr_assert_eq(number_of("ZCARD q:{01935b7a-2e40-7c11-9a02-030405060708}:used"), 0);
@@ -169,7 +169,7 @@ Test(places, used_places_are_forgotten_after_a_week)
 	check_state(status(1, place), "EXPIRED");
 }
 
-Test(places, leaving_may_be_repeated)
+Test(places, repeated_leave_changes_nothing)
 {
 	struct place	place[3];
 
@@ -181,7 +181,7 @@ Test(places, leaving_may_be_repeated)
 	cr_assert_eq(check(0, place[0]), CT_QUEUE_EXPIRED);
 	cr_assert_eq(status(1, place[1]).position, 1);
 
-	/* Leaving while ACTIVE gives the room to the next one. */
+	/* When an ACTIVE user leaves, the next one can be admitted. */
 	settings.max_active = 1;
 	tick();
 	check_state(status(1, place[1]), "ACTIVE");
@@ -193,11 +193,11 @@ Test(places, leaving_may_be_repeated)
 	check_state(status(2, place[2]), "ACTIVE");
 	check_state(status(1, place[1]), "EXPIRED");
 
-	/* Who left and comes back stands at the end. */
+	/* A user who left and enters again is last. */
 	cr_assert_gt(enter(0).seq, place[2].seq);
 }
 
-Test(places, an_old_token_of_mine_is_not_my_new_place)
+Test(places, token_of_an_ended_place_is_not_the_new_place)
 {
 	struct place	first = enter(1), second;
 
@@ -213,7 +213,7 @@ Test(places, an_old_token_of_mine_is_not_my_new_place)
 	cr_assert_eq(check(1, second), CT_QUEUE_ACTIVE);
 }
 
-Test(places, who_is_not_heard_of_loses_the_place)
+Test(places, silent_waiter_loses_the_place)
 {
 	struct place	silent = enter(1), heard = enter(2), never;
 
@@ -224,7 +224,7 @@ Test(places, who_is_not_heard_of_loses_the_place)
 		if (i % 3 == 0)
 			check_state(status(2, heard), "WAITING");
 	}
-	/* Thirteen minutes: the first is gone, the other has moved up. */
+	/* After thirteen minutes of silence the first place has ended, and the other user has moved up. */
 	cr_assert_eq(status(2, heard).position, 1);
 	check_state(status(1, silent), "EXPIRED");
 	cr_assert_eq(control_get().expired, 1);
@@ -233,13 +233,13 @@ Test(places, who_is_not_heard_of_loses_the_place)
 	cr_assert_eq(never.position, 2);
 }
 
-Test(places, an_outage_is_not_held_against_the_waiting)
+Test(places, outage_does_not_count_as_silence)
 {
 	struct place	place = enter(1);
 
 	settings.admit = 0;
 	tick();
-	/* Nobody could be heard for an hour: nothing ticked. */
+	/* For an hour no tick came, so the service could not note heartbeats. */
 	clock_pass(60 * MINUTE);
 	check_state(status(1, place), "WAITING");
 	enter(2);
@@ -249,7 +249,7 @@ Test(places, an_outage_is_not_held_against_the_waiting)
 	cr_assert_eq(tick().waiting, 2);
 }
 
-Test(places, a_full_queue_refuses_newcomers_only)
+Test(places, full_queue_refuses_only_new_users)
 {
 	struct place	place = enter(1);
 

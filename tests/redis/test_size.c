@@ -1,4 +1,4 @@
-/* What a queue costs: work a call, however many wait; bytes a waiter, everything counted. */
+/* The cost of a queue: commands per call, for any number of waiters, and bytes per waiter. */
 #include "queue.h"
 
 #include <stdio.h>
@@ -10,11 +10,11 @@
 
 TestSuite(size, .init = queue_setup, .fini = queue_teardown, .timeout = 120);
 
-/* Calls of Redis' own commands since the last CONFIG RESETSTAT, those inside functions included. */
+/* The number of Redis commands since the last CONFIG RESETSTAT, including those inside functions. */
 static int64_t
 commands(void)
 {
-	redisReply	*reply = redisCommand(store, "INFO commandstats");
+	redisReply	*reply = redisCommand(operator, "INFO commandstats");
 	int64_t		 calls = 0;
 
 	for (const char *at = reply->str; (at = strstr(at, "calls=")) != NULL; at++)
@@ -23,18 +23,17 @@ commands(void)
 	return (calls);
 }
 
-/* How many commands one more call of each function runs, when `waiting` wait, none of it depending on how many. */
-#define CALLS	13
+/* Measures the number of commands that one call of each function runs. */
+#define CALLS	12
 static void
 measure(int64_t calls_r[CALLS], struct place first, struct place last, int last_user)
 {
 	struct place	place;
 	int64_t		before = 0;
 	bool		left;
-	struct line	copy = { .used = 0 };
 
 #define MEASURE(i, call) do { \
-		freeReplyObject(redisCommand(store, "CONFIG RESETSTAT")); \
+		freeReplyObject(redisCommand(operator, "CONFIG RESETSTAT")); \
 		before = commands(); \
 		(void)(call); \
 		calls_r[i] = commands() - before; \
@@ -45,11 +44,12 @@ measure(int64_t calls_r[CALLS], struct place first, struct place last, int last_
 	MEASURE(3, check(0, first));
 	MEASURE(4, left = leave(last_user + 1, place));
 	cr_assert(left);
-	clock_pass(2 * SECOND);		/* one that also tidies */
+	clock_pass(2 * SECOND);		/* so that the tick also does its work of once a second */
 	MEASURE(5, tick());
 	MEASURE(6, control_get());
 	MEASURE(7, control_set("op", "admit", "0"));
-	/* From here on as after a restart: a place that is not known, and one of the middle of the line. */
+	/* The calls below come after a restart. They are about a lost place, and about one in the middle of the line.
+	 * */
 	store_keep();
 	place = enter(last_user + 2);
 	clock_pass(SECOND);
@@ -60,14 +60,12 @@ measure(int64_t calls_r[CALLS], struct place first, struct place last, int last_
 	MEASURE(10, use(last_user + 2, place));
 	place = enter(500);
 	MEASURE(11, use(500, place));
-	MEASURE(12, line_read(&copy));
 }
 
-Test(size, the_work_of_a_call_does_not_grow_with_the_queue)
+Test(size, commands_per_call_do_not_grow_with_the_queue)
 {
 	static const char *const	names[CALLS] = { "enter again", "enter", "status", "check", "leave", "tick",
-	    "control_get", "control_set", "begin", "status of a lost place", "use", "use in the middle",
-	    "line" };
+	    "control_get", "control_set", "begin", "status of a lost place", "use", "use in the middle" };
 	int64_t				few[CALLS], many[CALLS];
 	struct place			first, last;
 
@@ -75,7 +73,7 @@ Test(size, the_work_of_a_call_does_not_grow_with_the_queue)
 	first = enter(0);
 	enter_many(1, 1000);
 	tick();
-	/* As after a restart: then ended places are noted, which is the most that there is to do. */
+	/* After a restart, functions also note ended places. That is the most work. */
 	store_keep();
 	clock_pass(SECOND);
 	store_restart();
@@ -92,10 +90,10 @@ Test(size, the_work_of_a_call_does_not_grow_with_the_queue)
 	}
 }
 
-/* All that can fall due at once does: a tick still takes only so many of each kind. */
-Test(size, a_tick_takes_so_many_members_and_no_more)
+/* Everything is due at once, and a tick still handles only a limited number of each kind. */
+Test(size, tick_handles_a_bounded_number_of_members)
 {
-	struct round	round;
+	struct tick_answer	round;
 	int64_t		before;
 
 	settings.max_active = 200000;
@@ -113,82 +111,20 @@ Test(size, a_tick_takes_so_many_members_and_no_more)
 	tick_for(36 * SECOND, 3 * SECOND);
 	clock_pass(4 * SECOND);
 	settings.admit = 100000;
-	freeReplyObject(redisCommand(store, "CONFIG RESETSTAT"));
+	freeReplyObject(redisCommand(operator, "CONFIG RESETSTAT"));
 	before = commands();
 	round = tick();
 	cr_assert_eq(round.expired, 500);
 	cr_assert_eq(round.abandoned, 200);
 	cr_assert_eq(round.admitted, 250);
-	/* A handful for each that ended; those admitted go together. */
-	cr_assert_lt(commands() - before, 5 * 500 + 9 * 200 + 60);
+	/* A few commands per ended place. Admitted users share theirs. */
+	cr_assert_lt(commands() - before, 5 * 500 + 6 * 200 + 60);
 }
 
-/* However long the line is, and however many have left it: a copy is read by parts, or begins anew. */
-Test(size, a_copy_is_read_by_parts)
+/* Old entries are removed in parts, at most 100 of each kind per second. */
+Test(size, old_entries_are_removed_in_parts)
 {
-	struct line	copy = { .used = 0 };
-	struct place	places[5000];
-
-	settings.admit = 0;
-	enter_many(0, 5000);
-	for (int user = 0; user < 5000; user++)
-		places[user] = enter(user);
-	for (int read = 1; read <= 3; read++) {
-		cr_assert_eq(line_read(&copy), LINE_RIGHT, "as far as it goes");
-		cr_assert_eq(copy.count, read * 999, "the thousandth might have an equal");
-	}
-	for (int user = 1; user < 1500; user++)
-		cr_assert(leave(user, places[user]));
-	cr_assert_eq(line_read(&copy), LINE_BEHIND, "of 1,499 changes 1,000 were told");
-	for (int read = 1; read <= 3; read++)
-		cr_assert_eq(line_read(&copy), LINE_RIGHT);
-	cr_assert_eq(copy.count, 3501);
-	for (int user = 1500; user < 3000; user++)
-		cr_assert(leave(user, places[user]));
-	cr_assert_eq(line_read(&copy), LINE_BEHIND);
-	cr_assert_eq(line_read(&copy), LINE_RIGHT);
-	cr_assert_eq(line_position(&copy, (uint64_t)places[0].seq), 1);
-	cr_assert_eq(line_position(&copy, (uint64_t)places[3000].seq), 2);
-	cr_assert_eq(line_position(&copy, (uint64_t)places[4999].seq), 2001);
-
-	/* Who did not read for too long has missed some. */
-	enter_many(10000, 18000);
-	for (int user = 10000; user < 18000; user++)
-		cr_assert(leave(user, enter(user)));
-	cr_assert_eq(line_read(&copy), LINE_WRONG);
-	cr_assert_leq(number_of("LLEN %s", KEY("changes")), 8000);
-	cr_assert_gt(number_of("TTL %s", KEY("changes")), 0);
-	line_clear(&copy);
-	for (int read = 1; read <= 3; read++)
-		cr_assert_eq(line_read(&copy), LINE_RIGHT);
-	cr_assert_eq(copy.count, 2001);
-	line_clear(&copy);
-}
-
-/* Two who drew one lot are told of together, wherever an answer ends. */
-Test(size, equal_lots_are_read_together)
-{
-	struct line	copy = { .used = 0 };
-	int64_t		opens = T0 + MINUTE;
-
-	settings.admit = 0;
-	for (int user = 0; user < 2400; user++)
-		(void)enter_drawn(user, opens, opens - 5000 + (user < 999 ? user : user < 1002 ? 999 : user));
-	clock_pass(2 * MINUTE);
-	cr_assert_eq(line_read(&copy), LINE_RIGHT);
-	cr_assert_eq(copy.count, 999, "three equal ones are behind");
-	cr_assert_eq(line_read(&copy), LINE_RIGHT);
-	cr_assert_eq(line_read(&copy), LINE_RIGHT);
-	cr_assert_eq(copy.count, 2400);
-	cr_assert_eq(line_position(&copy, (uint64_t)(opens - 5000 + 999)), 0);
-	cr_assert_eq(line_position(&copy, (uint64_t)(opens - 5000 + 1002)), 1003);
-	line_clear(&copy);
-}
-
-/* What is too old to matter goes by so many a second, however much there is of it. */
-Test(size, old_places_are_forgotten_by_parts)
-{
-	struct place	old = { .epoch = 1 };
+	struct place	old = { .generation = 1 };
 
 	settings.admit = 0;
 	enter(0);
@@ -210,14 +146,14 @@ Test(size, old_places_are_forgotten_by_parts)
 static long long
 memory_used(void)
 {
-	redisReply	*reply = redisCommand(store, "INFO memory");
+	redisReply	*reply = redisCommand(operator, "INFO memory");
 	long long	 bytes = strtoll(strstr(reply->str, "used_memory:") + 12, NULL, 10);
 
 	freeReplyObject(reply);
 	return (bytes);
 }
 
-Test(size, a_waiter_costs_less_than_300_bytes)
+Test(size, waiter_costs_less_than_300_bytes)
 {
 	long long	empty = memory_used(), waiting;
 
@@ -226,14 +162,14 @@ Test(size, a_waiter_costs_less_than_300_bytes)
 	waiting = memory_used();
 	fprintf(stderr, "%lld bytes a waiter at 131,072\n", (waiting - empty) / 131072);
 	cr_assert_lt((waiting - empty) / 131072, 300, "%lld bytes", (waiting - empty) / 131072);
-	/* Just past a doubling of Redis' tables is where a waiter costs most. */
+	/* A waiter costs most just after Redis has doubled its tables. */
 	enter_many(131072, 133000);
 	waiting = memory_used();
 	fprintf(stderr, "%lld bytes a waiter at 133,000\n", (waiting - empty) / 133000);
 	cr_assert_lt((waiting - empty) / 133000, 300, "%lld bytes", (waiting - empty) / 133000);
 }
 
-Test(size, nothing_is_left_of_those_who_have_gone)
+Test(size, emptied_queue_leaves_no_keys_of_users)
 {
 	settings.max_active = 5000;
 	settings.admit = 10000;

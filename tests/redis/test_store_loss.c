@@ -1,12 +1,13 @@
-/* The store is lost and comes back empty, or without what was written last: the order is in the tokens. */
+/* Redis comes back empty, or without its newest writes. The tokens restore the order. */
 #include "queue.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 TestSuite(store_loss, .init = queue_setup, .fini = queue_teardown);
 TestSuite(restart, .init = queue_setup, .fini = queue_teardown);
 
-Test(store_loss, everyone_is_put_back_in_the_old_order)
+Test(store_loss, lost_places_come_back_in_the_old_order)
 {
 	struct place	place[50], newcomer, back;
 
@@ -16,7 +17,7 @@ Test(store_loss, everyone_is_put_back_in_the_old_order)
 	store_lose();
 	newcomer = enter(100);
 	cr_assert(newcomer.is_new);
-	/* They ask in any order. */
+	/* The users ask in any order. */
 	for (int i = 0; i < 50; i++) {
 		int	user = i * 7 % 50;
 
@@ -28,7 +29,7 @@ Test(store_loss, everyone_is_put_back_in_the_old_order)
 		cr_assert_eq(status(user, place[user]).position, user + 1);
 	cr_assert_eq(status(100, newcomer).position, 51);
 
-	/* Nobody before all had the time to ask; then the first first. */
+	/* The queue admits nobody until all have had the time to ask. Then the first user is first. */
 	settings.admit = 10;
 	cr_assert_eq(tick_for(24 * SECOND, 100 * MS), 0);
 	clock_pass(SECOND);
@@ -36,13 +37,13 @@ Test(store_loss, everyone_is_put_back_in_the_old_order)
 	check_state(status(0, place[0]), "ACTIVE");
 }
 
-Test(store_loss, is_noticed_by_the_first_old_token)
+Test(store_loss, unknown_loss_is_noticed_by_the_first_old_token)
 {
 	struct place	place = enter(1), newcomer;
 
 	store_lose();
 	clock_pass(MINUTE);
-	memory = (struct memory){ .epoch = 0 };	/* lost before the database was told of the queue */
+	memory = (struct memory){ .generation = 0 };	/* the database does not know the lost queue */
 	newcomer = enter(2);
 	check_state(status(1, place), "WAITING");
 	cr_assert_eq(status(2, newcomer).position, 2);
@@ -50,7 +51,27 @@ Test(store_loss, is_noticed_by_the_first_old_token)
 	cr_assert_gt(tick_for(2 * SECOND, 100 * MS), 0);
 }
 
-Test(store_loss, an_active_one_is_put_back_in_front_under_the_cap)
+/* Instances of an earlier release keep copies of the line, and see by this count that a copy lacks a place. */
+Test(store_loss, place_put_back_is_counted)
+{
+	struct place	place[3];
+	redisReply	*reply;
+
+	for (int user = 0; user < 3; user++)
+		place[user] = enter(user);
+	store_lose();
+	clock_pass(MINUTE);
+	for (int user = 0; user < 3; user++) {
+		(void)status(user, place[user]);
+		(void)status(user, place[user]);
+		reply = redisCommand(operator, "HGET q:{01935b7a-2e40-7c11-9a02-030405060708}:state restored");
+		cr_assert_eq(reply->type, REDIS_REPLY_STRING, "no place is counted");
+		cr_assert_eq(strtol(reply->str, NULL, 10), user + 1);
+		freeReplyObject(reply);
+	}
+}
+
+Test(store_loss, active_user_is_put_back_in_front_under_the_cap)
 {
 	struct place	place[10];
 
@@ -61,7 +82,7 @@ Test(store_loss, an_active_one_is_put_back_in_front_under_the_cap)
 	store_lose();
 	clock_pass(SECOND);
 	for (int user = 9; user >= 0; user--) {
-		/* It had been admitted, so it may have been used: that the database knows. */
+		/* The place was admitted, so it may have been used. The database knows. */
 		if (user < 3)
 			check_state(status(user, place[user]), "ASK");
 		check_state(status_with(user, place[user], 0, true, false), "WAITING");
@@ -73,7 +94,7 @@ Test(store_loss, an_active_one_is_put_back_in_front_under_the_cap)
 		check_state(status(user, place[user]), user < 3 ? "ACTIVE" : "WAITING");
 }
 
-Test(store_loss, whose_turn_was_over_has_no_second_one)
+Test(store_loss, user_whose_turn_had_ended_is_expired)
 {
 	struct place	expired, waiting, active;
 
@@ -82,7 +103,7 @@ Test(store_loss, whose_turn_was_over_has_no_second_one)
 	active = enter(2);
 	waiting = enter(3);
 	tick();
-	/* The first one's time is over, and so long ago that it is certain. */
+	/* The first user's turn has certainly ended. */
 	tick_for(5 * MINUTE, SECOND);
 	check_state(status(1, expired), "EXPIRED");
 	active = enter(4);
@@ -97,7 +118,7 @@ Test(store_loss, whose_turn_was_over_has_no_second_one)
 	check_state(status_with(4, active, 0, true, false), "WAITING");
 }
 
-Test(store_loss, what_operators_set_holds_before_anybody_comes_back)
+Test(store_loss, operators_settings_are_restored_before_the_first_call)
 {
 	struct place	place;
 	struct control	control;
@@ -118,7 +139,7 @@ Test(store_loss, what_operators_set_holds_before_anybody_comes_back)
 	cr_assert_eq(control.revision, 2);
 }
 
-Test(store_loss, newcomers_stand_behind_though_the_clock_was_set_back)
+Test(store_loss, new_users_are_behind_lost_places_when_the_clock_was_set_back)
 {
 	struct place	place = enter(1);
 
@@ -130,7 +151,7 @@ Test(store_loss, newcomers_stand_behind_though_the_clock_was_set_back)
 	cr_assert_eq(status(1, place).position, 1);
 }
 
-Test(store_loss, people_come_back_for_so_long_and_no_longer_though_the_clock_is_set_back)
+Test(store_loss, settle_time_ends_once_when_the_clock_is_set_back)
 {
 	struct place	place = enter(1);
 
@@ -141,31 +162,31 @@ Test(store_loss, people_come_back_for_so_long_and_no_longer_though_the_clock_is_
 	check_state(status(1, place), "WAITING");
 	tick_for(10 * SECOND, SECOND);
 	clock_pass(-60 * MINUTE);
-	/* Nobody can say how much of the time is over: it begins again, once. */
+	/* How much of the time has passed is not known, so it begins again, once. */
 	cr_assert_eq(tick_for(24 * SECOND, SECOND), 0);
 	cr_assert_eq(tick_for(2 * SECOND, SECOND), 1);
-	/* And what is over does not come back with the clock. */
+	/* A time that is over does not begin again when the clock is set back. */
 	clock_pass(-60 * MINUTE);
 	enter(2);
 	tick();
 	cr_assert_eq(tick_for(2 * SECOND, SECOND), 1);
 }
 
-Test(store_loss, an_outage_is_given_back_to_the_active)
+Test(store_loss, outage_does_not_shorten_an_active_turn)
 {
 	struct place	place = enter(1), active;
 
 	tick();
 	tick_for(20 * SECOND, SECOND);
 	active = status(1, place);
-	/* The store is away for ten minutes and comes back with its file. */
+	/* Redis is down for ten minutes and comes back with its file. */
 	clock_pass(10 * MINUTE);
 	cr_assert_eq(check(1, place), CT_QUEUE_ACTIVE);
 	check_state(status(1, place), "ACTIVE");
 	check_state(enter(1), "ACTIVE");
 	cr_assert_eq(control_get().active, 1);
 	cr_assert_eq(tick().expired, 0);
-	/* But for the seconds in which it might have been noticed. */
+	/* A few seconds of the outage count. */
 	cr_assert_eq(status(1, place).active_until_ms, active.active_until_ms + 595000);
 	tick_for(94 * SECOND, SECOND);
 	check_state(status(1, place), "ACTIVE");
@@ -173,7 +194,7 @@ Test(store_loss, an_outage_is_given_back_to_the_active)
 	check_state(status(1, place), "EXPIRED");
 }
 
-Test(store_loss, a_used_token_is_used_again_by_word_of_the_hold)
+Test(store_loss, used_token_stays_used_after_store_loss)
 {
 	struct place	place = enter(1);
 
@@ -181,7 +202,7 @@ Test(store_loss, a_used_token_is_used_again_by_word_of_the_hold)
 	use(1, place);
 	store_lose();
 	clock_pass(SECOND);
-	/* The store does not know; PostgreSQL refuses the hold, and the reservation service tells. */
+	/* Redis does not know the use. PostgreSQL refuses the hold, and the reservation service calls queue3_use. */
 	cr_assert_eq(use(1, place), CT_QUEUE_USED);
 	check_state(status(1, place), "USED");
 	cr_assert_eq(control_get().waiting, 0);
@@ -190,13 +211,13 @@ Test(store_loss, a_used_token_is_used_again_by_word_of_the_hold)
 	cr_assert_eq(control_get().used, 1);
 }
 
-Test(store_loss, a_place_is_put_back_once)
+Test(store_loss, place_that_was_left_is_not_put_back_again)
 {
 	struct place	left = enter(1), expired = enter(2), silent = enter(3), unheard = enter(4);
 
 	store_lose();
 	clock_pass(SECOND);
-	/* Left without ever having been put back. */
+	/* The user leaves with a token that was never put back. */
 	leave(4, unheard);
 	check_state(status(4, unheard), "EXPIRED");
 
@@ -218,7 +239,7 @@ Test(store_loss, a_place_is_put_back_once)
 	cr_assert_eq(control_get().waiting, 0);
 }
 
-Test(store_loss, an_old_place_wins_over_the_new_one_of_the_same_user)
+Test(store_loss, old_place_replaces_the_new_one_of_the_same_user)
 {
 	struct place	old = enter(1), anew, other;
 
@@ -234,7 +255,7 @@ Test(store_loss, an_old_place_wins_over_the_new_one_of_the_same_user)
 	cr_assert_eq(control_get().waiting, 2);
 }
 
-Test(store_loss, of_two_old_tokens_the_later_lived)
+Test(store_loss, later_of_two_old_tokens_is_put_back)
 {
 	struct place	given_up = enter(1), kept;
 
@@ -252,7 +273,7 @@ Test(store_loss, of_two_old_tokens_the_later_lived)
 	check_state(status(1, kept), "EXPIRED");
 }
 
-/* Enters and leaves again and again; all of these tokens are of the store that will be lost. */
+/* The user enters and leaves many times. All of these tokens are of the generation that is lost later. */
 #define STASH	20
 static void
 stash(int user, struct place place_r[STASH])
@@ -264,16 +285,16 @@ stash(int user, struct place place_r[STASH])
 	}
 }
 
-/* The user is in line: until the turn comes, and until it is over. */
+/* The user waits, is admitted, and the turn ends. */
 static void
 has_a_turn(int user, struct place place)
 {
-	for (int i = 0; i < 100 && strcmp(status_with(user, place, 0, true, false).state, "ACTIVE") != 0; i++)
+	for (int i = 0; i < 100 && status_with(user, place, 0, true, false).state != PLACE_ACTIVE; i++)
 		tick_for(SECOND, SECOND);
 	check_state(status_with(user, place, 0, true, false), "ACTIVE");
 }
 
-Test(store_loss, twenty_stashed_tokens_are_worth_one_turn)
+Test(store_loss, twenty_stashed_tokens_give_one_turn)
 {
 	struct place	place[STASH];
 	enum { EXPIRES, LEAVES, USES };
@@ -285,7 +306,7 @@ Test(store_loss, twenty_stashed_tokens_are_worth_one_turn)
 		tick();
 		store_lose();
 		clock_pass(SECOND);
-		/* From the lowest up, for then each one is the highest that was ever seen. */
+		/* In ascending order, so that each token is the highest so far. */
 		check_state(status(user, place[0]), "WAITING");
 		has_a_turn(user, place[0]);
 		for (int i = 1; i < STASH; i++)
@@ -300,14 +321,14 @@ Test(store_loss, twenty_stashed_tokens_are_worth_one_turn)
 			check_state(status_with(user, place[i], 0, true, false), i == 0 && end == USES ? "USED" : "EXPIRED");
 			cr_assert_eq(check(user, place[i]), i == 0 && end == USES ? CT_QUEUE_USED : CT_QUEUE_EXPIRED);
 		}
-		/* A new place is valid like any other. */
+		/* A new place is valid. */
 		check_state(enter(user), "WAITING");
 		store_lose();
-		memory = (struct memory){ .epoch = 0 };
+		memory = (struct memory){ .generation = 0 };
 	}
 }
 
-Test(store_loss, later_of_the_stashed_tokens_takes_the_place_of_the_earlier)
+Test(store_loss, later_stashed_token_replaces_the_earlier_one)
 {
 	struct place	place[STASH];
 
@@ -324,7 +345,7 @@ Test(store_loss, later_of_the_stashed_tokens_takes_the_place_of_the_earlier)
 			cr_assert_eq(check(1, place[earlier]), CT_QUEUE_EXPIRED);
 		}
 	}
-	/* One note a user, for any number of ended places. */
+	/* There is one note per user, for any number of ended places. */
 	cr_assert_eq(number_of("ZCARD q:{01935b7a-2e40-7c11-9a02-030405060708}:gone"), 1);
 }
 
@@ -332,7 +353,10 @@ Test(store_loss, ended_place_ends_all_earlier_places)
 {
 	struct place	place[STASH], anew;
 
-	/* Left without having come back; left after it; fallen silent; and given by the new store. */
+	/*
+	 * Four ways to end: the user leaves without having come back, leaves after coming back, falls silent, or
+	 * leaves a new place.
+	 */
 	for (int user = 1; user <= 4; user++) {
 		stash(user, place);
 		tick();
@@ -354,15 +378,15 @@ Test(store_loss, ended_place_ends_all_earlier_places)
 		}
 		for (int i = 0; i < STASH - 1; i++)
 			check_state(status_with(user, place[i], 0, true, false), "EXPIRED");
-		/* It had no turn: a later place, of which nothing was heard, may be the one that lives. */
+		/* The ended place had no turn, so a later place of the user may still come back. */
 		check_state(status_with(user, place[STASH - 1], 0, true, false), user == 4 ? "EXPIRED" : "WAITING");
 		store_lose();
-		memory = (struct memory){ .epoch = 0 };
+		memory = (struct memory){ .generation = 0 };
 	}
 }
 
-/* The database had not been told of the store: the first old token tells of the loss, and the rest holds as well. */
-Test(store_loss, stashed_tokens_after_an_unknown_loss_are_worth_one_turn)
+/* The database does not know the earlier generation. The first old token shows that there was one. */
+Test(store_loss, stashed_tokens_after_an_unknown_loss_give_one_turn)
 {
 	struct place	place[STASH];
 
@@ -378,7 +402,7 @@ Test(store_loss, stashed_tokens_after_an_unknown_loss_are_worth_one_turn)
 		check_state(status_with(1, place[i], 0, true, false), "EXPIRED");
 }
 
-Test(store_loss, twice_keeps_the_order_too)
+Test(store_loss, second_loss_keeps_the_order)
 {
 	struct place	first = enter(1), second, third;
 
@@ -396,7 +420,7 @@ Test(store_loss, twice_keeps_the_order_too)
 	cr_assert_eq(status(3, third).position, 3);
 }
 
-Test(store_loss, twice_while_people_come_back_is_not_the_end_of_their_turn)
+Test(store_loss, second_loss_during_recovery_ends_no_turn)
 {
 	struct place	active = enter(1);
 
@@ -409,7 +433,7 @@ Test(store_loss, twice_while_people_come_back_is_not_the_end_of_their_turn)
 	check_state(status_with(1, active, 0, true, false), "WAITING");
 }
 
-Test(store_loss, a_token_older_than_a_week_is_not_put_back)
+Test(store_loss, token_older_than_a_week_is_not_put_back)
 {
 	struct place	place = enter(1);
 
@@ -419,7 +443,7 @@ Test(store_loss, a_token_older_than_a_week_is_not_put_back)
 	cr_assert_eq(check(1, place), CT_QUEUE_EXPIRED);
 }
 
-Test(restart, without_a_loss_changes_nothing)
+Test(restart, restart_without_loss_changes_nothing)
 {
 	struct place	expired = enter(0), active = enter(1), used = enter(2), place[10], left;
 	struct control	before, after;
@@ -440,7 +464,7 @@ Test(restart, without_a_loss_changes_nothing)
 	store_keep();
 	clock_pass(2 * SECOND);
 	store_restart();
-	/* Who has a place is not kept waiting for anything. */
+	/* A user who has a place is answered at once. */
 	check_state(status(1, active), "ACTIVE");
 	cr_assert_eq(status(9, place[9]).position, 6);
 	cr_assert_eq(check(0, expired), CT_QUEUE_EXPIRED);
@@ -456,7 +480,7 @@ Test(restart, without_a_loss_changes_nothing)
 	cr_assert_geq(tick_for(500 * MS, 100 * MS), 5, "the rate goes on at once");
 }
 
-Test(restart, what_was_written_last_and_is_lost_comes_back_with_its_token)
+Test(restart, place_lost_by_a_restart_comes_back_with_its_token)
 {
 	struct place	place[6], left, ended, newcomer;
 
@@ -467,7 +491,7 @@ Test(restart, what_was_written_last_and_is_lost_comes_back_with_its_token)
 	tick();
 	store_keep();
 	clock_pass(100 * MS);
-	/* All that follows is lost. */
+	/* All writes from here on are lost. */
 	for (int user = 1; user < 6; user++)
 		place[user] = enter(user);
 	left = enter(8);
@@ -479,7 +503,7 @@ Test(restart, what_was_written_last_and_is_lost_comes_back_with_its_token)
 	newcomer = enter(7);
 	cr_assert_eq(check(3, place[3]), CT_QUEUE_WAITING);
 	for (int user = 5; user > 0; user--) {
-		/* It may have been admitted and used meanwhile: that the database knows. */
+		/* The place may have been admitted and used meanwhile. The database knows. */
 		check_state(status(user, place[user]), "ASK");
 		check_state(status_with(user, place[user], 0, true, false), "WAITING");
 	}
@@ -488,7 +512,10 @@ Test(restart, what_was_written_last_and_is_lost_comes_back_with_its_token)
 	cr_assert_eq(status(7, newcomer).position, 7);
 	check_state(status_with(8, left, 0, true, false), "EXPIRED");
 
-	/* What had ended before stays so; what ends now does not come back; nor is there a place nobody gave. */
+	/*
+	 * A place that ended before stays ended. A place that ends now does not come back. A place that was never given
+	 * is refused.
+	 */
 	check_state(status_with(9, ended, 0, true, false), "EXPIRED");
 	leave(2, place[2]);
 	check_state(status_with(2, place[2], 0, true, false), "EXPIRED");
@@ -499,7 +526,7 @@ Test(restart, what_was_written_last_and_is_lost_comes_back_with_its_token)
 	check_state(status(0, place[0]), "ACTIVE");
 }
 
-Test(restart, twice_while_people_come_back_loses_none_of_them)
+Test(restart, second_restart_during_recovery_loses_nobody)
 {
 	struct place	first = enter(1), second, third;
 
@@ -522,7 +549,7 @@ Test(restart, twice_while_people_come_back_loses_none_of_them)
 	cr_assert_eq(status(3, third).position, 4);
 }
 
-Test(restart, of_two_lost_places_of_one_user_the_later_lived)
+Test(restart, later_of_two_lost_places_is_put_back)
 {
 	struct place	given_up, kept;
 
@@ -540,7 +567,7 @@ Test(restart, of_two_lost_places_of_one_user_the_later_lived)
 	cr_assert_eq(enter(1).seq, kept.seq);
 }
 
-Test(restart, stashed_tokens_that_were_lost_are_worth_one_turn)
+Test(restart, stashed_tokens_lost_by_a_restart_give_one_turn)
 {
 	struct place	place[STASH], before;
 
@@ -559,8 +586,8 @@ Test(restart, stashed_tokens_that_were_lost_are_worth_one_turn)
 	cr_assert(enter(1).is_new);
 }
 
-/* Notes are for as long as old tokens are looked into, and no longer. */
-Test(restart, a_week_later_ended_places_are_not_noted_any_more)
+/* Ended places are noted only while old tokens are accepted. */
+Test(restart, ended_places_are_not_noted_a_week_after_a_restart)
 {
 	struct place	place = enter(1);
 
@@ -577,8 +604,8 @@ Test(restart, a_week_later_ended_places_are_not_noted_any_more)
 	cr_assert_eq(number_of("ZCARD q:{01935b7a-2e40-7c11-9a02-030405060708}:gone"), 0);
 }
 
-/* Ended places that the release before noted still count. */
-Test(restart, place_noted_by_the_release_before_stays_ended)
+/* Ended places that the previous release noted are still refused. */
+Test(restart, place_noted_by_the_previous_release_stays_ended)
 {
 	struct place	place;
 	unsigned char	member[24] = { 0x01, 0x93, 0, 0, 0, 0, 0x70 };
@@ -591,12 +618,12 @@ Test(restart, place_noted_by_the_release_before_stays_ended)
 	member[15] = 1;
 	for (int i = 0; i < 8; i++)
 		member[16 + i] = (unsigned char)(place.seq >> (56 - 8 * i));
-	freeReplyObject(redisCommand(store, "ZADD q:{01935b7a-2e40-7c11-9a02-030405060708}:gone %lld %b", (long long)T0,
+	freeReplyObject(redisCommand(operator, "ZADD q:{01935b7a-2e40-7c11-9a02-030405060708}:gone %lld %b", (long long)T0,
 	    member, sizeof(member)));
 	check_state(status_with(1, place, 0, true, false), "EXPIRED");
 }
 
-Test(restart, a_lot_that_was_lost_comes_back_too)
+Test(restart, drawn_place_lost_by_a_restart_comes_back)
 {
 	struct place	early, lost, gone;
 	int64_t		opens = T0 + MINUTE;
@@ -615,8 +642,8 @@ Test(restart, a_lot_that_was_lost_comes_back_too)
 	cr_assert_eq(status_with(1, early, opens, false, true).position, 2);
 }
 
-/* That somebody asked may be among what was lost: silence is counted from the restart on. */
-Test(restart, nobody_is_taken_for_silent_who_asked_just_before)
+/* The last heartbeat may be lost, so silence counts from the restart on. */
+Test(restart, heartbeat_lost_by_a_restart_is_not_silence)
 {
 	struct place	place = enter(0);
 
@@ -633,7 +660,7 @@ Test(restart, nobody_is_taken_for_silent_who_asked_just_before)
 	cr_assert_eq(check(0, place), CT_QUEUE_EXPIRED);
 }
 
-Test(restart, what_operators_set_last_holds_and_its_revision_is_not_given_twice)
+Test(restart, operators_settings_lost_by_a_restart_are_restored_with_their_revision)
 {
 	struct control	control;
 
@@ -643,7 +670,7 @@ Test(restart, what_operators_set_last_holds_and_its_revision_is_not_given_twice)
 	control_set("someone else", "mode", "PAUSED");
 	clock_pass(SECOND);
 	store_restart();
-	/* As soon as anybody ticks or looks, and before anybody is admitted. */
+	/* The settings are back with the first call, before the queue admits anybody. */
 	cr_assert_str_eq(control_get().mode, "NEW");
 	cr_assert_eq(tick_for(SECOND, 100 * MS), 0);
 	control = control_get();
@@ -655,7 +682,7 @@ Test(restart, what_operators_set_last_holds_and_its_revision_is_not_given_twice)
 	control = control_set("a third", "mode", "OPEN");
 	cr_assert_eq(control.revision, 3);
 	cr_assert_eq(control.max_active, 7);
-	/* Of a file that is as late as the database all is as it was. */
+	/* If the file has the same revision as the database, nothing changes. */
 	store_keep();
 	store_restart();
 	cr_assert(begin());

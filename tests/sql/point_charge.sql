@@ -1,5 +1,5 @@
--- Charges that a card pays for, without the card: every answer of the provider,
--- repeated requests, leases, the wallet's state and limit, what the ledger knows.
+-- Charges by card without a provider: each answer of the provider, repeated requests, leases, the wallet's state and
+-- limit, and the ledger.
 BEGIN;
 SELECT plan(78);
 
@@ -32,113 +32,114 @@ CREATE TEMP TABLE said (name text PRIMARY KEY, r platform.reply);
 
 -- Begun.
 INSERT INTO said SELECT 'begun', pg_temp.begin(:'ann', 'a1');
-SELECT is((r).outcome || (r).body, format('BEGUN{"chargeId":"%s","orderId":"charge-635b5f35d1bff93a917c41a264b2d8aaf5984e18"}', pg_temp.of('a1')), 'a charge is begun') FROM said;
-SELECT is(pg_temp.work('a1'), 'CHARGING, due later, leased, tries 0', 'and leased to who began it');
-SELECT is(pg_temp.wallet(:'ann'), 'CHARGING 0', 'the wallet says so');
-SELECT is(pg_temp.entries(:'ann'), 0, 'the ledger knows nothing of it');
-SELECT is((pg_temp.begin(:'ann', 'a1')).outcome, 'IDEMPOTENCY_KEY_IN_USE', 'the same key: in use');
-SELECT is((pg_temp.begin(:'ann', 'a1', 6000)).outcome, 'IDEMPOTENCY_KEY_REUSED', 'with another amount: reused');
-SELECT is(pg_temp.taken('a1'), 'nothing', 'nobody else is to look at it');
-SELECT is((point.charge(:'ann', 7000, 'a1', 'another request', 'r')).outcome, 'IDEMPOTENCY_KEY_REUSED', 'nor does a trusted charge take its key');
-SELECT is((point.charge(:'ann', 5000, 'a1', 'hash of 5000', 'r')).outcome, 'IDEMPOTENCY_KEY_IN_USE', 'the same request, with charges trusted by now, is that one');
-SELECT is((pg_temp.begin(:'ann', 'small', 999)).outcome, 'INVALID_REQUEST', 'too little');
-SELECT is((pg_temp.begin(:'ann', 'big', 1000001)).outcome, 'INVALID_REQUEST', 'too much');
+SELECT is((r).outcome || (r).body, format('BEGUN{"chargeId":"%s","orderId":"charge-635b5f35d1bff93a917c41a264b2d8aaf5984e18"}', pg_temp.of('a1')), 'charge_by_card_begins') FROM said;
+SELECT is(pg_temp.work('a1'), 'CHARGING, due later, leased, tries 0', 'begun_charge_is_leased');
+SELECT is(pg_temp.wallet(:'ann'), 'CHARGING 0', 'wallet_is_CHARGING');
+SELECT is(pg_temp.entries(:'ann'), 0, 'begun_charge_has_no_entry');
+SELECT is((pg_temp.begin(:'ann', 'a1')).outcome, 'IDEMPOTENCY_KEY_IN_USE', 'same_key_during_the_call_is_in_use');
+SELECT is((pg_temp.begin(:'ann', 'a1', 6000)).outcome, 'IDEMPOTENCY_KEY_REUSED', 'same_key_with_another_amount_is_reused');
+SELECT is(pg_temp.taken('a1'), 'nothing', 'leased_charge_is_not_due_for_others');
+SELECT is((point.charge(:'ann', 7000, 'a1', 'another request', 'r')).outcome, 'IDEMPOTENCY_KEY_REUSED', 'trusted_charge_with_the_key_of_another_amount_is_reused');
+SELECT is((point.charge(:'ann', 5000, 'a1', 'hash of 5000', 'r')).outcome, 'IDEMPOTENCY_KEY_IN_USE', 'trusted_charge_with_the_same_request_is_the_charge_by_card');
+SELECT is((pg_temp.begin(:'ann', 'small', 999)).outcome, 'INVALID_REQUEST', 'amount_below_1000_is_invalid');
+SELECT is((pg_temp.begin(:'ann', 'big', 1000001)).outcome, 'INVALID_REQUEST', 'amount_above_1000000_is_invalid');
 
--- The order id names the user and the key, in a form that every provider takes, for every key.
+-- The order id names the user and the key, in a form that every provider accepts, for every key.
 CREATE FUNCTION pg_temp.order_of(p_user uuid, p_key text) RETURNS text LANGUAGE sql AS $$
 	SELECT 'charge-' || left(encode(sha256((p_user::text || ':' || p_key)::bytea), 'hex'), 40)
 $$;
 CREATE TEMP TABLE keys AS SELECT k, (pg_temp.begin(:'cleo', k)).outcome
 FROM unnest(ARRAY['0197a3c2-0000-7000-8000-00000000000a', 'A_z=9', repeat('x', 57), repeat('y', 100), 'a b', 'a.b']) o (k);
-SELECT is(c.order_id, pg_temp.order_of(:'cleo', k), 'order_id_of_any_key_names_user_and_key: ' || k) FROM keys JOIN point.charges c ON c.idempotency_key = k;
+SELECT is(c.order_id, pg_temp.order_of(:'cleo', k), 'order_id_of_any_key_names_user_and_key_' || k) FROM keys JOIN point.charges c ON c.idempotency_key = k;
 SELECT is((SELECT count(*)::int FROM point.charges WHERE order_id !~ '^[A-Za-z0-9_=-]{6,64}$'), 0, 'order_id_is_valid_at_the_provider');
 
 -- Captured.
 INSERT INTO said SELECT 'captured', pg_temp.says('a1', 'CAPTURED');
-SELECT is((r).outcome || ' ' || (r).request_id, 'CREATED request of a1', 'captured: CREATED') FROM said WHERE name = 'captured';
+SELECT is((r).outcome || ' ' || (r).request_id, 'CREATED request of a1', 'captured_charge_is_CREATED') FROM said WHERE name = 'captured';
 SELECT is((SELECT array_agg(k ORDER BY n) FROM json_object_keys((r).body::json) WITH ORDINALITY o (k, n)),
-    ARRAY['chargeId', 'status', 'amount', 'balance', 'history', 'message'], 'as the contract has it') FROM said WHERE name = 'captured';
-SELECT is((r).body::json -> 'history' ->> 'type' || ' ' || ((r).body::json -> 'history' ->> 'referenceId'), 'CHARGE ' || pg_temp.of('a1'), 'with its ledger entry') FROM said WHERE name = 'captured';
-SELECT is(pg_temp.wallet(:'ann'), 'ACTIVE 5000', 'the points are there');
-SELECT is(pg_temp.work('a1'), 'CHARGED, tries 0', 'nothing more is to be done');
-SELECT is(pg_temp.begin(:'ann', 'a1'), ROW('CREATED', (r).body, NULL, true, 'request of a1')::platform.reply, 'the key has its answer, to the byte') FROM said WHERE name = 'captured';
-SELECT is(pg_temp.says('a1', o), ROW('CREATED', (r).body, NULL, true, 'request of a1')::platform.reply, o || ' afterwards changes nothing')
+    ARRAY['chargeId', 'status', 'amount', 'balance', 'history', 'message'], 'captured_charge_has_the_members_of_the_contract') FROM said WHERE name = 'captured';
+SELECT is((r).body::json -> 'history' ->> 'type' || ' ' || ((r).body::json -> 'history' ->> 'referenceId'), 'CHARGE ' || pg_temp.of('a1'), 'captured_charge_has_its_entry') FROM said WHERE name = 'captured';
+SELECT is(pg_temp.wallet(:'ann'), 'ACTIVE 5000', 'captured_charge_adds_the_points');
+SELECT is(pg_temp.work('a1'), 'CHARGED, tries 0', 'captured_charge_is_not_due');
+SELECT is(pg_temp.begin(:'ann', 'a1'), ROW('CREATED', (r).body, NULL, true, 'request of a1')::platform.reply, 'captured_charge_is_replayed_to_the_byte') FROM said WHERE name = 'captured';
+SELECT is(pg_temp.says('a1', o), ROW('CREATED', (r).body, NULL, true, 'request of a1')::platform.reply, o || '_after_capture_changes_nothing')
 FROM said, unnest(ARRAY['CAPTURED', 'DECLINED', 'UNKNOWN']) o WHERE name = 'captured';
-SELECT is(pg_temp.entries(:'ann'), 1, 'one entry');
+SELECT is(pg_temp.entries(:'ann'), 1, 'captured_charge_has_one_entry');
 
 -- Declined.
-SELECT is((pg_temp.begin(:'ann', 'd1')).outcome, 'BEGUN', 'another');
+SELECT is((pg_temp.begin(:'ann', 'd1')).outcome, 'BEGUN', 'charge_that_will_be_declined_begins');
 INSERT INTO said SELECT 'declined', pg_temp.says('d1', 'DECLINED', 'INVALID_CARD_EXPIRATION');
-SELECT is((r).outcome || (r).body, 'CARD_DECLINED{"providerCode":"INVALID_CARD_EXPIRATION"}', 'declined') FROM said WHERE name = 'declined';
-SELECT is(pg_temp.work('d1') || ', ' || pg_temp.wallet(:'ann') || ', ' || pg_temp.entries(:'ann'), 'FAILED INVALID_CARD_EXPIRATION, tries 0, ACTIVE 5000, 1', 'nothing is left in the history');
-SELECT is(pg_temp.begin(:'ann', 'd1'), ROW('CARD_DECLINED', (r).body, NULL, true, 'request of d1')::platform.reply, 'the answer is kept') FROM said WHERE name = 'declined';
+SELECT is((r).outcome || (r).body, 'CARD_DECLINED{"providerCode":"INVALID_CARD_EXPIRATION"}', 'declined_charge_names_the_code') FROM said WHERE name = 'declined';
+SELECT is(pg_temp.work('d1') || ', ' || pg_temp.wallet(:'ann') || ', ' || pg_temp.entries(:'ann'), 'FAILED INVALID_CARD_EXPIRATION, tries 0, ACTIVE 5000, 1', 'declined_charge_has_no_entry');
+SELECT is(pg_temp.begin(:'ann', 'd1'), ROW('CARD_DECLINED', (r).body, NULL, true, 'request of d1')::platform.reply, 'declined_charge_has_a_stored_answer') FROM said WHERE name = 'declined';
 
--- Whatever stands under the key, what the provider has done is written down.
-SELECT is((pg_temp.begin(:'cleo', 'f1')).outcome, 'BEGUN', 'another');
+-- The provider's answer is written down, whatever is stored under the idempotency key.
+SELECT is((pg_temp.begin(:'cleo', 'f1')).outcome, 'BEGUN', 'charge_whose_key_is_gone_begins');
 INSERT INTO platform.idempotency (user_id, operation, key, request_hash, outcome) VALUES (:'cleo', 'points.charge', 'f1', 'another request', 'POINT_LIMIT_EXCEEDED');
-SELECT is((pg_temp.says('f1', 'CAPTURED')).outcome || ', ' || pg_temp.work('f1') || ', ' || pg_temp.wallet(:'cleo'), 'CREATED, CHARGED, tries 0, CHARGING 5000', 'captured is credited though its key is gone');
+SELECT is((pg_temp.says('f1', 'CAPTURED')).outcome || ', ' || pg_temp.work('f1') || ', ' || pg_temp.wallet(:'cleo'), 'CREATED, CHARGED, tries 0, CHARGING 5000', 'captured_charge_without_its_key_is_credited');
 
--- Unknown, two at once.
-SELECT is((pg_temp.begin(:'ann', 'u1')).outcome, 'BEGUN', 'another');
-SELECT is((pg_temp.begin(:'ann', 'u2')).outcome, 'BEGUN', 'and one beside it');
+-- Two charges have an unknown outcome at the same time.
+SELECT is((pg_temp.begin(:'ann', 'u1')).outcome, 'BEGUN', 'charge_of_unknown_outcome_begins');
+SELECT is((pg_temp.begin(:'ann', 'u2')).outcome, 'BEGUN', 'another_charge_begins_beside_it');
 INSERT INTO said SELECT 'unknown', pg_temp.says('u1', 'UNKNOWN');
-SELECT is((r).outcome || ' ' || ((r).body::jsonb - 'message')::text, format('ACCEPTED {"amount": 5000, "status": "CHARGING", "balance": 5000, "chargeId": "%s"}', pg_temp.of('u1')), 'unknown: CHARGING') FROM said WHERE name = 'unknown';
-SELECT is(pg_temp.work('u1'), 'CHARGING, due, tries 1', 'it is due at once');
-SELECT is((pg_temp.begin(:'ann', 'u1')).outcome, 'ACCEPTED', 'the same key is told the present state');
-SELECT is(pg_temp.taken('u1'), '5000 card of u1', 'somebody takes it');
-SELECT is(pg_temp.taken('u1'), 'nothing', 'nobody else does');
-SELECT is((pg_temp.says('u1', 'ABSENT')).outcome || ', ' || pg_temp.work('u1'), 'ACCEPTED, CHARGING, due later, tries 2', 'absent is not certain: put off');
-SELECT is((pg_temp.begin(:'ann', 'u1')).outcome, 'ACCEPTED', 'asked for again');
+SELECT is((r).outcome || ' ' || ((r).body::jsonb - 'message')::text, format('ACCEPTED {"amount": 5000, "status": "CHARGING", "balance": 5000, "chargeId": "%s"}', pg_temp.of('u1')), 'unknown_outcome_is_CHARGING') FROM said WHERE name = 'unknown';
+SELECT is(pg_temp.work('u1'), 'CHARGING, due, tries 1', 'unknown_outcome_is_due_at_once');
+SELECT is((pg_temp.begin(:'ann', 'u1')).outcome, 'ACCEPTED', 'same_key_answers_the_present_state');
+SELECT is(pg_temp.taken('u1'), '5000 card of u1', 'resolver_takes_the_charge');
+SELECT is(pg_temp.taken('u1'), 'nothing', 'second_resolver_gets_nothing');
+SELECT is((pg_temp.says('u1', 'ABSENT')).outcome || ', ' || pg_temp.work('u1'), 'ACCEPTED, CHARGING, due later, tries 2', 'absent_charge_is_put_off');
+SELECT is((pg_temp.begin(:'ann', 'u1')).outcome, 'ACCEPTED', 'same_key_asks_again');
 SELECT ok(due_at <= looked_at + interval '1 s', 'user_who_asks_again_causes_a_lookup_a_second_after_the_last') FROM point.charges WHERE idempotency_key = 'u1';
 UPDATE point.charges SET looked_at = looked_at - interval '1 s', due_at = due_at - interval '1 s' WHERE idempotency_key = 'u1';
-SELECT is(pg_temp.taken('u1'), '5000 card of u1', 'somebody takes it and dies');
+SELECT is(pg_temp.taken('u1'), '5000 card of u1', 'resolver_leases_the_charge_and_dies');
 UPDATE point.charges SET leased_until = leased_until - interval '1 hour' WHERE idempotency_key = 'u1';
-SELECT is(pg_temp.taken('u1'), '5000 card of u1', 'somebody else does, when the lease is over');
-SELECT is((pg_temp.says('u1', 'CAPTURED')).outcome, 'CREATED', 'captured at last');
-SELECT is(pg_temp.wallet(:'ann'), 'CHARGING 10000', 'the other is still under way');
-SELECT is((pg_temp.says('u2', 'CANCELLED')).outcome, 'CARD_DECLINED', 'and is declined');
-SELECT is(pg_temp.wallet(:'ann'), 'ACTIVE 10000', 'now none is');
-SELECT is((point.settle_charge(:'bob', pg_temp.of('u2'), 'CAPTURED', NULL)).outcome, 'NO_CONTENT', 'another''s charge is none');
+SELECT is(pg_temp.taken('u1'), '5000 card of u1', 'expired_lease_is_given_to_another');
+SELECT is((pg_temp.says('u1', 'CAPTURED')).outcome, 'CREATED', 'captured_at_last_is_CREATED');
+SELECT is(pg_temp.wallet(:'ann'), 'CHARGING 10000', 'wallet_is_CHARGING_for_the_other_charge');
+SELECT is((pg_temp.says('u2', 'CANCELLED')).outcome, 'CARD_DECLINED', 'other_charge_is_declined');
+SELECT is(pg_temp.wallet(:'ann'), 'ACTIVE 10000', 'wallet_is_ACTIVE_without_open_charges');
+SELECT is((point.settle_charge(:'bob', pg_temp.of('u2'), 'CAPTURED', NULL)).outcome, 'NO_CONTENT', 'charge_of_another_user_is_not_settled');
 
--- Never heard of, until the provider has forgotten it: given up, watched, and voided should it come after all.
+-- The provider does not answer until it has forgotten the charge. The charge fails, look-ups go on, and money that
+-- was captured after all is given back.
 CREATE FUNCTION pg_temp.older(p_key text) RETURNS void LANGUAGE sql AS $$
 	UPDATE point.charges SET created_at = created_at - interval '32 minutes', settled_at = settled_at - interval '32 minutes', due_at = now() WHERE idempotency_key = p_key
 $$;
 CREATE FUNCTION pg_temp.given(p_key text, p_what text) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(d ->> p_what, ', ') FROM json_array_elements((point.due_charges(100, 0)).body::json -> 'due') d WHERE (d ->> 'chargeId')::uuid = pg_temp.of(p_key)
 $$;
-SELECT is((pg_temp.begin(:'ann', 'n1')).outcome || (pg_temp.says('n1', 'UNKNOWN')).outcome, 'BEGUNACCEPTED', 'another, of unknown outcome');
-SELECT is((point.confirm_again(:'ann', pg_temp.of('n1'), 1000)).outcome || ' ' || (pg_temp.says('n1', 'ABSENT')).outcome, 'BEGUN ACCEPTED', 'while the provider may know of it, it is confirmed again');
-SELECT is((point.confirm_again(:'bob', pg_temp.of('n1'), 1000)).outcome, 'NO_CONTENT', 'not for another user');
+SELECT is((pg_temp.begin(:'ann', 'n1')).outcome || (pg_temp.says('n1', 'UNKNOWN')).outcome, 'BEGUNACCEPTED', 'another_charge_has_an_unknown_outcome');
+SELECT is((point.confirm_again(:'ann', pg_temp.of('n1'), 1000)).outcome || ' ' || (pg_temp.says('n1', 'ABSENT')).outcome, 'BEGUN ACCEPTED', 'confirm_may_be_sent_again_while_the_provider_may_know_it');
+SELECT is((point.confirm_again(:'bob', pg_temp.of('n1'), 1000)).outcome, 'NO_CONTENT', 'another_user_may_not_confirm_again');
 SELECT pg_temp.older('n1') IS NULL AS passed \gset
-SELECT is((pg_temp.says('n1', 'UNKNOWN')).outcome, 'ACCEPTED', 'no answer is no answer, however old it is');
-SELECT is((point.confirm_again(:'ann', pg_temp.of('n1'), 1000)).outcome || ', ' || pg_temp.work('n1') || ', ' || pg_temp.wallet(:'ann'), 'CARD_DECLINED, FAILED EXPIRED, due later, tries 0, ACTIVE 10000', 'half an hour later it is not: it has failed, and is watched');
-SELECT is((pg_temp.begin(:'ann', 'n1')).outcome || ' ' || (pg_temp.begin(:'ann', 'n1')).replayed, 'CARD_DECLINED true', 'its key has the answer');
-SELECT is((pg_temp.says('n1', 'ABSENT')).outcome || ', ' || pg_temp.work('n1'), 'CARD_DECLINED, FAILED EXPIRED, due, tries 1', 'it is looked at again');
-SELECT is(pg_temp.given('n1', 'status') || ' ' || pg_temp.given('n1', 'cancelNo'), 'FAILED 0', 'by somebody');
-SELECT is((pg_temp.says('n1', 'CAPTURED')).outcome || ', ' || pg_temp.wallet(:'ann'), 'CARD_DECLINED, ACTIVE 10000', 'captured after all: not credited');
-SELECT is((SELECT cancel_no FROM point.charges WHERE idempotency_key = 'n1'), 1, 'the next cancel has a new key');
-SELECT is((pg_temp.says('n1', 'CANCELLED')).outcome || ', ' || pg_temp.work('n1'), 'CARD_DECLINED, FAILED EXPIRED, tries 3', 'voided: nothing more to do');
+SELECT is((pg_temp.says('n1', 'UNKNOWN')).outcome, 'ACCEPTED', 'unknown_outcome_never_fails_by_age');
+SELECT is((point.confirm_again(:'ann', pg_temp.of('n1'), 1000)).outcome || ', ' || pg_temp.work('n1') || ', ' || pg_temp.wallet(:'ann'), 'CARD_DECLINED, FAILED EXPIRED, due later, tries 0, ACTIVE 10000', 'absent_after_31_minutes_is_FAILED_and_watched');
+SELECT is((pg_temp.begin(:'ann', 'n1')).outcome || ' ' || (pg_temp.begin(:'ann', 'n1')).replayed, 'CARD_DECLINED true', 'given_up_charge_has_a_stored_answer');
+SELECT is((pg_temp.says('n1', 'ABSENT')).outcome || ', ' || pg_temp.work('n1'), 'CARD_DECLINED, FAILED EXPIRED, due, tries 1', 'given_up_charge_is_due');
+SELECT is(pg_temp.given('n1', 'status') || ' ' || pg_temp.given('n1', 'cancelNo'), 'FAILED 0', 'resolver_takes_the_given_up_charge');
+SELECT is((pg_temp.says('n1', 'CAPTURED')).outcome || ', ' || pg_temp.wallet(:'ann'), 'CARD_DECLINED, ACTIVE 10000', 'given_up_charge_that_was_captured_is_not_credited');
+SELECT is((SELECT cancel_no FROM point.charges WHERE idempotency_key = 'n1'), 1, 'next_cancel_has_a_new_key');
+SELECT is((pg_temp.says('n1', 'CANCELLED')).outcome || ', ' || pg_temp.work('n1'), 'CARD_DECLINED, FAILED EXPIRED, tries 3', 'voided_charge_is_not_due');
 SELECT point.heard_of('card of n1') IS NULL AS heard \gset
-SELECT is(pg_temp.work('n1'), 'FAILED EXPIRED, due, tries 3', 'a webhook has even that looked at again');
+SELECT is(pg_temp.work('n1'), 'FAILED EXPIRED, due, tries 3', 'webhook_makes_a_voided_charge_due');
 SELECT pg_temp.older('n1') IS NULL AS passed \gset
-SELECT is(pg_temp.given('n1', 'status') || ', ' || (pg_temp.says('n1', 'ABSENT')).outcome || ', ' || pg_temp.work('n1'), 'FAILED, CARD_DECLINED, FAILED EXPIRED, tries 4', 'and what the provider has forgotten by then is left');
+SELECT is(pg_temp.given('n1', 'status') || ', ' || (pg_temp.says('n1', 'ABSENT')).outcome || ', ' || pg_temp.work('n1'), 'FAILED, CARD_DECLINED, FAILED EXPIRED, tries 4', 'voided_charge_that_the_provider_forgot_is_finished');
 SELECT is((pg_temp.begin(:'ann', 'p1')).outcome || (pg_temp.says('p1', 'DECLINED', 'ALREADY_PROCESSED_PAYMENT')).outcome || pg_temp.work('p1'),
-    'BEGUNCARD_DECLINEDFAILED ALREADY_PROCESSED_PAYMENT, due later, tries 0', 'a key used elsewhere: declined, and watched');
+    'BEGUNCARD_DECLINEDFAILED ALREADY_PROCESSED_PAYMENT, due later, tries 0', 'key_used_elsewhere_is_declined_and_watched');
 
--- Heard of while it is looked at.
-SELECT is((pg_temp.begin(:'ann', 'h1')).outcome || (pg_temp.says('h1', 'UNKNOWN')).outcome || pg_temp.taken('h1'), 'BEGUNACCEPTED5000 card of h1', 'somebody looks at one');
-SELECT is((payment.heard_of('card of h1')).outcome || (pg_temp.says('h1', 'UNKNOWN')).outcome || pg_temp.work('h1'), 'NO_CONTENTACCEPTEDCHARGING, due, tries 2', 'a webhook that comes meanwhile is not lost');
-SELECT is((pg_temp.says('h1', 'CANCELLED')).outcome || pg_temp.work('h1'), 'CARD_DECLINEDFAILED CANCELLED, tries 0', 'it ends');
-SELECT is((SELECT count(*)::int FROM (SELECT pg_temp.says(idempotency_key, 'DECLINED', 'X') FROM point.charges WHERE user_id = :'cleo' AND status = 'CHARGING' OFFSET 0) e), 6, 'so do cleo''s');
+-- A webhook comes during the look-up.
+SELECT is((pg_temp.begin(:'ann', 'h1')).outcome || (pg_temp.says('h1', 'UNKNOWN')).outcome || pg_temp.taken('h1'), 'BEGUNACCEPTED5000 card of h1', 'resolver_takes_one_charge');
+SELECT is((payment.heard_of('card of h1')).outcome || (pg_temp.says('h1', 'UNKNOWN')).outcome || pg_temp.work('h1'), 'NO_CONTENTACCEPTEDCHARGING, due, tries 2', 'webhook_during_the_look_up_is_not_lost');
+SELECT is((pg_temp.says('h1', 'CANCELLED')).outcome || pg_temp.work('h1'), 'CARD_DECLINEDFAILED CANCELLED, tries 0', 'charge_is_settled');
+SELECT is((SELECT count(*)::int FROM (SELECT pg_temp.says(idempotency_key, 'DECLINED', 'X') FROM point.charges WHERE user_id = :'cleo' AND status = 'CHARGING' OFFSET 0) e), 6, 'other_charges_are_settled');
 
--- The limit counts what is under way; what has been taken is credited whatever the wallet holds.
-SELECT is((SELECT string_agg(DISTINCT (pg_temp.begin(:'bob', 'b' || n, 1000000)).outcome, ' ') FROM generate_series(1, 10) n), 'BEGUN', 'bob begins ten of a million');
-SELECT is((pg_temp.begin(:'bob', 'b11', 1000)).outcome, 'POINT_LIMIT_EXCEEDED', 'no more is begun');
-SELECT is((SELECT string_agg(DISTINCT (pg_temp.says('b' || n, 'CAPTURED')).outcome, ' ') FROM generate_series(1, 10) n), 'CREATED', 'they are captured');
-SELECT is(pg_temp.wallet(:'bob'), 'ACTIVE 10000000', 'and all there');
+-- The limit counts open charges. Captured money is credited, however full the wallet is.
+SELECT is((SELECT string_agg(DISTINCT (pg_temp.begin(:'bob', 'b' || n, 1000000)).outcome, ' ') FROM generate_series(1, 10) n), 'BEGUN', 'bob_begins_ten_charges_of_1000000');
+SELECT is((pg_temp.begin(:'bob', 'b11', 1000)).outcome, 'POINT_LIMIT_EXCEEDED', 'charge_above_the_limit_of_the_wallet_is_refused');
+SELECT is((SELECT string_agg(DISTINCT (pg_temp.says('b' || n, 'CAPTURED')).outcome, ' ') FROM generate_series(1, 10) n), 'CREATED', 'ten_charges_are_captured');
+SELECT is(pg_temp.wallet(:'bob'), 'ACTIVE 10000000', 'ten_charges_are_in_the_wallet');
 
-SELECT is((SELECT coalesce(string_agg(DISTINCT name, ' '), 'none') FROM platform.invariants), 'none', 'after all that nothing is hurt');
+SELECT is((SELECT coalesce(string_agg(DISTINCT name, ' '), 'none') FROM platform.invariants), 'none', 'no_invariant_is_violated');
 CREATE FUNCTION pg_temp.after(p_damage text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE v_hurt text;
 BEGIN
@@ -147,10 +148,10 @@ BEGIN
 	RAISE EXCEPTION 'undo' USING ERRCODE = 'UNDO0';
 EXCEPTION WHEN SQLSTATE 'UNDO0' THEN RETURN v_hurt;
 END $$;
-SELECT is(pg_temp.after($$UPDATE point.charges SET asked_at = now() - interval '25 hours' WHERE due_at IS NOT NULL$$), 'charge_uncertain_for_too_long', 'a doubt that nobody ends is found');
-SELECT is(pg_temp.after($$UPDATE point.charges SET status = 'CHARGED', provider_code = NULL WHERE idempotency_key = 'd1'$$), 'charged_is_in_the_ledger', 'a charge that never reached the ledger is found');
-SELECT is(pg_temp.after($$UPDATE point.charges SET amount = amount + 1 WHERE idempotency_key = 'a1'$$), 'charged_is_in_the_ledger', 'and one of another amount');
-SELECT is(pg_temp.after($$UPDATE point.wallets SET status = 'CHARGING'$$), 'charging_says_the_wallet', 'and a wallet that waits for nothing');
+SELECT is(pg_temp.after($$UPDATE point.charges SET asked_at = now() - interval '25 hours' WHERE due_at IS NOT NULL$$), 'charge_uncertain_for_too_long', 'outcome_unknown_for_more_than_a_day_is_found');
+SELECT is(pg_temp.after($$UPDATE point.charges SET status = 'CHARGED', provider_code = NULL WHERE idempotency_key = 'd1'$$), 'charged_is_in_the_ledger', 'charge_without_an_entry_is_found');
+SELECT is(pg_temp.after($$UPDATE point.charges SET amount = amount + 1 WHERE idempotency_key = 'a1'$$), 'charged_is_in_the_ledger', 'charge_of_another_amount_than_its_entry_is_found');
+SELECT is(pg_temp.after($$UPDATE point.wallets SET status = 'CHARGING'$$), 'charging_says_the_wallet', 'CHARGING_wallet_without_charges_is_found');
 
 SELECT * FROM finish();
 ROLLBACK;

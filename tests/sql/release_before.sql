@@ -1,8 +1,8 @@
--- Instances of the release before this one run beside the new functions until the last is replaced. Each call that their
--- code makes is there, for its role, and does what it did. When a release drops what only the one before called, it takes
--- the call out of here.
+-- Instances of the release before run beside the new functions until the last one is replaced. Each call of their code
+-- still exists for its role and does what it did. When a release drops a function that only the release before called,
+-- remove its call here.
 BEGIN;
-SELECT plan(51);
+SELECT plan(52);
 \ir include/reservation.psql
 
 SELECT ok(coalesce(has_function_privilege(c.role, to_regprocedure(c.call), 'EXECUTE'), false), format('release_before_may_call_%s', c.call))
@@ -34,6 +34,7 @@ FROM (VALUES
 	('reservation_service', 'reservation.cancel(uuid, uuid, text)'),
 	('reservation_service', 'reservation.create_concert(text, text, text, text)'),
 	('reservation_service', 'reservation.create_schedule(uuid, timestamptz, timestamptz, timestamptz, text, json, text)'),
+	('reservation_service', 'reservation.create_schedule(uuid, timestamptz, timestamptz, timestamptz, timestamptz, text, int, json, text)'),
 	('reservation_service', 'reservation.get_concert(uuid)'),
 	('reservation_service', 'reservation.get_reservation(uuid, uuid)'),
 	('reservation_service', 'reservation.get_schedule(uuid)'),
@@ -48,7 +49,7 @@ FROM (VALUES
 	('reservation_service', 'reservation.sweep(int)'),
 	('reservation_service', 'reservation.hold_many(' || array_to_string(array_fill('text[]'::text, ARRAY[11]), ', ') || ')')) c (role, call);
 
--- Those whose arguments have changed, called as the services call them.
+-- The calls whose arguments have changed, as the services of the release before make them.
 SET LOCAL plan_cache_mode = force_generic_plan;
 SET LOCAL ROLE reservation_service;
 SELECT (reservation.create_concert('T', 'A', 'V', 'Address')).body::json ->> 'concertId' AS concert \gset
@@ -75,7 +76,7 @@ SET LOCAL ROLE payment_service;
 SELECT is((payment.pay_by_points(:'ann', (:'held'::json ->> 'reservationId')::uuid, 1000, 'p', 'h', 3, 'r')).outcome, 'CREATED', 'release_before_takes_points');
 SELECT is((payment.due_cards(10, 1000)).outcome, 'OK', 'release_before_asks_for_work');
 RESET ROLE;
-SELECT is(pg_temp.hurt(), 'none', 'nothing_of_it_hurts_an_invariant');
+SELECT is(pg_temp.hurt(), 'none', 'release_before_violates_no_invariant');
 
 SELECT * FROM finish();
 ROLLBACK;

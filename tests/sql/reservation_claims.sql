@@ -1,13 +1,13 @@
--- Every shape of a claim is exactly live or dead: the reservation's state, before, at and after its time, the claim
--- live or let go, the seat held, sold, free or somebody else's. Live: its owner has it and nobody else can take it.
--- Dead: its owner has nothing more of it, and the seat is to be had unless another has it already. All other shapes
--- must never be, and the invariants name each of them.
+-- Every shape of a claim is exactly live or dead. A shape is the reservation's state, before, at or after its end, with
+-- a live claim or not, and the seat held, sold, free or another user's. Live: its owner has the seat, and no other user
+-- can take it. Dead: its owner has nothing, and the seat can be taken unless another user has it. All other shapes are
+-- impossible, and the invariants name each of them.
 BEGIN;
 SELECT plan(97);
 \ir include/reservation.psql
 SELECT pg_temp.seat(:'schedule', 'V-A-1') AS seat \gset
 SELECT point.charge(:'ann', 1000000, 'charge', 'h', 'r');
--- So that the impossible can be made at all.
+-- Turns the guards off, so that the test can make impossible rows.
 DROP INDEX reservation.one_live_claim_a_seat;
 
 CREATE FUNCTION pg_temp.shape(p_user uuid, p_other uuid, p_third uuid, p_schedule uuid, p_seat uuid,
@@ -55,15 +55,15 @@ EXCEPTION WHEN raise_exception THEN
 	RETURN SQLERRM;
 END $$;
 
-SELECT is(pg_temp.hurt(), 'none', 'in the beginning no invariant is hurt');
+SELECT is(pg_temp.hurt(), 'none', 'no_invariant_is_violated_at_first');
 SELECT is(pg_temp.shape(:'ann', :'bob', :'cleo', :'schedule', :'seat', state, at.left, live, seat_is), CASE
 	WHEN state = 'HOLD' AND at.name = 'before' AND live AND seat_is = 'held' THEN 'live'
 	WHEN state = 'CONFIRMED' AND live AND seat_is = 'sold' THEN 'live'
-	-- Its time is over: not tidied yet, or let go by who took the seat.
+	-- The hold's time is over. It was not swept yet, or another hold has ended its claim.
 	WHEN state = 'HOLD' AND at.name <> 'before' AND (live AND seat_is = 'held' OR NOT live AND seat_is IN ('free', 'another''s')) THEN 'dead'
 	WHEN state IN ('CANCELLED', 'EXPIRED') AND NOT live AND seat_is IN ('free', 'another''s') THEN 'dead'
 	ELSE 'impossible' END,
-    format('%s, %s its time, the claim %s, the seat %s', state, at.name, CASE WHEN live THEN 'live' ELSE 'let go' END, seat_is))
+    format('claim_is_checked_(%s, %s its time, claim %s, seat %s)', state, at.name, CASE WHEN live THEN 'live' ELSE 'not live' END, seat_is))
 FROM unnest(ARRAY['HOLD', 'CONFIRMED', 'CANCELLED', 'EXPIRED']) state,
     (VALUES ('before', interval '1 minute'), ('at', interval '0'), ('after', interval '-1 minute')) at (name, "left"),
     unnest(ARRAY[true, false]) live, unnest(ARRAY['held', 'sold', 'free', 'another''s']) seat_is;

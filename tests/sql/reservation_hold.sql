@@ -1,5 +1,4 @@
--- Holding named seats: what is answered, what is written, what is refused and
--- then changes nothing; and the hold of many rows in one statement.
+-- Holds of chosen seats: the answers, the rows written, refusals that change nothing, and many holds in one statement.
 BEGIN;
 SELECT plan(63);
 \ir include/reservation.psql
@@ -7,27 +6,27 @@ SELECT plan(63);
 -- A hold.
 SELECT pg_temp.hold(:'ann', :'schedule', pg_temp.seats(:'schedule', 'R-B-2', 'V-A-1'), 77) AS reply \gset h_
 SELECT pg_temp.id(:'h_reply') AS held \gset
-SELECT is((:'h_reply'::platform.reply).outcome, 'CREATED', 'a hold is CREATED');
-SELECT is((:'h_reply'::platform.reply).request_id, 'request', 'with its request''s id');
+SELECT is((:'h_reply'::platform.reply).outcome, 'CREATED', 'hold_is_CREATED');
+SELECT is((:'h_reply'::platform.reply).request_id, 'request', 'hold_has_its_request_id');
 SELECT is((SELECT array_agg(k ORDER BY n) FROM json_object_keys((:'h_reply'::platform.reply).body::json) WITH ORDINALITY o (k, n)),
     ARRAY['reservationId', 'status', 'scheduleId', 'concertId', 'seats', 'totalAmount', 'expiresAt', 'holdTtlSeconds', 'holdSecondsLeft', 'payment', 'refund', 'createdAt'],
-    'its Reservation has the contract''s members in their order');
+    'reservation_has_the_members_of_the_contract_in_order');
 SELECT is((SELECT array_agg(k ORDER BY n) FROM json_object_keys((:'h_reply'::platform.reply).body::json #> '{seats,0}') WITH ORDINALITY o (k, n)),
-    ARRAY['seatId', 'section', 'row', 'number', 'grade', 'price'], 'so has a seat');
+    ARRAY['seatId', 'section', 'row', 'number', 'grade', 'price'], 'seat_has_the_members_of_the_contract_in_order');
 SELECT is((:'h_reply'::platform.reply).body::jsonb - 'reservationId' - 'concertId' - 'expiresAt' - 'createdAt', format('{"status":"HOLD",
     "scheduleId":"%s","totalAmount":250000,"holdTtlSeconds":300,"holdSecondsLeft":300,"payment":null,"refund":null,"seats":[
 	{"seatId":"%s","section":"V","row":"A","number":1,"grade":"VIP","price":150000},
 	{"seatId":"%s","section":"R","row":"B","number":2,"grade":"R","price":100000}]}',
-    :'schedule', pg_temp.seat(:'schedule', 'V-A-1'), pg_temp.seat(:'schedule', 'R-B-2'))::jsonb, 'of these seats, in the house''s order');
+    :'schedule', pg_temp.seat(:'schedule', 'V-A-1'), pg_temp.seat(:'schedule', 'R-B-2'))::jsonb, 'seats_are_from_front_to_back');
 SELECT is(((:'h_reply'::platform.reply).body::json ->> 'expiresAt')::timestamptz - ((:'h_reply'::platform.reply).body::json ->> 'createdAt')::timestamptz,
-    interval '5 minutes', 'for five minutes');
-SELECT is(pg_temp.at_first((reservation.get_reservation(:'ann', :'held')).body), (:'h_reply'::platform.reply).body, 'and is shown so afterwards');
-SELECT is(pg_temp.state(:'schedule', 'V-A-1'), 'HOLD, epoch 1', 'the seat is on HOLD, its epoch has gone up');
-SELECT is(reservation.status_of(:'held'), 'HOLD', 'the reservation too');
-SELECT is((reservation.get_schedule(:'schedule')).body::json #>> '{remaining,0,available}', '19', 'one VIP seat fewer is left');
-SELECT is(pg_temp.hurt(), 'none', 'no invariant is hurt');
+    interval '5 minutes', 'hold_lasts_five_minutes');
+SELECT is(pg_temp.at_first((reservation.get_reservation(:'ann', :'held')).body), (:'h_reply'::platform.reply).body, 'get_shows_the_reservation_as_created');
+SELECT is(pg_temp.state(:'schedule', 'V-A-1'), 'HOLD, epoch 1', 'held_seat_is_HOLD_with_the_next_epoch');
+SELECT is(reservation.status_of(:'held'), 'HOLD', 'reservation_is_a_HOLD');
+SELECT is((reservation.get_schedule(:'schedule')).body::json #>> '{remaining,0,available}', '19', 'one_VIP_seat_fewer_is_available');
+SELECT is(pg_temp.hurt(), 'none', 'no_invariant_is_violated_by_a_hold');
 
--- What is refused, and changes nothing.
+-- Refused holds change nothing.
 CREATE TEMP TABLE before AS SELECT (SELECT json_agg(s ORDER BY s.seat_id) FROM reservation.seats s)::text AS seats,
     (SELECT count(*) FROM reservation.reservations) AS reservations, (SELECT count(*) FROM reservation.reservation_seats) AS claims;
 CREATE FUNCTION pg_temp.refused(p_reply platform.reply) RETURNS text
@@ -37,56 +36,56 @@ SELECT pg_temp.new_schedule('[{"section":"V","grade":"VIP","price":1,"rows":1,"s
 SELECT pg_temp.new_schedule('[{"section":"V","grade":"VIP","price":1,"rows":1,"seatsPerRow":4}]', now() + interval '1 day', 'ON_SALE', now()) AS opened \gset
 
 SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'schedule', 'V-A-1'))),
-    format('SEAT_NOT_AVAILABLE {"unavailableSeatIds":["%s"]}', pg_temp.seat(:'schedule', 'V-A-1')), 'a held seat is not to be had');
+    format('SEAT_NOT_AVAILABLE {"unavailableSeatIds":["%s"]}', pg_temp.seat(:'schedule', 'V-A-1')), 'held_seat_is_refused');
 SELECT is(pg_temp.refused(pg_temp.hold(:'ann', :'schedule', pg_temp.seats(:'schedule', 'V-A-1'))),
-    format('SEAT_NOT_AVAILABLE {"unavailableSeatIds":["%s"]}', pg_temp.seat(:'schedule', 'V-A-1')), 'not by who holds it either');
+    format('SEAT_NOT_AVAILABLE {"unavailableSeatIds":["%s"]}', pg_temp.seat(:'schedule', 'V-A-1')), 'held_seat_is_refused_to_its_own_user');
 SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'schedule', 'V-A-2', 'V-A-1', 'V-A-3'))),
-    format('SEAT_NOT_AVAILABLE {"unavailableSeatIds":["%s"]}', pg_temp.seat(:'schedule', 'V-A-1')), 'all or none: the one of three is named');
+    format('SEAT_NOT_AVAILABLE {"unavailableSeatIds":["%s"]}', pg_temp.seat(:'schedule', 'V-A-1')), 'refusal_names_the_one_taken_seat');
 SELECT set_eq(format($$SELECT json_array_elements_text((%L::platform.reply).body::json -> 'unavailableSeatIds')::uuid$$,
 	pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'schedule', 'V-A-2', 'V-A-1', 'R-B-2'))),
-    pg_temp.seats(:'schedule', 'V-A-1', 'R-B-2'), 'both of three are named');
-SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'schedule', ARRAY[:'nobody'::uuid])), 'SEAT_NOT_FOUND', 'an unknown seat');
-SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'schedule', 'V-A-1') || :'nobody'::uuid)), 'SEAT_NOT_FOUND', 'also beside one that is taken');
-SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'opened', 'V-A-1'))), 'SEAT_NOT_FOUND', 'another schedule''s seat');
+    pg_temp.seats(:'schedule', 'V-A-1', 'R-B-2'), 'refusal_names_both_taken_seats');
+SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'schedule', ARRAY[:'nobody'::uuid])), 'SEAT_NOT_FOUND', 'unknown_seat_is_SEAT_NOT_FOUND');
+SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'schedule', 'V-A-1') || :'nobody'::uuid)), 'SEAT_NOT_FOUND', 'unknown_seat_beside_a_taken_one_is_SEAT_NOT_FOUND');
+SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'opened', 'V-A-1'))), 'SEAT_NOT_FOUND', 'seat_of_another_schedule_is_SEAT_NOT_FOUND');
 SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'schedule', 'V-A-2', 'V-A-2'))),
-    'INVALID_REQUEST {"errors":[{"field":"seatIds","reason":"names a seat twice"}]}', 'one seat twice');
-SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'nobody', ARRAY[:'nobody'::uuid])), 'SCHEDULE_NOT_FOUND', 'an unknown schedule');
-SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'closed', pg_temp.seats(:'closed', 'V-A-1'))), 'SCHEDULE_NOT_ON_SALE', 'a closed schedule');
-SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'later', pg_temp.seats(:'later', 'V-A-1'))), 'SCHEDULE_NOT_ON_SALE', 'a sale that has not opened');
+    'INVALID_REQUEST {"errors":[{"field":"seatIds","reason":"names a seat twice"}]}', 'seat_named_twice_is_invalid');
+SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'nobody', ARRAY[:'nobody'::uuid])), 'SCHEDULE_NOT_FOUND', 'unknown_schedule_is_not_found');
+SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'closed', pg_temp.seats(:'closed', 'V-A-1'))), 'SCHEDULE_NOT_ON_SALE', 'closed_schedule_is_refused');
+SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'later', pg_temp.seats(:'later', 'V-A-1'))), 'SCHEDULE_NOT_ON_SALE', 'sale_that_has_not_opened_is_refused');
 SELECT is(pg_temp.refused(pg_temp.hold(:'ann', :'schedule', pg_temp.seats(:'schedule', 'V-A-2'), 77)), 'QUEUE_TOKEN_USED',
-    'a place in the queue is good for one hold');
+    'place_in_the_queue_holds_once');
 SELECT is(pg_temp.refused(pg_temp.hold(:'ann', :'schedule', pg_temp.seats(:'schedule', 'V-A-2'), 78, 300, NULL, 'hash', 'QUEUE_TOKEN_EXPIRED')),
-    'QUEUE_TOKEN_EXPIRED', 'what the queue says against the token is answered');
+    'QUEUE_TOKEN_EXPIRED', 'refusal_of_the_queue_is_answered');
 SELECT is((SELECT json_agg(s ORDER BY s.seat_id) FROM reservation.seats s WHERE s.schedule_id NOT IN (:'closed', :'later', :'opened'))::text, b.seats,
-    'none of these changed a seat') FROM before b;
-SELECT is((SELECT count(*) FROM reservation.reservations), b.reservations, 'or made a reservation') FROM before b;
-SELECT is((SELECT count(*) FROM reservation.reservation_seats), b.claims, 'or a claim') FROM before b;
+    'refusals_change_no_seat') FROM before b;
+SELECT is((SELECT count(*) FROM reservation.reservations), b.reservations, 'refusals_make_no_reservation') FROM before b;
+SELECT is((SELECT count(*) FROM reservation.reservation_seats), b.claims, 'refusals_make_no_claim') FROM before b;
 
-SELECT is((pg_temp.hold(:'bob', :'opened', pg_temp.seats(:'opened', 'V-A-1'), 77)).outcome, 'CREATED', 'a sale that opens now is open; another''s place is another place');
-SELECT is((pg_temp.hold(:'ann', :'opened', pg_temp.seats(:'opened', 'V-A-2'), 77)).outcome, 'CREATED', 'of another schedule too');
-SELECT is((pg_temp.hold(:'cleo', :'opened', pg_temp.seats(:'opened', 'V-A-1'), 5)).outcome, 'SEAT_NOT_AVAILABLE', 'a hold that fails');
-SELECT is((pg_temp.hold(:'cleo', :'opened', pg_temp.seats(:'opened', 'V-A-3'), 5)).outcome, 'CREATED', 'leaves the place in the queue good');
-SELECT is((reservation.set_schedule_status(:'opened', 'CLOSED')).outcome, 'OK', 'once it is closed');
-SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'opened', pg_temp.seats(:'opened', 'V-A-4'))), 'SCHEDULE_NOT_ON_SALE', 'nothing more is held');
+SELECT is((pg_temp.hold(:'bob', :'opened', pg_temp.seats(:'opened', 'V-A-1'), 77)).outcome, 'CREATED', 'sale_that_opens_now_is_open_to_the_place_of_another_user');
+SELECT is((pg_temp.hold(:'ann', :'opened', pg_temp.seats(:'opened', 'V-A-2'), 77)).outcome, 'CREATED', 'same_place_in_another_schedule_is_another_place');
+SELECT is((pg_temp.hold(:'cleo', :'opened', pg_temp.seats(:'opened', 'V-A-1'), 5)).outcome, 'SEAT_NOT_AVAILABLE', 'failed_hold_is_refused');
+SELECT is((pg_temp.hold(:'cleo', :'opened', pg_temp.seats(:'opened', 'V-A-3'), 5)).outcome, 'CREATED', 'failed_hold_leaves_the_place_unused');
+SELECT is((reservation.set_schedule_status(:'opened', 'CLOSED')).outcome, 'OK', 'schedule_is_closed');
+SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'opened', pg_temp.seats(:'opened', 'V-A-4'))), 'SCHEDULE_NOT_ON_SALE', 'closed_schedule_refuses_more_holds');
 
 -- With an idempotency key.
 SELECT pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'schedule', 'V-B-1'), 101, 300, 'k1', 'h1', NULL, 'first') AS reply \gset k_
-SELECT is((:'k_reply'::platform.reply).outcome, 'CREATED', 'a hold with a key');
+SELECT is((:'k_reply'::platform.reply).outcome, 'CREATED', 'hold_with_a_key_is_CREATED');
 SELECT is(pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'schedule', 'V-B-1'), 101, 300, 'k1', 'h1', NULL, 'second'),
-    ROW('CREATED', (:'k_reply'::platform.reply).body, NULL, true, 'first')::platform.reply, 'is answered again, to the byte, with the first request''s id');
+    ROW('CREATED', (:'k_reply'::platform.reply).body, NULL, true, 'first')::platform.reply, 'hold_with_a_key_is_replayed_to_the_byte');
 SELECT is(pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'schedule', 'V-B-1'), 101, 300, 'k1', 'h1', 'QUEUE_TOKEN_USED', 'third'),
-    ROW('CREATED', (:'k_reply'::platform.reply).body, NULL, true, 'first')::platform.reply, 'also when the queue says the token is used: by it');
-SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'schedule', 'V-B-2'), 102, 300, 'k1', 'h2')), 'IDEMPOTENCY_KEY_REUSED', 'the key for other seats is refused');
-SELECT is(pg_temp.state(:'schedule', 'V-B-2'), 'AVAILABLE, epoch 0', 'which stay free');
-SELECT is((pg_temp.hold(:'cleo', :'schedule', pg_temp.seats(:'schedule', 'V-B-1'), 103, 300, 'k1', 'h1')).outcome, 'SEAT_NOT_AVAILABLE', 'the key is each user''s own');
-SELECT is((reservation.cancel(:'bob', pg_temp.id(:'k_reply'), 'r')).outcome, 'OK', 'when the seat is free again');
-SELECT ok((pg_temp.hold(:'cleo', :'schedule', pg_temp.seats(:'schedule', 'V-B-1'), 103, 300, 'k1', 'h1')).replayed, 'a definite refusal is still answered with its key');
-SELECT is((pg_temp.hold(:'cleo', :'schedule', pg_temp.seats(:'schedule', 'V-B-1'), 103, 300, 'k2', 'h1', 'QUEUE_TOKEN_NOT_ACTIVE')).outcome, 'QUEUE_TOKEN_NOT_ACTIVE', 'one for now');
-SELECT is((pg_temp.hold(:'cleo', :'schedule', pg_temp.seats(:'schedule', 'V-B-1'), 103, 300, 'k2', 'h1')).outcome, 'CREATED', 'is not kept: the same key may succeed');
-SELECT is((pg_temp.hold(:'cleo', :'schedule', pg_temp.seats(:'schedule', 'V-B-3'), 103, 300, 'k3', 'h1')).outcome, 'QUEUE_TOKEN_USED', 'the token used with another key');
-SELECT ok((pg_temp.hold(:'cleo', :'schedule', pg_temp.seats(:'schedule', 'V-B-3'), 103, 300, 'k3', 'h1')).replayed, 'stays used');
+    ROW('CREATED', (:'k_reply'::platform.reply).body, NULL, true, 'first')::platform.reply, 'replay_comes_before_the_used_token');
+SELECT is(pg_temp.refused(pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'schedule', 'V-B-2'), 102, 300, 'k1', 'h2')), 'IDEMPOTENCY_KEY_REUSED', 'key_with_other_seats_is_refused');
+SELECT is(pg_temp.state(:'schedule', 'V-B-2'), 'AVAILABLE, epoch 0', 'reused_key_leaves_seats_free');
+SELECT is((pg_temp.hold(:'cleo', :'schedule', pg_temp.seats(:'schedule', 'V-B-1'), 103, 300, 'k1', 'h1')).outcome, 'SEAT_NOT_AVAILABLE', 'key_belongs_to_its_user');
+SELECT is((reservation.cancel(:'bob', pg_temp.id(:'k_reply'), 'r')).outcome, 'OK', 'seat_of_a_stored_refusal_is_free_again');
+SELECT ok((pg_temp.hold(:'cleo', :'schedule', pg_temp.seats(:'schedule', 'V-B-1'), 103, 300, 'k1', 'h1')).replayed, 'definite_refusal_is_replayed');
+SELECT is((pg_temp.hold(:'cleo', :'schedule', pg_temp.seats(:'schedule', 'V-B-1'), 103, 300, 'k2', 'h1', 'QUEUE_TOKEN_NOT_ACTIVE')).outcome, 'QUEUE_TOKEN_NOT_ACTIVE', 'temporary_refusal_is_answered');
+SELECT is((pg_temp.hold(:'cleo', :'schedule', pg_temp.seats(:'schedule', 'V-B-1'), 103, 300, 'k2', 'h1')).outcome, 'CREATED', 'temporary_refusal_is_not_stored');
+SELECT is((pg_temp.hold(:'cleo', :'schedule', pg_temp.seats(:'schedule', 'V-B-3'), 103, 300, 'k3', 'h1')).outcome, 'QUEUE_TOKEN_USED', 'used_token_with_another_key_is_refused');
+SELECT ok((pg_temp.hold(:'cleo', :'schedule', pg_temp.seats(:'schedule', 'V-B-3'), 103, 300, 'k3', 'h1')).replayed, 'used_token_with_another_key_stays_refused');
 
--- Forty rows in one statement, as the services send them: each has its own outcome.
+-- Forty holds in one statement, as the services send them: each has its own outcome.
 SELECT pg_temp.new_schedule('[{"section":"V","grade":"VIP","price":1000,"rows":1,"seatsPerRow":20}]') AS batch \gset
 CREATE TEMP TABLE answers AS
 SELECT r.n, o.* FROM (
@@ -100,37 +99,37 @@ SELECT r.n, o.* FROM (
     LATERAL reservation.hold(r.user_id, :'batch', r.seats, NULL, NULL, 1, 300, NULL, NULL, r.refusal, 'request-' || r.n) o;
 SELECT results_eq('SELECT outcome, count(*), min(n), max(n) FROM answers GROUP BY outcome ORDER BY min(n)',
     $$VALUES ('CREATED', 20::bigint, 1, 20), ('SEAT_NOT_AVAILABLE', 10, 21, 30), ('SEAT_NOT_FOUND', 5, 31, 35), ('QUEUE_TOKEN_EXPIRED', 5, 36, 40)$$,
-    'of forty holds in one statement each has its own outcome');
-SELECT ok(bool_and(request_id = 'request-' || n), 'and its own request''s id') FROM answers;
-SELECT is(count(DISTINCT body::json ->> 'reservationId'), 20::bigint, 'twenty reservations') FROM answers WHERE outcome = 'CREATED';
+    'each_of_forty_holds_has_its_own_outcome');
+SELECT ok(bool_and(request_id = 'request-' || n), 'each_of_forty_holds_has_its_own_request_id') FROM answers;
+SELECT is(count(DISTINCT body::json ->> 'reservationId'), 20::bigint, 'forty_holds_make_twenty_reservations') FROM answers WHERE outcome = 'CREATED';
 CREATE TEMP TABLE same_token AS
 SELECT n, o.* FROM generate_series(1, 5) n, LATERAL reservation.hold(:'ann', :'schedule', pg_temp.seats(:'schedule', 'R-A-' || n), NULL, NULL, 900, 300, NULL, NULL, NULL, 'r', 0) o;
 SELECT results_eq('SELECT outcome FROM same_token ORDER BY n', ARRAY['CREATED', 'QUEUE_TOKEN_USED', 'QUEUE_TOKEN_USED', 'QUEUE_TOKEN_USED', 'QUEUE_TOKEN_USED'],
-    'one token five times in one statement: one hold');
+    'token_used_five_times_in_a_statement_holds_once');
 CREATE TEMP TABLE same_key AS
 SELECT n, o.* FROM generate_series(1, 5) n, LATERAL reservation.hold(:'ann', :'schedule', pg_temp.seats(:'schedule', 'S-A-1'), NULL, NULL, 901, 300, 'dup', 'h', NULL, 'r' || n) o;
 SELECT results_eq('SELECT outcome, replayed FROM same_key ORDER BY n', $$VALUES ('CREATED', false), ('CREATED', true), ('CREATED', true), ('CREATED', true), ('CREATED', true)$$,
-    'one key five times in one statement: one hold, answered five times');
-SELECT is(count(DISTINCT body), 1::bigint, 'to the byte') FROM same_key;
+    'key_used_five_times_in_a_statement_holds_once');
+SELECT is(count(DISTINCT body), 1::bigint, 'key_used_five_times_is_answered_to_the_byte') FROM same_key;
 
 -- The caller's list.
 SELECT reservation.list_reservations(:'ann', NULL, 2, NULL) AS reply \gset l_
-SELECT is((:'l_reply'::platform.reply).body::json #>> '{items,0,reservationId}', (SELECT body::json ->> 'reservationId' FROM same_key WHERE n = 1), 'a list begins with the newest');
-SELECT is(json_array_length((:'l_reply'::platform.reply).body::json -> 'items'), 2, 'has as many as asked');
-SELECT is((:'l_reply'::platform.reply).body::json ->> 'nextCursor', platform.cursor(((:'l_reply'::platform.reply).body::json #>> '{items,1,reservationId}')::uuid), 'and where it goes on');
+SELECT is((:'l_reply'::platform.reply).body::json #>> '{items,0,reservationId}', (SELECT body::json ->> 'reservationId' FROM same_key WHERE n = 1), 'list_begins_with_the_newest_reservation');
+SELECT is(json_array_length((:'l_reply'::platform.reply).body::json -> 'items'), 2, 'page_has_as_many_reservations_as_asked');
+SELECT is((:'l_reply'::platform.reply).body::json ->> 'nextCursor', platform.cursor(((:'l_reply'::platform.reply).body::json #>> '{items,1,reservationId}')::uuid), 'page_has_a_cursor');
 SELECT is((SELECT string_agg(i ->> 'reservationId', ' ') FROM json_array_elements((reservation.list_reservations(:'ann', NULL, 100,
 	((:'l_reply'::platform.reply).body::json #>> '{items,1,reservationId}')::uuid)).body::json -> 'items') i),
     (SELECT string_agg(reservation_id::text, ' ' ORDER BY reservation_id DESC) FROM reservation.reservations
-	WHERE user_id = :'ann' AND reservation_id < ((:'l_reply'::platform.reply).body::json #>> '{items,1,reservationId}')::uuid), 'there, with no gap');
+	WHERE user_id = :'ann' AND reservation_id < ((:'l_reply'::platform.reply).body::json #>> '{items,1,reservationId}')::uuid), 'next_page_has_no_gap');
 SELECT is((reservation.list_reservations(:'nobody', NULL, 2, ((:'l_reply'::platform.reply).body::json #>> '{items,1,reservationId}')::uuid)).outcome,
-    'INVALID_REQUEST', 'another user''s place is no cursor');
-SELECT is((reservation.list_reservations(:'ann', NULL, 2, gen_random_uuid())).outcome, 'INVALID_REQUEST', 'nor is any id');
-SELECT is((reservation.list_reservations(:'ann', 'CONFIRMED', 20, NULL)).body, '{"items":[],"nextCursor":null}', 'none is CONFIRMED');
-SELECT is((reservation.list_reservations(:'nobody', NULL, 20, NULL)).body, '{"items":[],"nextCursor":null}', 'another user has none');
-SELECT is((reservation.list_reservations(:'ann', 'HOLD', 100, NULL)).body::jsonb, (reservation.list_reservations(:'ann', NULL, 100, NULL)).body::jsonb, 'all are HOLD');
-SELECT is((reservation.get_reservation(:'bob', :'held')).outcome, 'RESERVATION_NOT_FOUND', 'another''s reservation is not found');
-SELECT is((reservation.get_reservation(:'ann', :'nobody')).outcome, 'RESERVATION_NOT_FOUND', 'one that is not is not either');
-SELECT is(pg_temp.hurt(), 'none', 'after all this no invariant is hurt');
+    'INVALID_REQUEST', 'cursor_of_another_user_is_refused');
+SELECT is((reservation.list_reservations(:'ann', NULL, 2, gen_random_uuid())).outcome, 'INVALID_REQUEST', 'cursor_that_is_no_reservation_is_refused');
+SELECT is((reservation.list_reservations(:'ann', 'CONFIRMED', 20, NULL)).body, '{"items":[],"nextCursor":null}', 'list_of_CONFIRMED_is_empty');
+SELECT is((reservation.list_reservations(:'nobody', NULL, 20, NULL)).body, '{"items":[],"nextCursor":null}', 'list_of_another_user_is_empty');
+SELECT is((reservation.list_reservations(:'ann', 'HOLD', 100, NULL)).body::jsonb, (reservation.list_reservations(:'ann', NULL, 100, NULL)).body::jsonb, 'list_of_HOLD_has_all');
+SELECT is((reservation.get_reservation(:'bob', :'held')).outcome, 'RESERVATION_NOT_FOUND', 'reservation_of_another_user_is_not_found');
+SELECT is((reservation.get_reservation(:'ann', :'nobody')).outcome, 'RESERVATION_NOT_FOUND', 'unknown_reservation_is_not_found');
+SELECT is(pg_temp.hurt(), 'none', 'no_invariant_is_violated');
 
 SELECT * FROM finish();
 ROLLBACK;

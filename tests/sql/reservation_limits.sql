@@ -1,5 +1,5 @@
--- How many seats of a schedule one user may have, how often holds of one user may end unpaid, and when the sale ends:
--- by seat ids and best available, one hold at a time (hold) and many at once (hold_many).
+-- How many seats of a schedule one user may have, how often a user's holds may end unpaid, and when the sale ends: by
+-- seat ids and best available, for single holds (hold) and batches (hold_many).
 BEGIN;
 SELECT plan(100);
 \ir include/reservation.psql
@@ -11,7 +11,7 @@ $$;
 CREATE FUNCTION pg_temp.said(p_reply platform.reply) RETURNS text LANGUAGE sql AS $$
 	SELECT (p_reply).outcome || CASE WHEN (p_reply).outcome = 'CREATED' THEN '' ELSE coalesce(' ' || (p_reply).body, '') END
 $$;
--- The answer to one user's hold of p_quantity free seats: by name or the best, alone or in a batch.
+-- The answer to one user's hold of p_quantity free seats: chosen seats or the best available, alone or in a batch.
 CREATE FUNCTION pg_temp.take(p_how text, p_user uuid, p_schedule uuid, p_quantity int, p_unpaid int DEFAULT 5, p_key text DEFAULT NULL)
 RETURNS platform.reply LANGUAGE plpgsql AS $$
 DECLARE
@@ -31,7 +31,7 @@ BEGIN
 	    CASE WHEN v_seats IS NULL THEN p_quantity END, nextval('pg_temp.queue_seqs'), 300, p_key, 'h', NULL, 'r', p_unpaid);
 END
 $$;
--- Pays for a hold with points; by card: begins to.
+-- Pays for a hold with points, or begins a payment by card.
 CREATE FUNCTION pg_temp.pay(p_reservation uuid) RETURNS text LANGUAGE sql AS $$
 	SELECT (payment.pay_by_points(r.user_id, r.reservation_id, r.total_amount, platform.uuid_v7()::text, 'h', 3, 'r')).outcome
 	FROM (SELECT x.*, point.charge(x.user_id, 10000, platform.uuid_v7()::text, 'h', 'r')
@@ -46,7 +46,7 @@ INSERT INTO ways VALUES ('one'), ('one, best'), ('many'), ('many, best');
 
 -- --- Seats ---------------------------------------------------------------------------
 
--- In each way: 3 of 4, then 2 are refused, 1 more is had, then none.
+-- In each way: the user holds 3 of 4 seats, then 2 are refused, 1 more is held, then no more.
 CREATE TEMP TABLE asked AS
 SELECT w.how, pg_temp.hall() AS hall FROM ways w;
 CREATE FUNCTION pg_temp.each(p_what text) RETURNS TABLE (how text, said text) LANGUAGE plpgsql AS $$
@@ -54,7 +54,7 @@ BEGIN
 	RETURN QUERY EXECUTE 'SELECT a.how, (' || p_what || ')::text FROM asked a ORDER BY a.how';
 END
 $$;
--- Passes if all ways say the same, and names the ways that do not.
+-- Passes if all ways give the same answer, and names the ways that do not.
 CREATE FUNCTION pg_temp.all_say(p_what text, p_want text, p_name text) RETURNS text LANGUAGE sql AS $$
 	SELECT is((SELECT string_agg(e.how || ': ' || coalesce(e.said, 'NULL'), '; ') FROM pg_temp.each(p_what) e WHERE e.said IS DISTINCT FROM p_want), NULL, p_name)
 $$;
@@ -62,31 +62,31 @@ CREATE FUNCTION pg_temp.as_ann(p_quantity int, p_unpaid int DEFAULT 5) RETURNS t
 	SELECT format('pg_temp.said(pg_temp.take(a.how, %L, a.hall, %s, %s))', '00000000-0000-7000-8000-0000000000a1', p_quantity, p_unpaid)
 $$;
 SELECT pg_temp.all_say(pg_temp.as_ann(5), 'SEAT_LIMIT_EXCEEDED {"limit":4,"owned":0}', 'more_seats_at_once_than_the_limit_are_refused');
-SELECT pg_temp.all_say(pg_temp.as_ann(3), 'CREATED', 'seats_up_to_the_limit_are_had');
-SELECT pg_temp.all_say(pg_temp.as_ann(2), 'SEAT_LIMIT_EXCEEDED {"limit":4,"owned":3}', 'a_second_hold_beyond_the_limit_is_refused');
-SELECT pg_temp.all_say(pg_temp.as_ann(1), 'CREATED', 'a_second_hold_up_to_the_limit_is_had');
-SELECT pg_temp.all_say(pg_temp.as_ann(1), 'SEAT_LIMIT_EXCEEDED {"limit":4,"owned":4}', 'no_seat_is_had_at_the_limit');
+SELECT pg_temp.all_say(pg_temp.as_ann(3), 'CREATED', 'seats_up_to_the_limit_are_held');
+SELECT pg_temp.all_say(pg_temp.as_ann(2), 'SEAT_LIMIT_EXCEEDED {"limit":4,"owned":3}', 'second_hold_beyond_the_limit_is_refused');
+SELECT pg_temp.all_say(pg_temp.as_ann(1), 'CREATED', 'second_hold_up_to_the_limit_succeeds');
+SELECT pg_temp.all_say(pg_temp.as_ann(1), 'SEAT_LIMIT_EXCEEDED {"limit":4,"owned":4}', 'hold_at_the_limit_is_refused');
 SELECT pg_temp.all_say('(SELECT count(*) FROM reservation.seats s WHERE s.schedule_id = a.hall AND s.status = ''HOLD'')', '4',
-    'a_refused_hold_takes_no_seat');
-SELECT pg_temp.all_say(format('pg_temp.said(pg_temp.take(a.how, %L, a.hall, 4))', :'bob'), 'CREATED', 'the_limit_is_for_each_user');
-SELECT is(pg_temp.said(pg_temp.take('many', :'ann', pg_temp.hall(), 4)), 'CREATED', 'the_limit_is_for_each_schedule');
+    'refused_hold_takes_no_seat');
+SELECT pg_temp.all_say(format('pg_temp.said(pg_temp.take(a.how, %L, a.hall, 4))', :'bob'), 'CREATED', 'limit_counts_each_user_alone');
+SELECT is(pg_temp.said(pg_temp.take('many', :'ann', pg_temp.hall(), 4)), 'CREATED', 'limit_counts_each_schedule_alone');
 
 -- Confirmed seats and live holds count. Cancelled ones, and holds that ran out but are not swept yet, do not.
-SELECT is(string_agg(pg_temp.pay(r.reservation_id), ' '), 'CREATED CREATED CREATED CREATED', 'the_three_seats_are_paid')
+SELECT is(string_agg(pg_temp.pay(r.reservation_id), ' '), 'CREATED CREATED CREATED CREATED', 'three_held_seats_are_paid')
 FROM reservation.reservations r JOIN asked a ON a.hall = r.schedule_id WHERE r.user_id = :'ann' AND r.total_amount = 3000;
-SELECT pg_temp.all_say(pg_temp.as_ann(1), 'SEAT_LIMIT_EXCEEDED {"limit":4,"owned":4}', 'confirmed_seats_count');
+SELECT pg_temp.all_say(pg_temp.as_ann(1), 'SEAT_LIMIT_EXCEEDED {"limit":4,"owned":4}', 'confirmed_seats_count_against_the_limit');
 SELECT count(pg_temp.ends_in(r.reservation_id, '-1 millisecond')) AS ended FROM reservation.reservations r JOIN asked a ON a.hall = r.schedule_id
 WHERE r.user_id = :'ann' AND r.total_amount = 1000 \gset
-SELECT pg_temp.all_say(pg_temp.as_ann(2), 'SEAT_LIMIT_EXCEEDED {"limit":4,"owned":3}', 'seats_of_a_run_out_hold_do_not_count_unswept');
-SELECT pg_temp.all_say(pg_temp.as_ann(1), 'CREATED', 'a_run_out_hold_makes_room_unswept');
+SELECT pg_temp.all_say(pg_temp.as_ann(2), 'SEAT_LIMIT_EXCEEDED {"limit":4,"owned":3}', 'unswept_run_out_hold_does_not_count');
+SELECT pg_temp.all_say(pg_temp.as_ann(1), 'CREATED', 'unswept_run_out_hold_makes_room');
 SELECT count(reservation.cancel(:'ann', r.reservation_id, 'r')) AS cancelled FROM reservation.reservations r JOIN asked a ON a.hall = r.schedule_id
 WHERE r.user_id = :'ann' AND r.status = 'HOLD' AND r.hold_expires_at > clock_timestamp() \gset
-SELECT pg_temp.all_say(pg_temp.as_ann(2), 'SEAT_LIMIT_EXCEEDED {"limit":4,"owned":3}', 'seats_of_a_cancelled_hold_do_not_count');
-SELECT pg_temp.all_say(pg_temp.as_ann(1), 'CREATED', 'a_cancelled_hold_makes_room');
-SELECT is(string_agg(DISTINCT seat_limit::text, ' '), '4', 'a_reservation_has_the_limit_it_was_made_under')
+SELECT pg_temp.all_say(pg_temp.as_ann(2), 'SEAT_LIMIT_EXCEEDED {"limit":4,"owned":3}', 'cancelled_hold_does_not_count');
+SELECT pg_temp.all_say(pg_temp.as_ann(1), 'CREATED', 'cancelled_hold_makes_room');
+SELECT is(string_agg(DISTINCT seat_limit::text, ' '), '4', 'reservation_keeps_the_limit_of_its_hold')
 FROM reservation.reservations r JOIN asked a ON a.hall = r.schedule_id;
 
--- Several holds of one user in one batch, beside others: each counts for the next.
+-- Several holds of one user in one batch beside others: each counts for the next.
 CREATE FUNCTION pg_temp.batch(p_schedule uuid, p_users uuid[], p_quantities int[], p_best boolean[]) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	v_seats	text[] := '{}';
@@ -109,52 +109,52 @@ $$;
 SELECT is(pg_temp.batch(pg_temp.hall(), ARRAY[:'ann', :'bob', :'ann', :'ann']::uuid[], '{3,4,2,1}', '{f,f,f,f}'),
     'CREATED CREATED SEAT_LIMIT_EXCEEDED CREATED', 'two_holds_of_one_user_in_a_batch_count_together');
 SELECT is(pg_temp.batch(pg_temp.hall(), ARRAY[:'ann', :'bob', :'ann', :'bob']::uuid[], '{2,4,3,1}', '{f,t,t,f}'),
-    'CREATED CREATED SEAT_LIMIT_EXCEEDED SEAT_LIMIT_EXCEEDED', 'so_do_named_and_best_seats');
-SELECT is(pg_temp.hurt(), 'none', 'no_invariant_is_hurt_by_what_was_granted');
+    'CREATED CREATED SEAT_LIMIT_EXCEEDED SEAT_LIMIT_EXCEEDED', 'chosen_and_best_seats_in_a_batch_count_together');
+SELECT is(pg_temp.hurt(), 'none', 'granted_holds_violate_no_invariant');
 
--- The limit changes: for the holds made from then on.
+-- A changed limit applies to the holds that are made after the change.
 SELECT pg_temp.hall() AS hall \gset
 SELECT is(pg_temp.said(pg_temp.take('one', :'ann', :'hall', 4)), 'CREATED', 'four_seats_are_held_under_a_limit_of_four');
 UPDATE reservation.schedules SET max_per_user = 2 WHERE schedule_id = :'hall';
-SELECT is(pg_temp.hurt(), 'none', 'a_lowered_limit_hurts_no_invariant');
-SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'hall', 1)), 'SEAT_LIMIT_EXCEEDED {"limit":2,"owned":4}', 'a_lowered_limit_counts_for_the_next_hold');
+SELECT is(pg_temp.hurt(), 'none', 'lowered_limit_violates_no_invariant');
+SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'hall', 1)), 'SEAT_LIMIT_EXCEEDED {"limit":2,"owned":4}', 'lowered_limit_applies_to_the_next_hold');
 SELECT is((reservation.claim_for_payment(:'ann', (SELECT reservation_id FROM reservation.reservations WHERE schedule_id = :'hall'), 4000)).outcome, 'OK',
-    'a_hold_made_before_may_be_paid');
+    'hold_made_before_the_change_may_be_paid');
 UPDATE reservation.schedules SET max_per_user = 6 WHERE schedule_id = :'hall';
-SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'hall', 3)), 'SEAT_LIMIT_EXCEEDED {"limit":6,"owned":4}', 'a_raised_limit_is_the_new_one');
-SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'hall', 2)), 'CREATED', 'a_raised_limit_makes_room');
-SELECT is(pg_temp.hurt(), 'none', 'a_raised_limit_hurts_no_invariant');
+SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'hall', 3)), 'SEAT_LIMIT_EXCEEDED {"limit":6,"owned":4}', 'raised_limit_applies_to_the_next_hold');
+SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'hall', 2)), 'CREATED', 'raised_limit_makes_room');
+SELECT is(pg_temp.hurt(), 'none', 'raised_limit_violates_no_invariant');
 SELECT throws_ok(format('UPDATE reservation.schedules SET max_per_user = %s WHERE schedule_id = %L', n, :'hall'), '23514', NULL,
-    format('a_limit_of_%s_cannot_be', n)) FROM unnest(ARRAY[0, 101]) n;
+    format('limit_of_%s_is_refused', n)) FROM unnest(ARRAY[0, 101]) n;
 
--- More than the limit is seen by the invariant: seats forced in, by a claim and a reservation of the right price.
+-- The invariant finds more seats than the limit: seats forced in, with a claim and a reservation of the right price.
 SELECT pg_temp.hall() AS forced \gset
 SELECT pg_temp.id(pg_temp.take('one', :'ann', :'forced', 4)) AS first \gset
 UPDATE reservation.schedules SET max_per_user = 8 WHERE schedule_id = :'forced';
 SELECT pg_temp.id(pg_temp.take('one', :'ann', :'forced', 1)) AS second \gset
 UPDATE reservation.reservations SET seat_limit = 4 WHERE reservation_id = :'second';
-SELECT is(pg_temp.hurt(), 'a_user_has_no_more_seats_than_the_limit', 'more_seats_than_the_limit_hurt_an_invariant');
+SELECT is(pg_temp.hurt(), 'a_user_has_no_more_seats_than_the_limit', 'more_seats_than_the_limit_violate_an_invariant');
 SELECT pg_temp.ends_in(:'second', '-1 second');
-SELECT is(pg_temp.hurt(), 'none', 'a_run_out_hold_hurts_it_no_more');
+SELECT is(pg_temp.hurt(), 'none', 'run_out_hold_ends_the_violation_of_the_limit');
 UPDATE reservation.schedules SET max_per_user = 4 WHERE schedule_id = :'forced';
 
--- A hold that ran out while its card payment was under way, and was claimed in time, counts no more: if the user has
--- taken other seats since, it is not confirmed beyond the limit.
+-- A hold that was claimed in time and ran out during its card payment no longer counts. If the user has taken other
+-- seats since, it is not confirmed beyond the limit.
 SELECT pg_temp.hall() AS late \gset
 SELECT pg_temp.id(pg_temp.take('one', :'ann', :'late', 2)) AS late1, pg_temp.id(pg_temp.take('one', :'ann', :'late', 2)) AS late2 \gset
 SELECT pg_temp.begin_card(:'late1') AS card1, pg_temp.begin_card(:'late2') AS card2 \gset
 SELECT pg_temp.ends_in(:'late1', '-1 second'), pg_temp.ends_in(:'late2', '-1 second');
-SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'late', 2)), 'CREATED', 'seats_are_had_in_place_of_those_that_ran_out');
-SELECT is((payment.settle_card(:'ann', :'card1', 'CAPTURED', NULL, 3)).outcome, 'CREATED', 'a_late_confirm_within_the_limit_is_done');
-SELECT is((payment.settle_card(:'ann', :'card2', 'CAPTURED', NULL, 3)).outcome, 'RESERVATION_EXPIRED', 'a_late_confirm_beyond_the_limit_is_refused');
-SELECT is((payment.get_payment(:'ann', :'card2')).body::json ->> 'status', 'REFUND_PENDING', 'and_its_money_goes_back');
-SELECT is(reservation.owned_seats(:'ann', :'late', clock_timestamp()), 4, 'and_leaves_the_user_at_the_limit');
-SELECT is(reservation.status_of(:'late2') || (reservation.sweep(100)).outcome || pg_temp.hurt(), 'EXPIREDOKnone', 'what_was_refused_is_swept');
+SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'late', 2)), 'CREATED', 'user_holds_other_seats_instead_of_run_out_ones');
+SELECT is((payment.settle_card(:'ann', :'card1', 'CAPTURED', NULL, 3)).outcome, 'CREATED', 'late_confirm_within_the_limit_succeeds');
+SELECT is((payment.settle_card(:'ann', :'card2', 'CAPTURED', NULL, 3)).outcome, 'RESERVATION_EXPIRED', 'late_confirm_beyond_the_limit_is_refused');
+SELECT is((payment.get_payment(:'ann', :'card2')).body::json ->> 'status', 'REFUND_PENDING', 'late_confirm_beyond_the_limit_is_refunded');
+SELECT is(reservation.owned_seats(:'ann', :'late', clock_timestamp()), 4, 'late_confirm_beyond_the_limit_leaves_the_user_at_the_limit');
+SELECT is(reservation.status_of(:'late2') || (reservation.sweep(100)).outcome || pg_temp.hurt(), 'EXPIREDOKnone', 'refused_late_hold_is_swept');
 
 -- --- Holds that end unpaid -----------------------------------------------------------
 
 SELECT pg_temp.hall() AS paused \gset
--- Holds one seat and lets it end; the reservation's id.
+-- Holds one seat and lets the hold end; returns the reservation's id.
 CREATE FUNCTION pg_temp.unpaid(p_user uuid, p_schedule uuid, p_end text) RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
 	v_reservation	uuid := pg_temp.id(pg_temp.take('one', p_user, p_schedule, 1));
@@ -182,94 +182,94 @@ CREATE FUNCTION pg_temp.ago(p_user uuid, p_schedule uuid, p_how_long interval) R
 $$;
 SELECT pg_temp.unpaid(:'ann', :'paused', e) FROM unnest(ARRAY['paid and cancelled', 'paid and cancelled', 'paid and cancelled', 'cancelled', 'failed', 'swept', 'swept']) e;
 SELECT is(string_agg(pg_temp.said(pg_temp.take(w.how, :'bob', pg_temp.hall(), 1)), ' '), 'CREATED CREATED CREATED CREATED', 'another_user_has_no_pause') FROM ways w;
-SELECT isnt(pg_temp.unpaid(:'ann', :'paused', 'run out'), NULL, 'a_fifth_hold_is_had_beside_three_that_were_paid');
+SELECT isnt(pg_temp.unpaid(:'ann', :'paused', 'run out'), NULL, 'fifth_hold_after_three_paid_ones_succeeds');
 SELECT is(pg_temp.said(pg_temp.take(w.how, :'ann', :'paused', 1)), 'UNPAID_HOLD_LIMIT {"limit":5}',
-    format('after_five_holds_that_ended_unpaid_the_next_is_refused_(%s)', w.how)) FROM ways w;
-SELECT is(pg_temp.said(pg_temp.take('many', :'ann', pg_temp.hall(), 1)), 'CREATED', 'the_pause_is_for_one_schedule');
-SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'paused', 1, 6)), 'CREATED', 'with_a_maximum_of_six_five_are_no_reason');
-SELECT is(pg_temp.said(pg_temp.take('one', :'ann', :'paused', 1, 0)), 'CREATED', 'with_a_maximum_of_zero_there_is_no_pause');
-SELECT is(pg_temp.said(pg_temp.take('one', :'ann', :'paused', 3)), 'SEAT_LIMIT_EXCEEDED {"limit":4,"owned":2}', 'the_limit_of_seats_is_told_before_the_pause');
-SELECT is((reservation.sweep(1000)).body, '{"expired":1}', 'the_fifth_hold_is_swept');
-SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'paused', 1)), 'UNPAID_HOLD_LIMIT {"limit":5}', 'which_changes_nothing');
+    format('hold_after_five_unpaid_holds_is_refused_(%s)', w.how)) FROM ways w;
+SELECT is(pg_temp.said(pg_temp.take('many', :'ann', pg_temp.hall(), 1)), 'CREATED', 'pause_applies_to_one_schedule');
+SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'paused', 1, 6)), 'CREATED', 'five_unpaid_holds_with_a_maximum_of_six_cause_no_pause');
+SELECT is(pg_temp.said(pg_temp.take('one', :'ann', :'paused', 1, 0)), 'CREATED', 'maximum_of_zero_causes_no_pause');
+SELECT is(pg_temp.said(pg_temp.take('one', :'ann', :'paused', 3)), 'SEAT_LIMIT_EXCEEDED {"limit":4,"owned":2}', 'seat_limit_is_checked_before_the_pause');
+SELECT is((reservation.sweep(1000)).body, '{"expired":1}', 'fifth_unpaid_hold_is_swept');
+SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'paused', 1)), 'UNPAID_HOLD_LIMIT {"limit":5}', 'sweep_does_not_change_the_pause');
 
--- Kept with the key, as any definite answer, also when the pause is over.
+-- The refusal is stored with its key like any definite answer, also after the pause.
 SELECT pg_temp.take(h, :'ann', :'paused', 1, 5, 'key ' || h) FROM unnest(ARRAY['one', 'many']) h;
 
--- Ten minutes after the last of them ended, whenever the others did.
+-- The pause ends ten minutes after the last of them ended, whenever the others ended.
 SELECT pg_temp.ago(:'ann', :'paused', '9 minutes 50 seconds');
-SELECT is(pg_temp.said(pg_temp.take(h, :'ann', :'paused', 1)), 'UNPAID_HOLD_LIMIT {"limit":5}', format('the_pause_lasts_for_ten_minutes_(%s)', h))
+SELECT is(pg_temp.said(pg_temp.take(h, :'ann', :'paused', 1)), 'UNPAID_HOLD_LIMIT {"limit":5}', format('pause_lasts_ten_minutes_(%s)', h))
 FROM unnest(ARRAY['one', 'many']) h;
 SELECT pg_temp.ago(:'ann', :'paused', '10 seconds');
-SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'paused', 1)), 'CREATED', 'then_a_hold_is_had');
-SELECT is(pg_temp.said(r) || ' ' || (r).replayed, 'UNPAID_HOLD_LIMIT {"limit":5} true', format('a_refusal_is_kept_with_its_key_(%s)', h))
+SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'paused', 1)), 'CREATED', 'hold_after_the_pause_succeeds');
+SELECT is(pg_temp.said(r) || ' ' || (r).replayed, 'UNPAID_HOLD_LIMIT {"limit":5} true', format('refusal_by_the_pause_is_stored_(%s)', h))
 FROM unnest(ARRAY['one', 'many']) h, LATERAL pg_temp.take(h, :'ann', :'paused', 1, 5, 'key ' || h) r;
 SELECT pg_temp.ago(:'ann', :'paused', '1 day');
 SELECT pg_temp.unpaid(:'ann', :'paused', 'cancelled');
-SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'paused', 1)), 'UNPAID_HOLD_LIMIT {"limit":5}', 'one_more_that_ends_unpaid_begins_another_pause');
+SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'paused', 1)), 'UNPAID_HOLD_LIMIT {"limit":5}', 'next_unpaid_hold_begins_another_pause');
 SELECT pg_temp.ago(:'ann', :'paused', '11 minutes');
 SELECT pg_temp.unpaid(:'ann', :'paused', 'paid and cancelled');
-SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'paused', 1, 6)), 'CREATED', 'one_that_was_paid_begins_none');
+SELECT is(pg_temp.said(pg_temp.take('many', :'ann', :'paused', 1, 6)), 'CREATED', 'paid_hold_begins_no_pause');
 
 -- --- Order of refusals ---------------------------------------------------------------
 
 SELECT pg_temp.hall(1) AS order_hall \gset
-SELECT is((pg_temp.hold(:'ann', :'order_hall', pg_temp.seats(:'order_hall', 'V-A-1'), 7001)).outcome, 'CREATED', 'ann_has_the_one_seat_she_may_have');
-SELECT is((pg_temp.hold(:'ann', :'order_hall', pg_temp.seats(:'order_hall', 'V-A-2'), 7001)).outcome, 'QUEUE_TOKEN_USED', 'a_used_token_is_told_before_the_limit');
-SELECT is((pg_temp.hold(:'ann', :'order_hall', pg_temp.seats(:'order_hall', 'V-A-2'), 7002, p_refusal => 'QUEUE_TOKEN_EXPIRED')).outcome, 'QUEUE_TOKEN_EXPIRED', 'so_is_what_the_queue_says');
-SELECT is((pg_temp.hold(:'ann', :'nobody', ARRAY[:'nobody'::uuid])).outcome, 'SCHEDULE_NOT_FOUND', 'so_is_an_unknown_schedule');
-SELECT is((pg_temp.hold(:'ann', :'order_hall', ARRAY[:'nobody'::uuid])).outcome, 'SEAT_LIMIT_EXCEEDED', 'the_limit_is_told_before_an_unknown_seat');
-SELECT is((pg_temp.hold(:'ann', :'order_hall', pg_temp.seats(:'order_hall', 'V-A-1'))).outcome, 'SEAT_LIMIT_EXCEEDED', 'and_before_a_seat_that_is_taken');
+SELECT is((pg_temp.hold(:'ann', :'order_hall', pg_temp.seats(:'order_hall', 'V-A-1'), 7001)).outcome, 'CREATED', 'ann_holds_her_only_allowed_seat');
+SELECT is((pg_temp.hold(:'ann', :'order_hall', pg_temp.seats(:'order_hall', 'V-A-2'), 7001)).outcome, 'QUEUE_TOKEN_USED', 'used_token_is_checked_before_the_limit');
+SELECT is((pg_temp.hold(:'ann', :'order_hall', pg_temp.seats(:'order_hall', 'V-A-2'), 7002, p_refusal => 'QUEUE_TOKEN_EXPIRED')).outcome, 'QUEUE_TOKEN_EXPIRED', 'refusal_of_the_queue_is_checked_before_the_limit');
+SELECT is((pg_temp.hold(:'ann', :'nobody', ARRAY[:'nobody'::uuid])).outcome, 'SCHEDULE_NOT_FOUND', 'unknown_schedule_is_checked_before_the_limit');
+SELECT is((pg_temp.hold(:'ann', :'order_hall', ARRAY[:'nobody'::uuid])).outcome, 'SEAT_LIMIT_EXCEEDED', 'limit_is_checked_before_an_unknown_seat');
+SELECT is((pg_temp.hold(:'ann', :'order_hall', pg_temp.seats(:'order_hall', 'V-A-1'))).outcome, 'SEAT_LIMIT_EXCEEDED', 'limit_is_checked_before_a_taken_seat');
 UPDATE reservation.schedules SET status = 'CLOSED' WHERE schedule_id = :'order_hall';
-SELECT is(pg_temp.said(pg_temp.take(w.how, :'ann', :'order_hall', 1)), 'SCHEDULE_NOT_ON_SALE', format('a_closed_sale_is_told_before_the_limit_(%s)', w.how)) FROM ways w;
+SELECT is(pg_temp.said(pg_temp.take(w.how, :'ann', :'order_hall', 1)), 'SCHEDULE_NOT_ON_SALE', format('closed_sale_is_refused_before_the_limit_(%s)', w.how)) FROM ways w;
 
 -- --- The end of the sale -------------------------------------------------------------
 
 SELECT pg_temp.new_schedule('[{"section":"V","grade":"VIP","price":1000,"rows":1,"seatsPerRow":10}]', '2020-05-01T10:00:00Z') AS begun \gset
-SELECT is(pg_temp.said(pg_temp.take(w.how, :'ann', :'begun', 1)), 'SCHEDULE_NOT_ON_SALE', format('the_sale_ends_when_the_concert_begins_(%s)', w.how)) FROM ways w;
+SELECT is(pg_temp.said(pg_temp.take(w.how, :'ann', :'begun', 1)), 'SCHEDULE_NOT_ON_SALE', format('sale_ends_when_the_concert_begins_(%s)', w.how)) FROM ways w;
 SELECT pg_temp.hall() AS ending \gset
 SELECT pg_temp.id(pg_temp.take('many', :'ann', :'ending', 1)) AS in_time \gset
 UPDATE reservation.schedules SET sale_closes_at = clock_timestamp() WHERE schedule_id = :'ending';
-SELECT is(pg_temp.said(pg_temp.take(w.how, :'bob', :'ending', 1)), 'SCHEDULE_NOT_ON_SALE', format('the_sale_ends_at_sale_closes_at_(%s)', w.how)) FROM ways w;
-SELECT is(pg_temp.pay(:'in_time'), 'CREATED', 'a_hold_made_before_the_end_may_be_paid');
+SELECT is(pg_temp.said(pg_temp.take(w.how, :'bob', :'ending', 1)), 'SCHEDULE_NOT_ON_SALE', format('sale_ends_at_sale_closes_at_(%s)', w.how)) FROM ways w;
+SELECT is(pg_temp.pay(:'in_time'), 'CREATED', 'hold_made_before_the_end_of_the_sale_may_be_paid');
 UPDATE reservation.schedules SET sale_closes_at = clock_timestamp() + interval '1 minute', start_at = clock_timestamp() - interval '1 minute' WHERE schedule_id = :'ending';
-SELECT is(pg_temp.said(pg_temp.take(w.how, :'bob', :'ending', 1)), 'CREATED', format('sale_closes_at_may_be_after_the_beginning_(%s)', w.how)) FROM ways w;
+SELECT is(pg_temp.said(pg_temp.take(w.how, :'bob', :'ending', 1)), 'CREATED', format('sale_closes_at_may_be_after_the_start_(%s)', w.how)) FROM ways w;
 UPDATE reservation.schedules SET sale_closes_at = NULL WHERE schedule_id = :'ending';
-SELECT is(pg_temp.said(pg_temp.take(w.how, :'bob', :'ending', 1)), 'SCHEDULE_NOT_ON_SALE', format('without_it_the_sale_follows_start_at_(%s)', w.how)) FROM ways w;
--- The opening too, in each way.
+SELECT is(pg_temp.said(pg_temp.take(w.how, :'bob', :'ending', 1)), 'SCHEDULE_NOT_ON_SALE', format('sale_without_sale_closes_at_follows_the_start_(%s)', w.how)) FROM ways w;
+-- The opening, in each way.
 SELECT pg_temp.new_schedule('[{"section":"V","grade":"VIP","price":1000,"rows":1,"seatsPerRow":10}]', p_opens => now() + interval '1 hour') AS early \gset
-SELECT is(pg_temp.said(pg_temp.take(w.how, :'ann', :'early', 1)), 'SCHEDULE_NOT_ON_SALE', format('nothing_is_held_before_the_sale_opens_(%s)', w.how)) FROM ways w;
-SELECT is(count(*), 0::bigint, 'and_no_seat_has_changed') FROM reservation.seats WHERE schedule_id IN (:'early', :'begun', :'order_hall') AND changes > 0
+SELECT is(pg_temp.said(pg_temp.take(w.how, :'ann', :'early', 1)), 'SCHEDULE_NOT_ON_SALE', format('hold_before_the_opening_is_refused_(%s)', w.how)) FROM ways w;
+SELECT is(count(*), 0::bigint, 'refused_holds_change_no_seat') FROM reservation.seats WHERE schedule_id IN (:'early', :'begun', :'order_hall') AND changes > 0
 AND seat_id <> pg_temp.seat(:'order_hall', 'V-A-1');
 
 -- --- The seconds a hold has left -----------------------------------------------------
 
 SELECT pg_temp.hall() AS clock \gset
 CREATE FUNCTION pg_temp.left_of(p_body text) RETURNS text LANGUAGE sql AS $$ SELECT coalesce((p_body::json -> 'holdSecondsLeft')::text, 'absent') $$;
-SELECT is(pg_temp.left_of((pg_temp.take(w.how, ('00000000-0000-7000-8000-00000000000' || row_number() OVER ())::uuid, :'clock', 1)).body), '300', format('a_new_hold_has_all_its_seconds_(%s)', w.how)) FROM ways w;
+SELECT is(pg_temp.left_of((pg_temp.take(w.how, ('00000000-0000-7000-8000-00000000000' || row_number() OVER ())::uuid, :'clock', 1)).body), '300', format('new_hold_has_all_its_seconds_(%s)', w.how)) FROM ways w;
 SELECT pg_temp.take('many', :'ann', :'clock', 1, 5, 'seconds') AS first \gset s_
 SELECT pg_temp.id(:'s_first') AS held \gset
 SELECT pg_temp.ends_in(:'held', '100.9 seconds');
 SELECT is(pg_temp.left_of((reservation.get_reservation(:'ann', :'held')).body), '100', 'seconds_are_cut_not_rounded');
-SELECT ok((pg_temp.take('many', :'ann', :'clock', 1, 5, 'seconds')).body = (:'s_first'::platform.reply).body, 'a_replay_is_the_first_answer_to_the_byte');
-SELECT is(((reservation.list_reservations(:'ann', 'HOLD', 1, NULL)).body::json #> '{items,0,holdSecondsLeft}')::text, '100', 'a_list_has_them');
+SELECT ok((pg_temp.take('many', :'ann', :'clock', 1, 5, 'seconds')).body = (:'s_first'::platform.reply).body, 'replay_is_the_first_answer_to_the_byte');
+SELECT is(((reservation.list_reservations(:'ann', 'HOLD', 1, NULL)).body::json #> '{items,0,holdSecondsLeft}')::text, '100', 'list_shows_the_seconds_left');
 SELECT pg_temp.ends_in(:'held', '-1 millisecond');
-SELECT is(pg_temp.left_of((reservation.get_reservation(:'ann', :'held')).body), 'null', 'a_run_out_hold_has_none_left');
+SELECT is(pg_temp.left_of((reservation.get_reservation(:'ann', :'held')).body), 'null', 'run_out_hold_has_no_seconds_left');
 SELECT pg_temp.id(pg_temp.take('many', :'ann', :'clock', 1)) AS held \gset
-SELECT is(pg_temp.left_of((reservation.cancel(:'ann', :'held', 'r')).body), 'null', 'nor_has_a_cancelled_one');
+SELECT is(pg_temp.left_of((reservation.cancel(:'ann', :'held', 'r')).body), 'null', 'cancelled_hold_has_no_seconds_left');
 SELECT is(pg_temp.left_of((reservation.cancel(:'ann', :'held', 'r')).body), 'null', 'told_again');
 SELECT pg_temp.id(pg_temp.take('many', :'ann', :'clock', 1)) AS held \gset
 SELECT pg_temp.pay(:'held') AS paid \gset
-SELECT is(pg_temp.left_of((reservation.get_reservation(:'ann', :'held')).body), 'null', 'nor_has_a_confirmed_one');
+SELECT is(pg_temp.left_of((reservation.get_reservation(:'ann', :'held')).body), 'null', 'confirmed_reservation_has_no_seconds_left');
 
 -- --- Instances of the release before -------------------------------------------------
 
 SELECT pg_temp.hall() AS old \gset
 SELECT pg_temp.unpaid(:'ann', :'old', 'cancelled') FROM generate_series(1, 5);
-SELECT is((reservation.hold(:'ann', :'old', NULL, 'VIP', 1, 8001, 300, NULL, NULL, NULL, 'r')).outcome, 'UNPAID_HOLD_LIMIT', 'the_old_call_has_the_default_maximum');
+SELECT is((reservation.hold(:'ann', :'old', NULL, 'VIP', 1, 8001, 300, NULL, NULL, NULL, 'r')).outcome, 'UNPAID_HOLD_LIMIT', 'old_signature_uses_the_default_maximum');
 SELECT is((SELECT string_agg(outcome, ' ' ORDER BY n) FROM reservation.hold_many(ARRAY[:'ann', :'bob'], ARRAY[:'old', :'old'], ARRAY[NULL, NULL]::text[],
     ARRAY['VIP', 'VIP'], ARRAY['1', '4'], ARRAY['8002', '8003'], ARRAY['300', '300'], ARRAY[NULL, NULL]::text[], ARRAY[NULL, NULL]::text[],
-    ARRAY[NULL, NULL]::text[], ARRAY['r', 'r'])), 'UNPAID_HOLD_LIMIT CREATED', 'so_has_the_old_call_for_many');
+    ARRAY[NULL, NULL]::text[], ARRAY['r', 'r'])), 'UNPAID_HOLD_LIMIT CREATED', 'old_signature_for_many_uses_the_default_maximum');
 
-SELECT is(pg_temp.hurt(), 'none', 'after_all_this_no_invariant_is_hurt');
+SELECT is(pg_temp.hurt(), 'none', 'no_invariant_is_violated_at_the_end');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,11 +1,9 @@
--- What only several connections can show of statements and events: whoever pages
--- through a user's reservations, payments or histories while more arrive sees
--- each once, and whoever reads from the newest down to the last one known misses
--- none: what one user does gets its id and commits in one order. And the relay
--- sends an event that commits late, late, but sends it.
+-- Lists and events beside other connections. A client that pages through reservations, payments or histories while more
+-- arrive sees each item once. A client that reads from the newest down to the last one known misses none, because a
+-- user's writes get their ids and commit in one order. The relay sends events of late commits late, but it sends them.
 --
--- Other connections see only what is committed, so users and concert are new
--- each time and stay: a ledger cannot be taken back. No BEGIN here.
+-- Other connections see only committed rows. The users and the concert are new in each run and stay, because the ledger
+-- cannot be undone. No BEGIN here.
 SET client_min_messages = warning;
 SELECT plan(38);
 
@@ -20,7 +18,7 @@ SELECT dblink_connect(c, :'conninfo') FROM unnest(ARRAY['a', 'b', 'reader']) c;
 
 CREATE FUNCTION pg_temp.ask(p_connection text, p_sql text, VARIADIC p_values text[] DEFAULT '{}') RETURNS text
 LANGUAGE sql AS $$ SELECT answer FROM dblink(p_connection, format(p_sql, VARIADIC p_values)) d (answer text) $$;
--- Begins to ask; the answer comes later. True if it is still waiting 100 ms after.
+-- Sends a statement; the answer comes later. True if it still waits after 100 ms.
 CREATE FUNCTION pg_temp.waits(p_connection text, p_sql text, VARIADIC p_values text[] DEFAULT '{}') RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -53,7 +51,7 @@ LANGUAGE sql AS $$ SELECT format('SELECT body::json ->> ''paymentId'' FROM payme
     p_user, p_reservation) $$;
 CREATE FUNCTION pg_temp.charge(p_user text) RETURNS text
 LANGUAGE sql AS $$ SELECT format('SELECT body::json #>> ''{history,historyId}'' FROM point.charge(%L, 1000, platform.uuid_v7()::text, ''h'', ''r'')', p_user) $$;
--- Two items a page. Page 1 is the newest; each call of next_page goes on where the last one ended.
+-- Two items on a page. The first page has the newest; each call of next_page goes on where the last one ended.
 CREATE TEMP TABLE reading (cursor uuid);
 CREATE FUNCTION pg_temp.page(p_list text, p_user text, p_cursor uuid) RETURNS text
 LANGUAGE plpgsql AS $$
@@ -72,56 +70,56 @@ END $$;
 CREATE FUNCTION pg_temp.first_page(p_list text, p_user text) RETURNS text LANGUAGE sql AS $$ SELECT pg_temp.page(p_list, p_user, NULL) $$;
 CREATE FUNCTION pg_temp.next_page(p_list text, p_user text) RETURNS text LANGUAGE sql AS $$ SELECT pg_temp.page(p_list, p_user, cursor) FROM reading $$;
 
--- Reservations arrive while somebody pages.
+-- Reservations arrive while a client pages.
 INSERT INTO names SELECT 'r' || n, pg_temp.ask('b', pg_temp.hold(:'ann', :'schedule', n))::uuid FROM generate_series(1, 5) n;
-SELECT is(pg_temp.first_page('reservations', :'ann'), 'r5 r4', 'the newest two of five reservations');
+SELECT is(pg_temp.first_page('reservations', :'ann'), 'r5 r4', 'first_page_has_the_newest_two_of_five_reservations');
 INSERT INTO names VALUES ('r6', pg_temp.ask('b', pg_temp.hold(:'ann', :'schedule', 6))::uuid);
-SELECT is(pg_temp.next_page('reservations', :'ann'), 'r3 r2', 'one more arrives: the next page neither skips nor repeats');
+SELECT is(pg_temp.next_page('reservations', :'ann'), 'r3 r2', 'new_reservation_neither_repeats_nor_skips_on_the_next_page');
 SELECT dblink_exec('a', 'BEGIN');
 INSERT INTO names VALUES ('r7', pg_temp.ask('a', pg_temp.hold(:'ann', :'schedule', 7))::uuid);
-SELECT ok(pg_temp.waits('b', pg_temp.hold(:'ann', :'schedule', 8)), 'one is not committed yet: the next one of that user waits, and gets its id afterwards');
-SELECT is(pg_temp.next_page('reservations', :'ann'), 'r1', 'the last page');
-SELECT is(cursor, NULL, 'and it says so') FROM reading;
-SELECT is(pg_temp.first_page('reservations', :'ann'), 'r6 r5', 'what is not committed is not there');
+SELECT ok(pg_temp.waits('b', pg_temp.hold(:'ann', :'schedule', 8)), 'second_hold_of_a_user_waits_for_the_first_to_commit');
+SELECT is(pg_temp.next_page('reservations', :'ann'), 'r1', 'last_page_has_one_reservation');
+SELECT is(cursor, NULL, 'last_page_has_no_cursor') FROM reading;
+SELECT is(pg_temp.first_page('reservations', :'ann'), 'r6 r5', 'uncommitted_reservation_is_not_listed');
 SELECT dblink_exec('a', 'COMMIT');
 INSERT INTO names VALUES ('r8', pg_temp.answer('b')::uuid);
-SELECT is(pg_temp.next_page('reservations', :'ann'), 'r4 r3', 'two more have come: the page after the old cursor is the same');
-SELECT is(pg_temp.first_page('reservations', :'ann'), 'r8 r7', 'and from the newest down to the last one known none is missed');
-SELECT is(pg_temp.next_page('reservations', :'ann'), 'r6 r5', 'in the order of their commits');
+SELECT is(pg_temp.next_page('reservations', :'ann'), 'r4 r3', 'page_after_an_old_cursor_is_unchanged');
+SELECT is(pg_temp.first_page('reservations', :'ann'), 'r8 r7', 'list_down_to_the_last_known_reservation_misses_none');
+SELECT is(pg_temp.next_page('reservations', :'ann'), 'r6 r5', 'list_is_in_the_order_of_the_commits');
 
--- Histories: charges, while another is not committed.
+-- Histories: charges, while another charge is not committed.
 SELECT dblink_exec('a', 'BEGIN');
 INSERT INTO names VALUES ('h1', pg_temp.ask('a', pg_temp.charge(:'ann'))::uuid);
-SELECT ok(pg_temp.waits('b', pg_temp.charge(:'ann')), 'a charge waits for the one before it');
-SELECT is(pg_temp.first_page('histories', :'ann'), NULL, 'nothing is there');
+SELECT ok(pg_temp.waits('b', pg_temp.charge(:'ann')), 'second_charge_of_a_user_waits_for_the_first');
+SELECT is(pg_temp.first_page('histories', :'ann'), NULL, 'uncommitted_charges_are_not_listed');
 SELECT dblink_exec('a', 'COMMIT');
 INSERT INTO names VALUES ('h2', pg_temp.answer('b')::uuid);
 INSERT INTO names SELECT 'h' || n, pg_temp.ask('b', pg_temp.charge(:'ann'))::uuid FROM generate_series(3, 5) n;
-SELECT is(pg_temp.first_page('histories', :'ann'), 'h5 h4', 'then all are: the newest two');
+SELECT is(pg_temp.first_page('histories', :'ann'), 'h5 h4', 'committed_charges_are_listed_newest_first');
 INSERT INTO names VALUES ('h6', pg_temp.ask('a', pg_temp.charge(:'ann'))::uuid);
-SELECT is(pg_temp.next_page('histories', :'ann'), 'h3 h2', 'one arrives: the next two');
-SELECT is(pg_temp.next_page('histories', :'ann'), 'h1', 'the last one');
-SELECT is(pg_temp.first_page('histories', :'ann'), 'h6 h5', 'and the one that arrived is the newest');
+SELECT is(pg_temp.next_page('histories', :'ann'), 'h3 h2', 'new_charge_neither_repeats_nor_skips_on_the_next_page');
+SELECT is(pg_temp.next_page('histories', :'ann'), 'h1', 'last_page_has_one_charge');
+SELECT is(pg_temp.first_page('histories', :'ann'), 'h6 h5', 'new_charge_is_first_in_the_list');
 SELECT is(pg_temp.ask('reader', 'SELECT outcome FROM point.list_entries(%L, 2, %L)', :'bob', (SELECT id FROM names WHERE name = 'h1')::text),
-    'INVALID_REQUEST', 'another user''s place is no cursor');
+    'INVALID_REQUEST', 'cursor_of_another_user_is_refused');
 
--- Payments: of two at once, and while somebody pages.
+-- Payments: two at once, and more while a client pages.
 SELECT dblink_exec('a', 'BEGIN');
 INSERT INTO names VALUES ('p1', pg_temp.ask('a', pg_temp.pay(:'ann', (SELECT id FROM names WHERE name = 'r1')::text))::uuid);
-SELECT ok(pg_temp.waits('b', pg_temp.pay(:'ann', (SELECT id FROM names WHERE name = 'r2')::text)), 'a payment waits for the one before it');
-SELECT is(pg_temp.first_page('payments', :'ann'), NULL, 'nothing is there');
+SELECT ok(pg_temp.waits('b', pg_temp.pay(:'ann', (SELECT id FROM names WHERE name = 'r2')::text)), 'second_payment_of_a_user_waits_for_the_first');
+SELECT is(pg_temp.first_page('payments', :'ann'), NULL, 'uncommitted_payments_are_not_listed');
 SELECT dblink_exec('a', 'COMMIT');
 INSERT INTO names VALUES ('p2', pg_temp.answer('b')::uuid);
 INSERT INTO names SELECT 'p' || n, pg_temp.ask('b', pg_temp.pay(:'ann', (SELECT id FROM names WHERE name = 'r' || n)::text))::uuid FROM generate_series(3, 5) n;
-SELECT is(pg_temp.first_page('payments', :'ann'), 'p5 p4', 'then all are: the newest two');
+SELECT is(pg_temp.first_page('payments', :'ann'), 'p5 p4', 'committed_payments_are_listed_newest_first');
 INSERT INTO names VALUES ('p6', pg_temp.ask('a', pg_temp.pay(:'ann', (SELECT id FROM names WHERE name = 'r6')::text))::uuid);
-SELECT is(pg_temp.next_page('payments', :'ann'), 'p3 p2', 'one arrives: the next two');
-SELECT is(pg_temp.next_page('payments', :'ann'), 'p1', 'the last one');
-SELECT is(pg_temp.first_page('payments', :'ann'), 'p6 p5', 'and the one that arrived is the newest');
-SELECT is(string_agg(balance_after::text, ' ' ORDER BY version DESC), '0 1000 2000 3000 4000 5000 6000 5000 4000 3000 2000 1000', 'and the histories add up')
+SELECT is(pg_temp.next_page('payments', :'ann'), 'p3 p2', 'new_payment_neither_repeats_nor_skips_on_the_next_page');
+SELECT is(pg_temp.next_page('payments', :'ann'), 'p1', 'last_page_has_one_payment');
+SELECT is(pg_temp.first_page('payments', :'ann'), 'p6 p5', 'new_payment_is_first_in_the_list');
+SELECT is(string_agg(balance_after::text, ' ' ORDER BY version DESC), '0 1000 2000 3000 4000 5000 6000 5000 4000 3000 2000 1000', 'histories_add_up')
 FROM point.entries WHERE user_id = :'ann';
 
--- The relay, while one event's transaction stays open.
+-- The relay, while the transaction of one event stays open.
 SELECT dblink_exec('b', 'DELETE FROM platform.outbox');
 SELECT dblink_exec('b', 'UPDATE platform.relay SET holder = NULL, leased_until = NULL, entry = NULL');
 CREATE FUNCTION pg_temp.relayed(p_sent text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
@@ -135,27 +133,27 @@ BEGIN
 END $$;
 SELECT set_config('test.ann', :'ann', false);
 SELECT dblink_exec('a', 'BEGIN');
-SELECT isnt(pg_temp.ask('a', pg_temp.charge(:'ann')), NULL, 'ann''s charge is not committed yet');
-SELECT isnt(pg_temp.ask('b', pg_temp.charge(:'bob')), NULL, 'bob''s is, with a higher id');
-SELECT is(pg_temp.relayed(), 'PointCharged bob', 'bob''s event is sent; it waits for nobody');
-SELECT is(pg_temp.relayed(current_setting('test.ids')), 'none', 'it was sent, and there is nothing more');
-SELECT is(pg_temp.ask('b', 'SELECT count(*)::text FROM platform.outbox'), '0', 'the outbox is empty');
+SELECT isnt(pg_temp.ask('a', pg_temp.charge(:'ann')), NULL, 'charge_of_ann_is_uncommitted');
+SELECT isnt(pg_temp.ask('b', pg_temp.charge(:'bob')), NULL, 'charge_of_bob_commits_with_a_higher_id');
+SELECT is(pg_temp.relayed(), 'PointCharged bob', 'event_of_bob_is_sent_without_waiting');
+SELECT is(pg_temp.relayed(current_setting('test.ids')), 'none', 'relay_has_nothing_more_to_send');
+SELECT is(pg_temp.ask('b', 'SELECT count(*)::text FROM platform.outbox'), '0', 'outbox_is_empty');
 SELECT dblink_exec('a', 'COMMIT');
-SELECT is(pg_temp.relayed(), 'PointCharged ann', 'ann commits, and hers is sent: later, though its id is lower');
-SELECT ok((current_setting('test.ids')::bigint[])[1] < (SELECT max(event_id) FROM platform.events), 'which it is');
-SELECT is(pg_temp.relayed(current_setting('test.ids')), 'none', 'then nothing is left');
--- One transaction that began first does something with ann after another one did.
+SELECT is(pg_temp.relayed(), 'PointCharged ann', 'event_of_ann_is_sent_after_her_commit');
+SELECT ok((current_setting('test.ids')::bigint[])[1] < (SELECT max(event_id) FROM platform.events), 'late_event_has_the_lower_id');
+SELECT is(pg_temp.relayed(current_setting('test.ids')), 'none', 'all_events_are_sent');
+-- A transaction that began first writes something for ann after another transaction did.
 SELECT dblink_exec('a', 'BEGIN');
-SELECT isnt(pg_temp.ask('a', pg_temp.charge(:'bob')), NULL, 'a batch has begun with bob');
-SELECT isnt(pg_temp.ask('b', pg_temp.hold(:'ann', :'schedule', 9)), NULL, 'ann holds a seat, and that commits');
-SELECT isnt(pg_temp.ask('a', pg_temp.charge(:'ann')), NULL, 'the batch goes on with ann');
+SELECT isnt(pg_temp.ask('a', pg_temp.charge(:'bob')), NULL, 'batch_begins_with_bob');
+SELECT isnt(pg_temp.ask('b', pg_temp.hold(:'ann', :'schedule', 9)), NULL, 'hold_of_ann_commits');
+SELECT isnt(pg_temp.ask('a', pg_temp.charge(:'ann')), NULL, 'batch_goes_on_with_ann');
 SELECT dblink_exec('a', 'COMMIT');
-SELECT is(pg_temp.relayed(), 'PointCharged bob, ReservationHeld ann, PointCharged ann', 'what was written by somebody who could see the hold comes after it');
+SELECT is(pg_temp.relayed(), 'PointCharged bob, ReservationHeld ann, PointCharged ann', 'event_that_follows_a_committed_one_has_the_higher_id');
 SELECT pg_temp.relayed(current_setting('test.ids'));
 
-SELECT is(count(pg_temp.ask('a', 'SELECT outcome FROM reservation.cancel(%L, %L, ''r'')', :'ann', reservation_id::text)), 3::bigint, 'what is held is given back')
+SELECT is(count(pg_temp.ask('a', 'SELECT outcome FROM reservation.cancel(%L, %L, ''r'')', :'ann', reservation_id::text)), 3::bigint, 'seats_are_given_back')
 FROM reservation.reservations WHERE user_id = :'ann' AND status = 'HOLD';
-SELECT is_empty('SELECT * FROM platform.invariants', 'no invariant is hurt');
-SELECT is(broken, NULL, 'and the ledger verifies') FROM point.verify(:'ann');
+SELECT is_empty('SELECT * FROM platform.invariants', 'no_invariant_is_violated');
+SELECT is(broken, NULL, 'ledger_verifies') FROM point.verify(:'ann');
 SELECT dblink_disconnect(c) FROM unnest(ARRAY['a', 'b', 'reader']) c;
 SELECT * FROM finish();

@@ -1,33 +1,19 @@
-/* See edge.h: what dispatch.c is in a service. */
+/* The tests' edge: replaces kore/dispatch.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "edge.h"
+#include "http/edge.h"
 
 struct sent	sent;
 
-/* For the leak checker: what lives as long as the process, and requests that a test never has replied to. */
+/* Tells the leak checker what to ignore: settings, which live as long as the process, and requests without a reply. */
 const char	*__lsan_default_suppressions(void);
 const char *
 __lsan_default_suppressions(void)
 {
-	return ("leak:ct_config_text\nleak:ct_config_secret_file\nleak:edge_request\n");
-}
-
-struct ct_exchange *
-edge_request(enum ct_method method, const char *path)
-{
-	struct ct_exchange	*exchange = ct_exchange_new();
-	char			*copy = ct_printf(&exchange->request, "%s", path), *query;
-
-	exchange->method = method;
-	exchange->path = copy;
-	if ((query = strchr(copy, '?')) != NULL) {
-		*query++ = '\0';
-		exchange->query = query;
-	}
-	return (exchange);
+	return ("leak:ct_config_text\nleak:ct_config_secret_file\nleak:ct_card_configure\nleak:edge_request\n");
 }
 
 void
@@ -57,9 +43,8 @@ edge_problem(int status, const char *code)
 	    edge_has("content-type: application/problem+json"));
 }
 
-void
-ct_edge_send(struct ct_exchange *exchange, int status, const struct ct_buf *head, const char *body,
-    size_t body_length)
+static void
+keep_reply(struct ct_exchange *exchange, int status, const struct ct_buf *head, const char *body, size_t body_length)
 {
 	(void)exchange;
 	sent.count++;
@@ -73,9 +58,26 @@ ct_edge_send(struct ct_exchange *exchange, int status, const struct ct_buf *head
 	sent.body[body_length] = '\0';
 }
 
-const char *
-ct_edge_header(struct ct_exchange *exchange, const char *name)
+static const char *
+other_header(struct ct_exchange *exchange, const char *name)
 {
 	(void)exchange;
 	return (strcmp(name, "x-other") == 0 ? "other" : NULL);
+}
+
+struct ct_exchange *
+edge_request(enum ct_method method, const char *path)
+{
+	static const struct ct_edge	 edge = { keep_reply, other_header };
+	struct ct_exchange		*exchange = ct_exchange_new();
+	char				*copy = ct_printf(&exchange->request, "%s", path), *query;
+
+	ct_edge_register(&edge);
+	exchange->method = method;
+	exchange->path = copy;
+	if ((query = strchr(copy, '?')) != NULL) {
+		*query++ = '\0';
+		exchange->query = query;
+	}
+	return (exchange);
 }

@@ -1,8 +1,8 @@
-/* The edge as the tests have it: exchanges made by hand, and the last reply kept to be looked at. */
+/* The tests' edge: makes exchanges for requests, and keeps the last reply. */
 #ifndef TEST_EDGE_H
 #define TEST_EDGE_H
 
-#include "exchange.h"
+#include "http/exchange.h"
 
 struct sent {
 	unsigned	 count;		/* replies so far */
@@ -13,16 +13,16 @@ struct sent {
 };
 extern struct sent	sent;
 
-/* A request for `path` ("/a?b=c"), without headers or body. */
+/* Makes a request for `path` ("/a?b=c"), without headers or body. */
 struct ct_exchange	*edge_request(enum ct_method method, const char *path);
 
-/* Gives it a JSON body and the header that goes with it. */
+/* Adds a JSON body and its Content-Type. */
 void	 edge_body(struct ct_exchange *, const char *json);
 
-/* Whether the last reply has this header line ("allow: GET"). */
+/* Returns true if the last reply has this header line ("allow: GET"). */
 bool	 edge_has(const char *line);
 
-/* The last reply is a problem with this status and code. */
+/* Returns true if the last reply is a problem with this status and code. */
 bool	 edge_problem(int status, const char *code);
 
 #endif

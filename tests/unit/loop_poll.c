@@ -1,9 +1,8 @@
 /*
- * loop.h on poll(2), for tests: no Kore, no threads, one turn at a time.
+ * Implements loop.h on poll(2), for tests without Kore. The test runs each turn.
  *
- * It is as strict as the real one: watches are freed only between turns,
- * events for an unwatched descriptor are not delivered, and what is deferred
- * while deferred calls run waits for the next turn. Only its clock is kinder.
+ * It keeps the rules of the real loop: it frees watches only between turns, delivers no events to a removed watch, and runs
+ * calls that deferred calls defer in the next turn. Only its clock differs: see below.
  */
 #include <sys/queue.h>
 
@@ -13,17 +12,17 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "ct/loop.h"
+#include "loop/loop.h"
 #include "loop_poll.h"
 
 #define WATCHES_MAX	256
 #define TICKS_MAX	16
-#define STALL_MS	12	/* more than a turn waits */
+#define STALL_MS	12	/* longer than a turn waits */
 
 struct ct_watch {
 	int		 fd;
 	int		 events;
-	ct_watch_cb	 cb;		/* NULL: unwatched */
+	ct_watch_cb	 cb;		/* NULL: removed */
 	void		*arg;
 };
 
@@ -78,7 +77,7 @@ ct_loop_unwatch(struct ct_watch **watchp)
 	*watchp = NULL;
 }
 
-/* Time in which a busy machine lets nothing run here is nobody's: neither the client nor the test is late for it. */
+/* This clock leaves out the time in which a busy machine does not run this process, so that no deadline passes then. */
 uint64_t
 ct_loop_now_ms(void)
 {
@@ -162,7 +161,7 @@ run_events(int wait_ms)
 		return;
 	}
 	for (i = 0; i < n; i++) {
-		/* A descriptor closed while it was watched: epoll would have hidden it. */
+		/* The descriptor was closed while a watch was on it. epoll would have hidden this mistake. */
 		assert(!(fds[i].revents & POLLNVAL));
 		if (fds[i].revents & (POLLERR | POLLHUP))
 			events = CT_READ | CT_WRITE;

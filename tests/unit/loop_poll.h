@@ -1,20 +1,20 @@
-/* The tests' event loop: loop.h on poll(2), driven by hand. */
+/* The tests' event loop on poll(2). The test runs each turn. */
 #ifndef LOOP_POLL_H
 #define LOOP_POLL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One turn: waits at most wait_ms for an event, then runs events, ticks and what was deferred. */
+/* Runs one turn: waits at most wait_ms for an event, then runs events, ticks and deferred calls. */
 void	 loop_poll_turn(int wait_ms);
 
-/* Turns until done(arg) is true; false if limit_ms pass first. */
+/* Runs turns until done(arg) is true. Returns false if limit_ms pass before that. */
 bool	 loop_poll_until(bool (*done)(void *arg), void *arg, uint64_t limit_ms);
 
-/* Turns for `ms` milliseconds. */
+/* Runs turns for `ms` milliseconds. */
 void	 loop_poll_for(uint64_t ms);
 
-/* Forgets ticks and frees everything, so that a test may end without a leak. */
+/* Removes all ticks and frees everything, so that a test ends without a leak. */
 void	 loop_poll_reset(void);
 
 #endif

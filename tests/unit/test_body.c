@@ -1,10 +1,12 @@
-/* Members of JSON bodies. */
+/* Reading members of JSON bodies. */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
 #include <string.h>
 
 #include "edge.h"
+#include "http/body.h"
+#include "http/invalid.h"
 
 static struct ct_request	*request;
 
@@ -16,7 +18,7 @@ start(void)
 
 TestSuite(body, .init = start);
 
-/* The request's body from now on. */
+/* Sets the request's body. */
 static const cJSON *
 body(const char *json)
 {
@@ -28,7 +30,7 @@ body(const char *json)
 	return (exchange->tree);
 }
 
-Test(body, texts_have_a_length_in_characters)
+Test(body, text_length_counts_characters)
 {
 	const char	*text;
 
@@ -44,7 +46,7 @@ Test(body, texts_have_a_length_in_characters)
 	cr_assert_null(text);
 }
 
-Test(body, numbers_are_whole_exact_and_in_range)
+Test(body, number_not_whole_inexact_or_out_of_range_is_refused)
 {
 	static const char *const	wrong[] = { "1.5", "\"5\"", "true", "null", "[5]", "{}", "0", "-1", "101", "1e300", "-1e300",
 		"9007199254740993" };
@@ -69,7 +71,7 @@ Test(body, numbers_are_whole_exact_and_in_range)
 	cr_assert_eq(number, INT64_C(9007199254740991));
 }
 
-Test(body, uuids_choices_and_times_are_checked)
+Test(body, invalid_uuid_choice_or_time_is_refused)
 {
 	static const char *const	choices[] = { "POINT", "CARD", NULL };
 	const char			*text;
@@ -88,7 +90,7 @@ Test(body, uuids_choices_and_times_are_checked)
 	cr_assert_not(ct_body_time(request, body("{\"t\":5}"), "t", true, &text));
 }
 
-Test(body, null_for_an_optional_member_is_absent)
+Test(body, null_optional_member_reads_as_absent)
 {
 	static const char *const	choices[] = { "POINT", NULL };
 	const cJSON			*at = body("{\"m\":null}");
@@ -107,7 +109,7 @@ Test(body, null_for_an_optional_member_is_absent)
 	cr_assert_not(ct_invalid(request));
 }
 
-Test(body, null_for_a_required_member_is_invalid)
+Test(body, null_required_member_is_refused)
 {
 	static const char *const	choices[] = { "POINT", NULL };
 	const cJSON			*at = body("{\"m\":null}");
@@ -124,7 +126,7 @@ Test(body, null_for_a_required_member_is_invalid)
 	cr_assert_not_null(strstr(sent.body, "{\"field\":\"m\",\"reason\":\"must not be null\"}"), "%s", sent.body);
 }
 
-Test(body, fields_have_their_full_path)
+Test(body, invalid_field_is_named_by_its_full_path)
 {
 	const cJSON	*at = body("{\"x\":[{},[1,{\"b\":{}}]],\"card\":{}}");
 	const char	*text;
@@ -140,7 +142,7 @@ Test(body, fields_have_their_full_path)
 	    "{\"field\":\"x[1][1].b.c\",\"reason\":\"is required\"}]"), "%s", sent.body);
 }
 
-Test(body, every_mistake_is_in_the_reply)
+Test(body, several_invalid_fields_are_all_in_the_reply)
 {
 	const cJSON	*at = body("{\"a\":1,\"b\":\"x\"}");
 	const char	*text;
@@ -156,7 +158,7 @@ Test(body, every_mistake_is_in_the_reply)
 	    "{\"field\":\"c\",\"reason\":\"is required\"},{\"field\":\"d\\\"\",\"reason\":\"a \\\\ reason\"}]}"), "%s", sent.body);
 }
 
-Test(body, endless_mistakes_are_still_one_reply_of_json)
+Test(body, too_many_invalid_fields_still_give_valid_json)
 {
 	cJSON	*problem;
 	int	 i;

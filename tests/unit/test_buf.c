@@ -1,11 +1,11 @@
-/* The growing buffer. */
+/* Byte buffers. */
 #include <criterion/criterion.h>
 
 #include <string.h>
 
-#include "ct/buf.h"
+#include "base/buf.h"
 
-Test(buf, it_grows_and_is_always_a_string)
+Test(buf, growing_buffer_always_ends_with_nul)
 {
 	struct ct_buf	buf;
 	int		i;
@@ -24,7 +24,7 @@ Test(buf, it_grows_and_is_always_a_string)
 	cr_assert_str_eq(buf.data, "");
 }
 
-Test(buf, past_its_ceiling_it_keeps_what_it_has_and_stays_failed)
+Test(buf, append_past_the_ceiling_fails_and_keeps_the_text)
 {
 	struct ct_buf	buf;
 
@@ -44,7 +44,7 @@ Test(buf, past_its_ceiling_it_keeps_what_it_has_and_stays_failed)
 	ct_buf_deinit(&buf);
 }
 
-Test(buf, json_strings_are_escaped)
+Test(buf, special_characters_are_escaped_in_json)
 {
 	struct ct_buf	buf;
 

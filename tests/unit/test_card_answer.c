@@ -1,14 +1,13 @@
 /*
- * What the card provider's answers are taken for. The promise: nothing is final
- * that is not on the list, and nothing is ours that does not name our payment key, our
- * order and our amount.
+ * The results of the card provider's answers. An answer is final only if its code is on the list. It counts as ours
+ * only if it names our payment key, our order and our amount.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
 
-#include "card_internal.h"
+#include "card/provider_answer.h"
 
 #define ORDER	"0193d7a0-0000-7000-8000-000000000001"
 #define OF(key, order, status, total, balance)	"{\"paymentKey\":\"" key "\",\"orderId\":\"" order "\",\"status\":\"" status "\"," \
@@ -27,7 +26,7 @@ says(enum ct_card_call call, long status, const char *body)
 	return (ct_card_read(call, &payment, status, body, strlen(body), code));
 }
 
-Test(card_answer, a_success_is_of_this_order_and_amount)
+Test(card_answer, success_counts_only_for_our_order_and_amount)
 {
 	cr_assert_eq(says(CT_CARD_CONFIRM, 200, PAYMENT("DONE", "5000", "5000")), CT_CARD_IS_CAPTURED);
 	cr_assert_str_eq(code, "");
@@ -43,7 +42,7 @@ Test(card_answer, a_success_is_of_this_order_and_amount)
 	cr_assert_eq(says(CT_CARD_CANCEL, 200, PAYMENT("CANCELED", "5000", "1000")), CT_CARD_IS_UNKNOWN);
 }
 
-Test(card_answer, a_call_is_told_only_what_it_asked_for)
+Test(card_answer, answer_that_fits_another_call_is_unknown)
 {
 	cr_assert_eq(says(CT_CARD_CONFIRM, 200, PAYMENT("IN_PROGRESS", "5000", "5000")), CT_CARD_IS_UNKNOWN);
 	cr_assert_eq(says(CT_CARD_CONFIRM, 200, PAYMENT("ABORTED", "5000", "0")), CT_CARD_IS_UNKNOWN);
@@ -54,7 +53,7 @@ Test(card_answer, a_call_is_told_only_what_it_asked_for)
 	cr_assert_eq(says(CT_CARD_FIND, 403, "{\"code\":\"REJECT_CARD_PAYMENT\"}"), CT_CARD_IS_UNKNOWN);
 }
 
-Test(card_answer, a_look_up_tells_every_state)
+Test(card_answer, look_up_gives_each_state)
 {
 	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("DONE", "5000", "5000")), CT_CARD_IS_CAPTURED);
 	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("CANCELED", "5000", "0")), CT_CARD_IS_CANCELLED);
@@ -71,8 +70,9 @@ Test(card_answer, a_look_up_tells_every_state)
 	cr_assert_eq(says(CT_CARD_FIND, 404, ""), CT_CARD_IS_UNKNOWN);
 }
 
-/* A payment key is of one order and one amount for ever: what is another's is never ours. */
-Test(card_answer, a_key_of_another_order_is_declined)
+/* A payment key belongs to one order and one amount for ever. An answer about another order or amount is never about
+ * our payment. */
+Test(card_answer, payment_key_of_another_order_is_declined)
 {
 	cr_assert_eq(says(CT_CARD_FIND, 200, OF("k", "another", "DONE", "5000", "5000")), CT_CARD_IS_DECLINED);
 	cr_assert_str_eq(code, "ALREADY_PROCESSED_PAYMENT");
@@ -80,9 +80,9 @@ Test(card_answer, a_key_of_another_order_is_declined)
 	cr_assert_eq(says(CT_CARD_FIND, 200, OF("k", "another", "READY", "5000", "5000")), CT_CARD_IS_DECLINED);
 	cr_assert_str_eq(code, "FORBIDDEN_REQUEST");
 	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("IN_PROGRESS", "4999", "4999")), CT_CARD_IS_DECLINED);
-	/* Money of ours in another amount than we asked for is for a person to look at. */
+	/* If our order was paid with another amount than we asked for, an operator must look at it. */
 	cr_assert_eq(says(CT_CARD_FIND, 200, PAYMENT("DONE", "4999", "4999")), CT_CARD_IS_UNKNOWN);
-	/* An answer about another key says nothing of ours. */
+	/* An answer about another payment key says nothing about ours. */
 	cr_assert_eq(says(CT_CARD_FIND, 200, OF("another", ORDER, "ABORTED", "5000", "5000")), CT_CARD_IS_UNKNOWN);
 	cr_assert_eq(says(CT_CARD_FIND, 200, OF("another", ORDER, "DONE", "5000", "5000")), CT_CARD_IS_UNKNOWN);
 }
@@ -104,7 +104,7 @@ Test(card_answer, only_listed_refusals_are_final)
 	cr_assert_str_eq(code, "");
 }
 
-Test(card_answer, what_is_broken_is_unknown)
+Test(card_answer, broken_answer_is_unknown)
 {
 	cr_assert_eq(says(CT_CARD_CONFIRM, 200, ""), CT_CARD_IS_UNKNOWN);
 	cr_assert_eq(says(CT_CARD_CONFIRM, 200, "{\"paymentKey\":"), CT_CARD_IS_UNKNOWN);
@@ -115,8 +115,8 @@ Test(card_answer, what_is_broken_is_unknown)
 	cr_assert_eq(says(CT_CARD_CONFIRM, 204, PAYMENT("DONE", "5000", "5000")), CT_CARD_IS_UNKNOWN);
 }
 
-/* Codes go to users and into logs. */
-Test(card_answer, a_code_looks_like_one)
+/* Users and logs see the code, so it may hold only the characters of a code. */
+Test(card_answer, code_with_other_characters_is_dropped)
 {
 	char	body[256];
 
@@ -134,7 +134,7 @@ Test(card_answer, a_code_looks_like_one)
 	cr_assert_eq(strlen(code), 64);
 }
 
-Test(card_answer, a_payment_key_needs_no_escaping)
+Test(card_answer, payment_key_that_needs_escaping_is_refused)
 {
 	char	key[202] = { 0 };
 
@@ -149,7 +149,7 @@ Test(card_answer, a_payment_key_needs_no_escaping)
 	cr_assert_not(ct_card_key_valid(key));
 }
 
-Test(card_answer, results_are_spelled_as_the_database_does)
+Test(card_answer, results_have_the_databases_names)
 {
 	cr_assert_str_eq(ct_card_result_name(CT_CARD_IS_UNKNOWN), "UNKNOWN");
 	cr_assert_str_eq(ct_card_result_name(CT_CARD_IS_CAPTURED), "CAPTURED");

@@ -1,13 +1,14 @@
 /* Settings from the environment. */
 #include <criterion/criterion.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ct/config.h"
+#include "base/config.h"
 
 static char	failed_name[64];
 static char	failed_why[512];
@@ -24,56 +25,75 @@ start(void)
 {
 	ct_config_fail = note;
 	failed_name[0] = failed_why[0] = '\0';
-	(void)unsetenv("CT_TEST");
+	(void)unsetenv("PG_POOL_SIZE");
+	(void)unsetenv("CHARGE_FUNDING");
+	(void)unsetenv("CARD_PROVIDER_SECRET_FILE");
 }
 
 TestSuite(config, .init = start);
 
-Test(config, a_number_is_read_and_unset_is_the_fallback)
+Test(config, unset_number_is_the_default)
 {
-	cr_assert_eq(ct_config_number("CT_TEST", 1, 64, 4), 4);
-	(void)setenv("CT_TEST", "", 1);
-	cr_assert_eq(ct_config_number("CT_TEST", 1, 64, 4), 4, "empty is unset");
-	(void)setenv("CT_TEST", "64", 1);
-	cr_assert_eq(ct_config_number("CT_TEST", 1, 64, 4), 64);
+	cr_assert_eq(ct_config_number("PG_POOL_SIZE"), 4);
+	(void)setenv("PG_POOL_SIZE", "", 1);
+	cr_assert_eq(ct_config_number("PG_POOL_SIZE"), 4, "empty is unset");
+	(void)setenv("PG_POOL_SIZE", "64", 1);
+	cr_assert_eq(ct_config_number("PG_POOL_SIZE"), 64);
 	cr_assert_str_eq(failed_name, "");
 }
 
-Test(config, a_wrong_number_is_said_with_its_range)
+Test(config, wrong_number_is_reported_with_its_range)
 {
 	static const char *const	wrong[] = { "ten", "0", "65", "4x", " 4", "4 ", "+4", "0x4", "99999999999999999999", "-" };
 	size_t				i;
 
 	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		failed_name[0] = '\0';
-		(void)setenv("CT_TEST", wrong[i], 1);
-		(void)ct_config_number("CT_TEST", 1, 64, 4);
-		cr_assert_str_eq(failed_name, "CT_TEST", "%s", wrong[i]);
+		(void)setenv("PG_POOL_SIZE", wrong[i], 1);
+		(void)ct_config_number("PG_POOL_SIZE");
+		cr_assert_str_eq(failed_name, "PG_POOL_SIZE", "%s", wrong[i]);
 	}
-	(void)setenv("CT_TEST", "ten", 1);
-	(void)ct_config_number("CT_TEST", 1, 64, 4);
+	(void)setenv("PG_POOL_SIZE", "ten", 1);
+	(void)ct_config_number("PG_POOL_SIZE");
 	cr_assert_str_eq(failed_why, "'ten' is not a whole number from 1 to 64");
 }
 
-Test(config, what_is_required_and_missing_is_said)
+Test(config, missing_required_setting_is_reported)
 {
-	(void)ct_config_number("CT_TEST", 1, 64, CT_REQUIRED);
+	(void)unsetenv("PG_CONNINFO");
+	cr_assert_str_eq(ct_config_text("PG_CONNINFO"), "");
+	cr_assert_str_eq(failed_name, "PG_CONNINFO");
 	cr_assert_str_eq(failed_why, "is required and not set");
+
 	failed_why[0] = '\0';
-	(void)ct_config_text("CT_TEST", NULL);
+	cr_assert_str_eq(ct_config_secret_file("CARD_PROVIDER_SECRET_FILE", NULL), "");
 	cr_assert_str_eq(failed_why, "is required and not set");
 }
 
-Test(config, a_choice_is_one_of_its_choices)
+Test(config, unknown_choice_is_reported_with_the_choices)
 {
-	static const char *const	choices[] = { "red", "green", NULL };
+	cr_assert_str_eq(ct_config_choice("CHARGE_FUNDING"), "card");
+	(void)setenv("CHARGE_FUNDING", "trusted", 1);
+	cr_assert_str_eq(ct_config_choice("CHARGE_FUNDING"), "trusted");
+	cr_assert_str_eq(failed_name, "");
+	(void)setenv("CHARGE_FUNDING", "credit", 1);
+	cr_assert_str_eq(ct_config_choice("CHARGE_FUNDING"), "card");
+	cr_assert_str_eq(failed_why, "'credit' is not one of trusted, card");
+}
 
-	cr_assert_str_eq(ct_config_choice("CT_TEST", choices, "red"), "red");
-	(void)setenv("CT_TEST", "green", 1);
-	cr_assert_str_eq(ct_config_choice("CT_TEST", choices, "red"), "green");
-	(void)setenv("CT_TEST", "blue", 1);
-	(void)ct_config_choice("CT_TEST", choices, "red");
-	cr_assert_str_eq(failed_why, "'blue' is not one of red, green");
+Test(config, name_that_is_not_in_the_table_ends_the_process, .signal = SIGABRT)
+{
+	(void)ct_config_number("CT_TEST");
+}
+
+Test(config, optional_name_that_is_not_in_the_table_ends_the_process, .signal = SIGABRT)
+{
+	(void)ct_config_is_set("CT_TEST");
+}
+
+Test(config, setting_read_as_another_type_ends_the_process, .signal = SIGABRT)
+{
+	(void)ct_config_text("PG_POOL_SIZE");
 }
 
 static const char *
@@ -86,29 +106,29 @@ file_with(const char *text)
 	cr_assert_geq(fd = mkstemp(path), 0);
 	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	(void)close(fd);
-	(void)setenv("CT_TEST", path, 1);
+	(void)setenv("CARD_PROVIDER_SECRET_FILE", path, 1);
 	return (path);
 }
 
-Test(config, a_secret_is_its_files_text_without_the_line_end)
+Test(config, secret_file_is_read_without_its_line_end)
 {
 	const char	*path = file_with("  a secret of some length \r\n\n");
 	size_t		 length;
 
-	cr_assert_str_eq(ct_config_secret_file("CT_TEST", 10, &length), "  a secret of some length");
+	cr_assert_str_eq(ct_config_secret_file("CARD_PROVIDER_SECRET_FILE", &length), "  a secret of some length");
 	cr_assert_eq(length, 25);
 	(void)unlink(path);
 }
 
-Test(config, a_secret_that_is_short_or_not_there_is_refused)
+Test(config, short_or_missing_secret_is_reported)
 {
 	const char	*path = file_with("short\n");
 
-	(void)ct_config_secret_file("CT_TEST", 32, NULL);
-	cr_assert_not_null(strstr(failed_why, "at least 32"), "%s", failed_why);
+	(void)ct_config_secret_file("CARD_PROVIDER_SECRET_FILE", NULL);
+	cr_assert_not_null(strstr(failed_why, "at least 8"), "%s", failed_why);
 	cr_assert_null(strstr(failed_why, "short"), "the secret itself is not said");
 	(void)unlink(path);
-	(void)ct_config_secret_file("CT_TEST", 32, NULL);
+	(void)ct_config_secret_file("CARD_PROVIDER_SECRET_FILE", NULL);
 	cr_assert_not_null(strstr(failed_why, "cannot read"), "%s", failed_why);
 }
 
@@ -146,7 +166,7 @@ Test(config, root_in_production_is_reported)
 	cr_assert_str_eq(failed_why, "");
 }
 
-/* A secret's file: its mode, whether another user owns it (only root can test that), and whether it is private. */
+/* Files of secrets: mode, another owner (only root can test that), and whether the file counts as private. */
 static const struct {
 	mode_t	mode;
 	bool	of_other;
@@ -173,13 +193,13 @@ Test(config, secret_that_others_can_use_is_a_fault_in_production)
 
 		failed_name[0] = failed_why[0] = '\0';
 		(void)setenv("ENVIRONMENT", "production", 1);
-		(void)ct_config_secret_file("CT_TEST", 10, NULL);
-		cr_assert_str_eq(failed_name, files[i].private ? "" : "CT_TEST", "mode %o: %s", files[i].mode, failed_why);
+		(void)ct_config_secret_file("CARD_PROVIDER_SECRET_FILE", NULL);
+		cr_assert_str_eq(failed_name, files[i].private ? "" : "CARD_PROVIDER_SECRET_FILE", "mode %o: %s", files[i].mode, failed_why);
 		cr_assert_null(strstr(failed_why, "a secret"), "%s", failed_why);
 
 		failed_name[0] = '\0';
 		(void)setenv("ENVIRONMENT", "development", 1);
-		(void)ct_config_secret_file("CT_TEST", 10, NULL);
+		(void)ct_config_secret_file("CARD_PROVIDER_SECRET_FILE", NULL);
 		cr_assert_str_eq(failed_name, "", "mode %o in development", files[i].mode);
 	}
 	(void)unlink(path);

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "dates.h"
+#include "base/dates.h"
 
-Test(dates, only_days_that_exist)
+Test(dates, day_that_does_not_exist_is_refused)
 {
 	static const char *const	right[] = { "2026-05-01", "2024-02-29", "2000-02-29", "9999-12-31", "0001-01-01" };
 	static const char *const	wrong[] = { "", "2026-02-29", "1900-02-29", "2026-13-01", "2026-00-10", "2026-04-31",
@@ -29,7 +29,7 @@ utc(const char *text)
 	return (why != NULL ? why : form);
 }
 
-Test(dates, time_with_any_offset_is_read_as_utc)
+Test(dates, time_with_an_offset_becomes_utc)
 {
 	cr_expect_str_eq(utc("2026-05-01T19:00:00Z"), "2026-05-01T19:00:00.000Z");
 	cr_expect_str_eq(utc("2026-05-01t19:00:00z"), "2026-05-01T19:00:00.000Z");
@@ -41,14 +41,14 @@ Test(dates, time_with_any_offset_is_read_as_utc)
 	cr_expect_str_eq(utc("2026-05-01T19:00:00-00:00"), "2026-05-01T19:00:00.000Z");
 }
 
-Test(dates, digits_after_milliseconds_are_cut)
+Test(dates, digits_after_milliseconds_are_cut_off)
 {
 	cr_expect_str_eq(utc("2026-05-01T19:00:00.1239Z"), "2026-05-01T19:00:00.123Z");
 	cr_expect_str_eq(utc("2026-05-01T19:00:00.999999999Z"), "2026-05-01T19:00:00.999Z");
 	cr_expect_str_eq(utc("2026-05-01T19:00:00.01Z"), "2026-05-01T19:00:00.010Z");
 }
 
-Test(dates, bounds_are_those_of_utc)
+Test(dates, time_outside_2000_to_2199_in_utc_is_refused)
 {
 	static const char *const	outside[] = { "0001-01-01T00:00:00+14:00", "1999-12-31T23:59:59.999Z",
 		"2000-01-01T00:00:00+00:01", "2000-01-01T08:59:59.999+09:00", "2200-01-01T00:00:00Z",
@@ -64,8 +64,8 @@ Test(dates, bounds_are_those_of_utc)
 	cr_expect(strncmp(utc(outside[i]), "must be a time", 14) == 0, "an offset has at most 23 hours");
 }
 
-/* Every day of the two hundred years, as the C library reckons it. */
-Test(dates, every_day_is_written_as_it_was_read)
+/* Compares each day of the 200 years with the C library. */
+Test(dates, each_day_of_200_years_is_written_as_read)
 {
 	char		in[CT_TIME_TEXT], out[CT_TIME_TEXT];
 	time_t		at;
@@ -79,7 +79,7 @@ Test(dates, every_day_is_written_as_it_was_read)
 	}
 }
 
-Test(dates, other_forms_are_refused)
+Test(dates, other_forms_of_time_are_refused)
 {
 	static const char *const	wrong[] = { "2026-05-01", "2026-05-01T19:00:00", "2026-05-01T19:00Z",
 		"2026-05-01 19:00:00Z", "2026-05-01T24:00:00Z", "2026-05-01T19:60:00Z", "2026-05-01T19:00:60Z",

@@ -1,9 +1,9 @@
-/* What makes two requests the same. */
+/* Idempotency keys and request hashes. */
 #include <criterion/criterion.h>
 
 #include <string.h>
 
-#include "ct/idempotency.h"
+#include "http/idempotency.h"
 
 static const char *const	fields[] = { "id", "amount", "card", "best.grade", "list", NULL };
 
@@ -23,7 +23,7 @@ same(const char *one, const char *two)
 	return (strcmp(hash_a, hash_b) == 0);
 }
 
-Test(idempotency, how_it_is_written_does_not_count)
+Test(idempotency, order_space_and_case_of_uuid_do_not_change_the_hash)
 {
 	cr_assert(same("{\"id\":\"a\",\"amount\":1000}", " { \"amount\" : 1000.0 , \"id\" : \"\\u0061\" } "));
 	cr_assert(same("{\"amount\":1000}", "{\"amount\":1e3}"));
@@ -32,7 +32,7 @@ Test(idempotency, how_it_is_written_does_not_count)
 	cr_assert(same("{\"id\":\"0190A0B0-C0D0-7000-8000-00000000ABCD\"}", "{\"id\":\"0190a0b0-c0d0-7000-8000-00000000abcd\"}"));
 }
 
-Test(idempotency, fields_that_nobody_reads_do_not_count)
+Test(idempotency, unread_fields_do_not_change_the_hash)
 {
 	cr_assert(same("{\"amount\":1,\"note\":\"x\"}", "{\"amount\":1,\"note\":\"y\",\"other\":[]}"));
 	cr_assert(same("{\"best\":{\"grade\":\"R\",\"note\":1}}", "{\"best\":{\"note\":2,\"grade\":\"R\"}}"));
@@ -40,7 +40,7 @@ Test(idempotency, fields_that_nobody_reads_do_not_count)
 	cr_assert(same("{\"best\":{}}", "{\"best.grade\":\"R\"}"));
 }
 
-Test(idempotency, null_and_absent_are_the_same_request)
+Test(idempotency, null_and_absent_member_have_the_same_hash)
 {
 	cr_assert(same("{\"id\":\"a\",\"card\":null}", "{\"id\":\"a\"}"));
 	cr_assert(same("{\"best\":null}", "{}"));
@@ -48,7 +48,7 @@ Test(idempotency, null_and_absent_are_the_same_request)
 	cr_assert_not(same("{\"list\":[null]}", "{\"list\":[]}"), "what is in a list is there");
 }
 
-Test(idempotency, what_is_asked_for_counts)
+Test(idempotency, changed_field_changes_the_hash)
 {
 	cr_assert_not(same("{\"amount\":1000}", "{\"amount\":1001}"));
 	cr_assert_not(same("{\"amount\":1000}", "{\"amount\":\"1000\"}"));
@@ -61,7 +61,7 @@ Test(idempotency, what_is_asked_for_counts)
 	cr_assert_not(same("{\"id\":true}", "{\"id\":false}"));
 }
 
-Test(idempotency, operations_are_apart)
+Test(idempotency, other_operation_changes_the_hash)
 {
 	cJSON	*body = cJSON_Parse("{\"amount\":1}");
 	char	 one[CT_REQUEST_HASH_TEXT], two[CT_REQUEST_HASH_TEXT];
@@ -72,18 +72,18 @@ Test(idempotency, operations_are_apart)
 	cJSON_Delete(body);
 }
 
-Test(idempotency, the_hash_is_the_same_on_every_day)
+Test(idempotency, known_request_has_its_stored_hash)
 {
 	cJSON	*body = cJSON_Parse("{\"amount\":1000}");
 	char	 hash[CT_REQUEST_HASH_TEXT];
 
-	/* Kept in the database for weeks: sha256 of "points.charge","amount":1000 */
+	/* The database keeps hashes for weeks, so they must not change: sha256 of "points.charge","amount":1000 */
 	ct_request_hash("points.charge", body, fields, hash);
 	cr_assert_str_eq(hash, "86f0a8abb614083cb1789070a8347e1dec58bb0594ca550956d9141b1be91d6e");
 	cJSON_Delete(body);
 }
 
-Test(idempotency, keys_are_1_to_255_printable_ascii)
+Test(idempotency, key_other_than_1_to_255_printable_ascii_is_refused)
 {
 	char	key[258];
 

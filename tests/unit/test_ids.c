@@ -7,9 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ct/ids.h"
+#include "base/ids.h"
 
-Test(ids, a_new_uuid_is_version_7_of_now)
+Test(ids, new_uuid_has_version_7_and_the_time)
 {
 	struct ct_uuid	uuid;
 	uint64_t	ms = 0;
@@ -24,7 +24,7 @@ Test(ids, a_new_uuid_is_version_7_of_now)
 	cr_assert_geq(ms / 1000 + 2, (uint64_t)time(NULL));
 }
 
-Test(ids, ten_thousand_are_all_different)
+Test(ids, ten_thousand_new_uuids_are_different)
 {
 	static struct ct_uuid	all[10000];
 	int			i, j;
@@ -36,13 +36,13 @@ Test(ids, ten_thousand_are_all_different)
 	}
 }
 
-Test(ids, a_forked_worker_does_not_go_on_with_its_parents_random_bytes)
+Test(ids, forked_child_makes_other_uuids_than_its_parent)
 {
 	struct ct_uuid	mine, childs;
 	int		ends[2];
 	pid_t		pid;
 
-	ct_uuid_v7(&mine);	/* the pool is filled before the fork */
+	ct_uuid_v7(&mine);	/* fills the pool before the fork */
 	cr_assert_eq(pipe(ends), 0);
 	if ((pid = fork()) == 0) {
 		ct_uuid_v7(&childs);
@@ -54,7 +54,7 @@ Test(ids, a_forked_worker_does_not_go_on_with_its_parents_random_bytes)
 	cr_assert_neq(memcmp(mine.bytes + 8, childs.bytes + 8, 8), 0);
 }
 
-Test(ids, any_case_is_read_and_lower_case_is_written)
+Test(ids, uuid_of_any_case_is_written_in_lower_case)
 {
 	struct ct_uuid	uuid;
 	char		text[CT_UUID_TEXT];
@@ -65,7 +65,7 @@ Test(ids, any_case_is_read_and_lower_case_is_written)
 	cr_assert(ct_uuid_parse("f47ac10b-58cc-4372-a567-0e02b2c3d479", &uuid), "version 4");
 }
 
-Test(ids, what_is_no_uuid_is_refused_and_changes_nothing)
+Test(ids, invalid_uuid_is_refused_and_changes_nothing)
 {
 	static const char *const	wrong[] = { "", "x", "0190a0b0-c0d0-7000-8000-00000000abc",
 		"0190a0b0-c0d0-7000-8000-00000000abcde", "0190a0b0c0d070008000-00000000abcd0000",
@@ -83,7 +83,7 @@ Test(ids, what_is_no_uuid_is_refused_and_changes_nothing)
 	}
 }
 
-Test(ids, base64url_goes_there_and_back)
+Test(ids, base64url_decodes_to_what_was_encoded)
 {
 	unsigned char	data[80], back[80];
 	char		text[128];
@@ -103,7 +103,7 @@ Test(ids, base64url_goes_there_and_back)
 	cr_assert_str_eq(text, "-_8");
 }
 
-Test(ids, base64url_has_one_spelling)
+Test(ids, second_base64url_text_of_a_value_is_refused)
 {
 	char	out[16];
 

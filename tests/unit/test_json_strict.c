@@ -1,11 +1,11 @@
-/* JSON bodies: what is refused that cJSON alone would let pass. */
+/* Strict JSON: texts that cJSON alone would accept. */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "json_strict.h"
+#include "base/json_strict.h"
 
 static const char	*why;
 
@@ -13,7 +13,7 @@ static bool
 taken_bytes(const char *text, size_t length)
 {
 	cJSON	*tree;
-	/* An exact copy, so that AddressSanitizer sees a read past its end. */
+	/* Copies the text to a block of exactly its length, so that AddressSanitizer sees a read past its end. */
 	char	*copy = malloc(length == 0 ? 1 : length);
 
 	memcpy(copy, text, length);
@@ -31,7 +31,7 @@ taken(const char *text)
 	return (taken_bytes(text, strlen(text)));
 }
 
-Test(json_strict, objects_are_taken)
+Test(json_strict, object_is_accepted)
 {
 	cr_assert(taken("{}"));
 	cr_assert(taken(" \r\n\t{ \"a\" : [ 1 , -2.5e+3 , true , false , null , \"x\" , { } , [ ] ] } \n"));
@@ -39,7 +39,7 @@ Test(json_strict, objects_are_taken)
 	cr_assert(taken("{\"a\":0,\"b\":-0,\"c\":0.5,\"d\":1E9,\"e\":10}"));
 }
 
-Test(json_strict, anything_but_one_object_is_refused)
+Test(json_strict, text_other_than_one_object_is_refused)
 {
 	static const char *const	wrong[] = { "", " ", "[]", "1", "\"x\"", "null", "{}{}", "{} x", "{},", "{", "}",
 		"{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "{a:1}", "{'a':1}", "{\"a\":1 \"b\":2}", "{\"a\":[1,]}",
@@ -51,8 +51,8 @@ Test(json_strict, anything_but_one_object_is_refused)
 		cr_assert_not(taken(wrong[i]), "%s", wrong[i]);
 }
 
-/* Read as a double they would be 1000, 4 and 0. */
-Test(json_strict, number_that_only_rounds_to_a_whole_one_is_refused)
+/* As doubles these are 1000, 4 and 0. */
+Test(json_strict, number_that_rounds_to_a_whole_one_is_refused)
 {
 	static const char *const	wrong[] = { "1000.0000000000000001", "4.0000000000000001", "-4.0000000000000001", "1e-400",
 		"0.1e-500", "1e-99999999999999999999", "1000000000000000000001e-2", "0.99999999999999999999", "9007199254740991.01" };
@@ -71,7 +71,7 @@ Test(json_strict, number_that_only_rounds_to_a_whole_one_is_refused)
 	}
 }
 
-Test(json_strict, numbers_have_json_form)
+Test(json_strict, number_outside_json_form_is_refused)
 {
 	static const char *const	wrong[] = { "01", "-", "+1", ".5", "1.", "1e", "1e+", "0x10", "1_000", "--1", "-01",
 		"1234567890123456789012345678901234567890123456789012345678901234567890", "Infinity" };
@@ -84,7 +84,7 @@ Test(json_strict, numbers_have_json_form)
 	}
 }
 
-Test(json_strict, strings_are_utf8_without_control_characters)
+Test(json_strict, string_with_control_character_or_bad_utf8_is_refused)
 {
 	static const char *const	wrong[] = { "\xff", "\xc0\xaf", "\xc1\x81", "\xe0\x80\xaf", "\xe0\x9f\xbf",
 		"\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x80\x80\xaf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\x80", "\xe2\x82",
@@ -103,7 +103,7 @@ Test(json_strict, strings_are_utf8_without_control_characters)
 	cr_assert(taken("{\"a\":\"\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf\xe0\xa0\x80\xf0\x90\x80\x80\xc2\x80\"}"), "the edges");
 }
 
-Test(json_strict, escapes_make_only_characters)
+Test(json_strict, escape_of_nul_or_half_a_surrogate_is_refused)
 {
 	cr_assert_not(taken("{\"a\":\"\\u0000\"}"), "NUL");
 	cr_assert_not(taken("{\"a\\u0000b\":1}"), "NUL in a name");
@@ -115,7 +115,7 @@ Test(json_strict, escapes_make_only_characters)
 	cr_assert_not(taken("{\"a\":\"\\u12"));
 }
 
-Test(json_strict, nul_bytes_are_refused_wherever_they_are)
+Test(json_strict, nul_byte_anywhere_is_refused)
 {
 	cr_assert_not(taken_bytes("{\"a\":1}\0", 8));
 	cr_assert_not(taken_bytes("{\"a\":1}\0{}", 10));
@@ -123,7 +123,7 @@ Test(json_strict, nul_bytes_are_refused_wherever_they_are)
 	cr_assert_not(taken_bytes("\0{}", 3));
 }
 
-Test(json_strict, depth_is_bounded)
+Test(json_strict, too_deep_nesting_is_refused)
 {
 	char	text[300];
 	int	depth, i;
@@ -139,7 +139,7 @@ Test(json_strict, depth_is_bounded)
 	}
 }
 
-Test(json_strict, a_hundred_thousand_brackets_do_not_hurt)
+Test(json_strict, a_hundred_thousand_brackets_are_refused)
 {
 	char	*text = calloc(1, 100010);
 
@@ -150,7 +150,7 @@ Test(json_strict, a_hundred_thousand_brackets_do_not_hurt)
 	free(text);
 }
 
-Test(json_strict, a_member_twice_is_refused_at_any_depth)
+Test(json_strict, repeated_member_at_any_depth_is_refused)
 {
 	cr_assert_not(taken("{\"a\":1,\"a\":1}"));
 	cr_assert_str_eq(why, "has a member twice");

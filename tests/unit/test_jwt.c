@@ -1,4 +1,4 @@
-/* User tokens: what is taken, what is refused, and that times count every time. */
+/* User tokens: claims, keys, times, and the cache of verified tokens. */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
@@ -12,8 +12,8 @@
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 
-#include "ct/config.h"
-#include "ct/jwt.h"
+#include "auth/jwt.h"
+#include "base/config.h"
 
 #define NOW	1000000000L
 #define SUB	"\"sub\":\"0190A0B0-c0d0-7000-8000-00000000abcd\""
@@ -74,7 +74,7 @@ end(void)
 
 TestSuite(jwt, .init = start, .fini = end);
 
-/* A token of this header and payload, signed with HMAC-SHA-256 and `key`. */
+/* Makes a token of this header and payload, signed with HMAC-SHA-256 and `key`. */
 static char *
 token_of(const char *header, const char *payload, const char *key)
 {
@@ -99,7 +99,7 @@ taken(const char *header, const char *payload)
 	return (ct_jwt_verify(token_of(header, payload, secret), NOW, &claims));
 }
 
-Test(jwt, a_good_token_gives_its_claims)
+Test(jwt, valid_token_gives_its_claims)
 {
 	struct ct_jwt_claims	claims;
 	char			*token = token_of(HS256, "{" SUB ",\"exp\":1000000060,\"nbf\":999999990}", secret);
@@ -112,7 +112,7 @@ Test(jwt, a_good_token_gives_its_claims)
 	cr_assert_not(claims.operator_role);
 }
 
-Test(jwt, roles_may_hold_operator)
+Test(jwt, token_with_operator_role_is_an_operators)
 {
 	struct ct_jwt_claims	claims;
 
@@ -127,7 +127,7 @@ Test(jwt, roles_may_hold_operator)
 	cr_assert_not(claims.operator_role, "roles is an array");
 }
 
-Test(jwt, a_missing_or_wrong_claim_is_refused)
+Test(jwt, missing_or_wrong_claim_is_refused)
 {
 	cr_assert(taken(HS256, "{" SUB ",\"exp\":1000000060}"));
 	cr_assert_not(taken(HS256, "{" SUB "}"), "no exp");
@@ -148,7 +148,7 @@ Test(jwt, a_missing_or_wrong_claim_is_refused)
 	cr_assert_not(taken(HS256, "not json"));
 }
 
-Test(jwt, dates_are_numbers_in_any_json_form)
+Test(jwt, date_claim_in_any_number_form_is_read)
 {
 	cr_assert(taken(HS256, "{" SUB ",\"exp\":1.00000006e9}"));
 	cr_assert(taken(HS256, "{" SUB ",\"exp\":1000000060.5}"));
@@ -185,7 +185,7 @@ Test(jwt, repeated_member_or_non_object_is_refused)
 	cr_assert_not(taken("{\"alg\":\"HS256\",\"crit\":[]}", "{" SUB ",\"exp\":1000000060}"));
 }
 
-Test(jwt, roles_of_the_wrong_type_give_no_role)
+Test(jwt, roles_of_wrong_type_give_no_role)
 {
 	static const char *const	wrong[] = { "null", "{}", "{\"operator\":true}", "\"operator\"", "[[\"operator\"]]",
 		"[\"Operator\"]", "[\" operator\"]", "[\"operator \"]", "[{\"operator\":1}]", "[]", "1", "true" };
@@ -201,7 +201,7 @@ Test(jwt, roles_of_the_wrong_type_give_no_role)
 	cr_assert_not(taken(HS256, "{" SUB ",\"exp\":1000000060,\"roles\":[\"operator\\u0000x\"]}"), "no such text");
 }
 
-Test(jwt, the_algorithm_is_the_configurations_and_not_the_tokens)
+Test(jwt, algorithm_other_than_the_configured_one_is_refused)
 {
 	char	*token;
 
@@ -217,7 +217,7 @@ Test(jwt, the_algorithm_is_the_configurations_and_not_the_tokens)
 	cr_assert_not(ct_jwt_verify(token, NOW, &(struct ct_jwt_claims){ 0 }), "no signature");
 }
 
-Test(jwt, another_key_or_an_altered_token_is_refused)
+Test(jwt, token_of_another_key_or_altered_is_refused)
 {
 	struct ct_jwt_claims	claims;
 	char			token[8192], changed[8192];
@@ -235,7 +235,7 @@ Test(jwt, another_key_or_an_altered_token_is_refused)
 	}
 }
 
-Test(jwt, what_is_no_token_is_refused)
+Test(jwt, text_that_is_not_a_token_is_refused)
 {
 	static const char *const	wrong[] = { "", ".", "..", "...", "a", "a.b", "a.b.c", "a.b.c.d" };
 	struct ct_jwt_claims		claims;
@@ -251,7 +251,7 @@ Test(jwt, what_is_no_token_is_refused)
 	cr_assert_not(ct_jwt_verify(token, NOW, &claims));
 }
 
-Test(jwt, a_token_of_more_than_4_kib_is_refused)
+Test(jwt, token_over_4_kib_is_refused)
 {
 	char	payload[5000], filler[4000];
 
@@ -263,7 +263,7 @@ Test(jwt, a_token_of_more_than_4_kib_is_refused)
 	cr_assert_not(taken(HS256, payload));
 }
 
-Test(jwt, issuer_and_audience_are_checked_when_configured)
+Test(jwt, other_issuer_or_audience_than_configured_is_refused)
 {
 	(void)setenv("JWT_ISSUER", "https://issuer", 1);
 	(void)setenv("JWT_AUDIENCE", "concert", 1);
@@ -277,7 +277,7 @@ Test(jwt, issuer_and_audience_are_checked_when_configured)
 	cr_assert_not(taken(HS256, "{" SUB ",\"exp\":1000000060,\"iss\":\"https://issuer\",\"aud\":{}}"));
 }
 
-/* Makes a key pair: <kid>.pem holds the public half, the private half is returned. */
+/* Makes a key pair. Writes the public key to <kid>.pem and returns the private key. */
 static char *
 new_key(const char *kid, EVP_PKEY *pair)
 {
@@ -339,7 +339,7 @@ use_keys(const char *alg)
 	ct_jwt_configure();
 }
 
-Test(jwt, rs256_keys_are_chosen_by_kid)
+Test(jwt, rs256_token_is_verified_with_the_key_of_its_kid)
 {
 	struct ct_jwt_claims	claims;
 	char			first[8192], *second, *public, *token;
@@ -359,7 +359,7 @@ Test(jwt, rs256_keys_are_chosen_by_kid)
 	cr_assert_not(ct_jwt_verify(signed_by(JWT_ALG_RS256, "", first), NOW, &claims));
 	cr_assert_not(ct_jwt_verify(signed_by(JWT_ALG_RS384, "first", first), NOW, &claims), "RS384");
 
-	/* The public key is public: it must not do as an HMAC secret. */
+	/* Everybody knows the public key, so it must not work as an HMAC secret. */
 	cr_assert_not_null(file = fopen(path_of("first.pem"), "r"));
 	public = calloc(1, 8192);
 	cr_assert_gt(fread(public, 1, 8191, file), 0);
@@ -373,7 +373,7 @@ Test(jwt, rs256_keys_are_chosen_by_kid)
 	free(public);
 }
 
-Test(jwt, es256_works_too)
+Test(jwt, es256_token_is_verified_with_the_key_of_its_kid)
 {
 	struct ct_jwt_claims	claims;
 	char			*private = new_key("curve", EVP_EC_gen("P-256"));
@@ -384,9 +384,9 @@ Test(jwt, es256_works_too)
 	cr_assert_not(ct_jwt_verify(signed_by(JWT_ALG_ES256, "other", private), NOW, &claims));
 }
 
-/* What follows goes through the cache of verified tokens, which HS256 is too quick to need. */
+/* Tests of the cache of verified tokens. HS256 has none. */
 
-Test(jwt, times_are_checked_also_when_the_token_is_known)
+Test(jwt, cached_token_is_refused_after_its_end)
 {
 	struct ct_jwt_claims	claims;
 	char			*private = new_key("curve", EVP_EC_gen("P-256")), *token;
@@ -403,8 +403,8 @@ Test(jwt, times_are_checked_also_when_the_token_is_known)
 	free(token);
 }
 
-/* A cached token costs no signature: all of it must be the same, or it is another one. */
-Test(jwt, an_altered_token_is_refused_also_when_the_right_one_is_known)
+/* A cached token is not verified again, so the cache must compare the whole token. */
+Test(jwt, altered_token_is_refused_while_the_valid_one_is_cached)
 {
 	struct ct_jwt_claims	claims;
 	char			*private = new_key("curve", EVP_EC_gen("P-256")), *token, was;
@@ -423,7 +423,7 @@ Test(jwt, an_altered_token_is_refused_also_when_the_right_one_is_known)
 	free(token);
 }
 
-Test(jwt, many_more_tokens_than_the_cache_holds_all_verify)
+Test(jwt, more_tokens_than_the_cache_holds_all_verify)
 {
 	enum { TOKENS = 10000 };
 	static char		*tokens[TOKENS];
@@ -446,11 +446,11 @@ Test(jwt, many_more_tokens_than_the_cache_holds_all_verify)
 		free(tokens[i]);
 }
 
-Test(jwt, a_key_that_does_not_fit_stops_the_start)
+Test(jwt, unsuitable_key_stops_the_start)
 {
 	(void)new_key("curve", EVP_EC_gen("P-256"));
 	use_keys("RS256");
-	cr_assert_not_null(strstr(failed_why, "no <kid>.pem"), "%s", failed_why);
+	cr_assert_not_null(strstr(failed_why, "curve.pem is not a public key for RS256"), "%s", failed_why);
 	write_file("broken.pem", "-----BEGIN PUBLIC KEY-----\n");
 	(void)unlink(path_of("curve.pem"));
 	use_keys("ES256");

@@ -1,7 +1,6 @@
 /*
- * A token has one spelling. Each test signs a token with a real key, alters
- * its text, and expects every alteration to be refused: a second accepted
- * spelling escapes the gateway's limit by user and fills the cache.
+ * Each token has exactly one accepted text. A second one would escape the gateway's limit per user, and fill the cache. Each
+ * test signs a token with a real key, alters its text, and expects a refusal of each altered text.
  */
 #include <criterion/criterion.h>
 
@@ -17,8 +16,8 @@
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 
-#include "ct/jwt.h"
-#include "jwt_internal.h"
+#include "auth/jwt.h"
+#include "auth/jwt_cache_internal.h"
 
 #define NOW		1000000000L
 #define PAYLOAD		"{\"sub\":\"0190a0b0-c0d0-7000-8000-00000000abcd\",\"exp\":1000000060}"
@@ -76,7 +75,7 @@ taken(const char *token)
 	return (ct_jwt_verify(token, NOW, &claims));
 }
 
-/* The signature of the text, as the bytes that a token carries. Returns how many. */
+/* Signs the text and writes the signature's bytes in the form of a token. Returns their number. */
 static size_t
 sign(const char *text, unsigned char raw_r[512])
 {
@@ -105,7 +104,7 @@ sign(const char *text, unsigned char raw_r[512])
 	return (64);
 }
 
-/* The two parts of a token that are signed, from the parts' JSON. */
+/* Makes the signed parts of a token, header and payload, from their JSON. */
 static void
 signed_text(const char *payload, char text_r[TEXT_MAX])
 {
@@ -138,7 +137,7 @@ token_of(const char *payload, char token_r[TEXT_MAX])
 	with_signature(text, raw, sign(text, raw), token_r);
 }
 
-/* Tries every other character of the alphabet at each place, then each place without its character. */
+/* Replaces the character at each place by each other one of the alphabet, then removes it. */
 static void
 alter_each_character(const char *token)
 {
@@ -149,7 +148,7 @@ alter_each_character(const char *token)
 		for (c = 0; c < sizeof(ALPHABET) - 1; c++) {
 			memcpy(altered, token, length + 1);
 			altered[i] = ALPHABET[c];
-			/* Signed parts: one change a place is enough, and they are long. */
+			/* For the signed parts, which are long, one change at each place is enough. */
 			if (altered[i] != token[i] && (i >= length - 90 || c == i % 64))
 				cr_assert_not(taken(altered), "%c at %zu", altered[i], i);
 		}
@@ -158,7 +157,7 @@ alter_each_character(const char *token)
 	}
 }
 
-/* Puts each of these bytes before each place, and texts at both ends. */
+/* Inserts each of these bytes at each place, and texts at both ends. */
 static void
 insert_everywhere(const char *token)
 {
@@ -209,7 +208,7 @@ Test(jwt_spelling, altered_es256_token_is_refused, .timeout = 120)
 	check_spellings("ES256");
 }
 
-/* The alphabet's last characters of a signature carry bits that belong to no byte: they are zero. */
+/* The last character of a signature has bits that belong to no byte. They must be zero. */
 Test(jwt_spelling, signature_with_unused_bits_set_is_refused)
 {
 	static const char *const	algorithms[] = { "HS256", "RS256", "ES256" };
@@ -232,7 +231,7 @@ Test(jwt_spelling, signature_with_unused_bits_set_is_refused)
 	}
 }
 
-/* ES256: n - s for s is the only other valid signature that can be computed without the key. */
+/* ES256: (r, n - s) is the only other valid signature that can be computed without the key. */
 Test(jwt_spelling, es256_has_two_signatures_and_no_other_form)
 {
 	unsigned char	raw[512], other[80] = { 0 }, der[80], *at = der;
@@ -254,7 +253,7 @@ Test(jwt_spelling, es256_has_two_signatures_and_no_other_form)
 	with_signature(text, other, 64, token);
 	cr_assert(taken(token), "n - s");
 
-	/* 33 bytes each, one zero more. */
+	/* 33 bytes each: with one more zero. */
 	memset(other, 0, sizeof(other));
 	memcpy(other + 1, raw, 32);
 	memcpy(other + 34, raw + 32, 32);
@@ -306,8 +305,8 @@ Test(jwt_spelling, es256_values_out_of_range_are_refused)
 	BN_free(value);
 }
 
-/* The sum of signature and modulus has the same remainder, and often fits in the same bytes. */
-Test(jwt_spelling, rs256_value_past_the_modulus_is_refused)
+/* The sum of signature and modulus has the same remainder, and often the same length. */
+Test(jwt_spelling, rs256_value_above_the_modulus_is_refused)
 {
 	unsigned char	raw[512], sum[300];
 	char		payload[200], text[TEXT_MAX], token[TEXT_MAX];
@@ -340,8 +339,8 @@ Test(jwt_spelling, rs256_value_past_the_modulus_is_refused)
 	BN_free(value);
 }
 
-/* A signature that begins with a zero byte has a shorter form of the same value. */
-Test(jwt_spelling, signature_without_its_leading_zero_is_refused, .timeout = 120)
+/* A signature that begins with a zero byte has the same value without it. */
+Test(jwt_spelling, signature_without_leading_zero_is_refused, .timeout = 120)
 {
 	static const char *const	algorithms[] = { "RS256", "ES256" };
 	unsigned char			raw[512];
@@ -368,11 +367,11 @@ Test(jwt_spelling, signature_without_its_leading_zero_is_refused, .timeout = 120
 	}
 }
 
-/* Also where the issuer itself has signed the other spelling: a token is canonical or it is none. */
-Test(jwt_spelling, signed_parts_in_another_spelling_are_refused)
+/* A text that is not canonical is refused even if the issuer itself has signed it. */
+Test(jwt_spelling, second_text_of_header_or_payload_is_refused)
 {
 	static const char *const	algorithms[] = { "HS256", "RS256", "ES256" };
-	/* {"alg":"..256","kid":"first"} is 29 bytes: padding would be one character, and two bits are left over. */
+	/* {"alg":"..256","kid":"first"} has 29 bytes: one character of padding, and two unused bits. */
 	static const char *const	behind[] = { "=", "==", "\n", " ", "A", "." };
 	unsigned char			raw[512];
 	char				text[TEXT_MAX], other[TEXT_MAX], token[TEXT_MAX], *dot;
@@ -410,7 +409,7 @@ known(const char *token)
 	return (ct_jwt_cache_get(token, strlen(token)) != NULL);
 }
 
-Test(jwt_spelling, altered_spellings_leave_the_cache_as_it_is, .timeout = 120)
+Test(jwt_spelling, altered_tokens_do_not_change_the_cache, .timeout = 120)
 {
 	char	victim[TEXT_MAX], own[TEXT_MAX];
 
@@ -425,7 +424,7 @@ Test(jwt_spelling, altered_spellings_leave_the_cache_as_it_is, .timeout = 120)
 	cr_assert(known(own));
 }
 
-/* A user can collect thousands of expired tokens. */
+/* A user can collect thousands of expired tokens, which must not replace valid ones. */
 Test(jwt_spelling, expired_or_early_tokens_are_not_cached)
 {
 	char	token[TEXT_MAX];

@@ -1,4 +1,4 @@
-/* Log lines, read back from a file in place of standard error. */
+/* Log lines, read from a file that replaces standard error. */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
@@ -9,14 +9,15 @@
 
 #include <cjson/cJSON.h>
 
-#include "ct/log.h"
+#include "base/log.h"
+#include "base/trace_context.h"
 
 static FILE	*lines;
 
 static void
 start(void)
 {
-	/* A second has just begun, so that all of a test falls into one. */
+	/* Waits for the start of a second, so that a test's lines are all in one second. */
 	time_t	now = time(NULL);
 
 	while (time(NULL) == now)
@@ -48,7 +49,25 @@ member(const cJSON *line, const char *name)
 	return (cJSON_GetStringValue(cJSON_GetObjectItem(line, name)));
 }
 
-Test(log, a_line_is_one_json_object)
+Test(log, line_within_a_trace_has_its_id)
+{
+	struct ct_trace	trace, before;
+	cJSON		*line;
+
+	cr_assert(ct_traceparent_parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00", &trace));
+	before = ct_trace_enter(&trace);
+	ct_log(CT_LOG_WARNING, NULL, "within");
+	ct_trace_leave(before);
+	ct_log(CT_LOG_WARNING, NULL, "outside");
+	line = next_line();
+	cr_assert_str_eq(member(line, "traceId"), "0af7651916cd43dd8448eb211c80319c");
+	cJSON_Delete(line);
+	line = next_line();
+	cr_assert_null(member(line, "traceId"));
+	cJSON_Delete(line);
+}
+
+Test(log, logged_line_is_one_json_object)
 {
 	cJSON	*line;
 
@@ -62,7 +81,7 @@ Test(log, a_line_is_one_json_object)
 	cJSON_Delete(line);
 }
 
-Test(log, what_is_below_the_level_is_not_printed)
+Test(log, message_below_the_level_is_not_printed)
 {
 	cJSON	*line;
 
@@ -74,7 +93,7 @@ Test(log, what_is_below_the_level_is_not_printed)
 	cJSON_Delete(line);
 }
 
-Test(log, a_long_message_is_cut_and_still_json)
+Test(log, long_message_is_cut_and_still_json)
 {
 	static char	 message[5000], controls[900];
 	cJSON		*line;
@@ -91,7 +110,7 @@ Test(log, a_long_message_is_cut_and_still_json)
 	cJSON_Delete(line);
 }
 
-Test(log, past_a_hundred_lines_a_second_they_are_only_counted)
+Test(log, lines_past_a_hundred_per_second_are_only_counted)
 {
 	cJSON	*line;
 	int	 i;

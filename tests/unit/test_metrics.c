@@ -1,4 +1,4 @@
-/* Metrics: counted by each worker, printed for all. */
+/* Metrics of several workers. */
 #include <criterion/criterion.h>
 
 #include <sys/wait.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ct/metrics.h"
+#include "base/metrics.h"
 
 static char *
 printed(void)
@@ -25,7 +25,7 @@ has(const char *line)
 	return (strstr(printed(), line) != NULL);
 }
 
-Test(metrics, workers_add_up)
+Test(metrics, counters_of_workers_add_up)
 {
 	struct ct_metric	*calls = ct_metric_counter("calls_total", "", "Calls.");
 	struct ct_metric	*depth = ct_metric_gauge("depth", "queue=\"a\"", "Depth.");
@@ -46,7 +46,7 @@ Test(metrics, workers_add_up)
 	cr_assert(has("depth{queue=\"a\"} 3\n"), "%s", printed());
 }
 
-Test(metrics, a_worker_started_again_keeps_counters_and_clears_gauges)
+Test(metrics, restarted_worker_keeps_counters_and_clears_gauges)
 {
 	struct ct_metric	*calls = ct_metric_counter("calls_total", "", "Calls.");
 	struct ct_metric	*depth = ct_metric_gauge("depth", "", "Depth.");
@@ -61,7 +61,7 @@ Test(metrics, a_worker_started_again_keeps_counters_and_clears_gauges)
 	cr_assert(has("depth 0\n"));
 }
 
-Test(metrics, buckets_are_cumulative)
+Test(metrics, histogram_buckets_are_cumulative)
 {
 	struct ct_metric	*time = ct_metric_histogram("seconds", "route=\"/a\"", "Time.");
 
@@ -80,7 +80,7 @@ Test(metrics, buckets_are_cumulative)
 	cr_assert(has("seconds_sum{route=\"/a\"} 60.3015"));
 }
 
-Test(metrics, the_same_name_and_labels_are_the_same_metric)
+Test(metrics, same_name_and_labels_are_the_same_metric)
 {
 	struct ct_metric	*one = ct_metric_counter("a_total", "x=\"1\"", "A.");
 	struct ct_metric	*other = ct_metric_counter("b_total", "", "B.");
@@ -94,7 +94,7 @@ Test(metrics, the_same_name_and_labels_are_the_same_metric)
 	cr_assert(has("# TYPE a_total counter\na_total{x=\"1\"} 0\na_total{x=\"2\"} 0\n"), "%s", printed());
 }
 
-Test(metrics, counting_before_there_is_anywhere_to_count_is_harmless)
+Test(metrics, count_before_init_changes_nothing)
 {
 	struct ct_metric	*calls = ct_metric_counter("calls_total", "", "Calls."), *late;
 
@@ -106,4 +106,57 @@ Test(metrics, counting_before_there_is_anywhere_to_count_is_harmless)
 	ct_metric_add(calls, 1);
 	cr_assert(has("calls_total 1\n"));
 	cr_assert_null(strstr(printed(), "late_total 1"));
+}
+
+Test(metrics, milliseconds_are_printed_as_seconds)
+{
+	struct ct_metric	*busy = ct_metric_counter("busy_seconds_total", "", "Busy."), *lag = ct_metric_gauge("lag_seconds", "", "Lag.");
+
+	ct_metric_in_milliseconds(busy);
+	ct_metric_in_milliseconds(lag);
+	ct_metrics_init(1);
+	ct_metrics_worker(0);
+	ct_metric_add(busy, 1500);
+	ct_metric_set(lag, 42);
+	cr_assert(has("busy_seconds_total 1.500\n"), "%s", printed());
+	cr_assert(has("lag_seconds 0.042\n"), "%s", printed());
+}
+
+/* The value would look healthy long after the store that it comes from has stopped answering. */
+Test(metrics, gauge_that_was_not_set_lately_is_absent)
+{
+	struct ct_metric	*left = ct_metric_gauge("left", "", "Left."), *kept = ct_metric_gauge("kept", "", "Kept.");
+	int			 tries;
+
+	ct_metric_lives(left, 300);
+	ct_metrics_init(2);
+	cr_assert_not(has("\nleft "), "it was never set: %s", printed());
+	ct_metrics_worker(1);
+	ct_metric_set(left, 7);
+	ct_metric_set(kept, 8);
+	cr_assert(has("\nleft 7\n"), "%s", printed());
+	for (tries = 0; tries < 100 && has("\nleft 7\n"); tries++)
+		(void)usleep(50000);
+	cr_assert_not(has("left 7"), "%s", printed());
+	cr_assert(has("kept 8\n"), "%s", printed());
+	ct_metric_set(left, 9);
+	cr_assert(has("\nleft 9\n"), "%s", printed());
+}
+
+Test(metrics, replaced_worker_is_counted)
+{
+	static struct ct_buf	buf;
+
+	ct_metrics_init(2);
+	ct_metrics_worker(0);
+	ct_metrics_worker(1);
+	ct_buf_init(&buf, 10000);
+	ct_metrics_print_process(&buf);
+	cr_assert_not_null(strstr(buf.data, "\nct_worker_restarts_total 0\n"), "%s", buf.data);
+	cr_assert_not_null(strstr(buf.data, "\nprocess_start_time_seconds 1"), "%s", buf.data);
+	ct_metrics_worker(1);
+	ct_buf_deinit(&buf);
+	ct_metrics_print_process(&buf);
+	cr_assert_not_null(strstr(buf.data, "\nct_worker_restarts_total 1\n"), "%s", buf.data);
+	ct_buf_deinit(&buf);
 }

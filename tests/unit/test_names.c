@@ -1,11 +1,11 @@
-/* Names and titles: their stored form, and those that are refused. */
+/* Names and titles: stored form, refused names, and labels. */
 #include <criterion/criterion.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "edge.h"
-#include "names.h"
+#include "http/names.h"
 
 static struct ct_request	*request;
 
@@ -17,20 +17,20 @@ start(void)
 
 TestSuite(names, .init = start);
 
-/* The stored form; NULL if the name is refused. */
+/* Returns the stored form, or NULL if the name is refused. */
 static const char *
 form(const char *text)
 {
 	const char	*why;
 
-	return (ct_name_form(request, text, 10, &why));
+	return (ct_name_form(&request->memory, text, 10, &why));
 }
 
-Test(names, white_space_at_the_ends_is_trimmed)
+Test(names, white_space_at_the_ends_is_removed)
 {
 	static const char *const	spaces[] = { " ", "\t", "\n", "\r\n", "\v", "\f", "\xc2\x85", "\u00a0", "\u1680", "\u2000",
 		"\u2003", "\u2007", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000",
-		/* Of no width, and not white space in Unicode's eyes. */
+		/* Spaces without width, which Unicode does not count as white space. */
 		"\u180e", "\u200b", "\u2060", "\ufeff" };
 	size_t				i;
 
@@ -41,7 +41,7 @@ Test(names, white_space_at_the_ends_is_trimmed)
 	cr_expect_str_eq(form("A\u3000b"), "A\u3000b", "what is between words stays");
 }
 
-Test(names, stored_form_is_nfc)
+Test(names, decomposed_name_is_stored_in_nfc)
 {
 	cr_expect_str_eq(form("Cafe\u0301"), "Caf\u00e9");
 	cr_expect_str_eq(form("\u1112\u1161\u11ab\u1100\u1173\u11af"), "\ud55c\uae00", "Hangul of single letters");
@@ -83,20 +83,20 @@ Test(names, control_and_direction_characters_are_refused)
 
 	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		cr_expect_null(form(ct_printf(request, "A%sB", wrong[i])), "number %u", i);
-	/* In bytes: written out they would turn the text around here too. */
+	/* Written as escapes, because the characters would change the direction of this text too. */
 	for (i = 0x202a; i <= 0x206f; i++) {
 		if (i <= 0x202e || i >= 0x2066)
 			cr_expect_null(form(ct_printf(request, "A\xe2%c%cB", 0x80 | (i >> 6 & 0x3f), 0x80 | (i & 0x3f))), "U+%04X", i);
 	}
 }
 
-Test(names, invisible_characters_that_writing_needs_stay)
+Test(names, joiners_and_variation_selectors_stay)
 {
 	static const char *const	right[] = {
 		"\u2764\ufe0f",						/* a heart, as an emoji */
-		"\U0001f468\u200d\U0001f3a4",				/* a singer: joined */
-		"\u0645\u06cc\u200c\u062e\u0648",			/* Persian, not joined */
-		"\u05d0\u200f!",					/* Hebrew, with its direction */
+		"\U0001f468\u200d\U0001f3a4",				/* an emoji made of two joined ones */
+		"\u0645\u06cc\u200c\u062e\u0648",			/* Persian, with a non-joiner */
+		"\u05d0\u200f!",					/* Hebrew, with a direction mark */
 		"1\ufe0f\u20e3", "IU", "#1", "\u300c\uac00\u300d" };
 	size_t				i;
 
@@ -107,10 +107,10 @@ Test(names, invisible_characters_that_writing_needs_stay)
 static bool
 look_alike(const char *one, const char *two)
 {
-	return (strcmp(ct_name_label(request, one), ct_name_label(request, two)) == 0);
+	return (strcmp(ct_name_label(&request->memory, one), ct_name_label(&request->memory, two)) == 0);
 }
 
-Test(names, labels_hold_the_visible_part_of_names)
+Test(names, names_that_look_alike_have_the_same_label)
 {
 	cr_expect(look_alike("A", "A\u200d"));
 	cr_expect(look_alike("A 1", "A\u00a01"));
@@ -123,8 +123,8 @@ Test(names, labels_hold_the_visible_part_of_names)
 	cr_expect_not(look_alike("A1", "A 1"));
 }
 
-/* As long as a body may be, all of it combining marks, which normalization sorts. */
-Test(names, longest_text_is_read_in_bounded_time, .timeout = 30)
+/* As long as the longest body, and only combining marks, which normalization must sort. */
+Test(names, longest_text_is_read, .timeout = 30)
 {
 	char	*text = malloc(64 * 1024 + 1);
 	size_t	 i;

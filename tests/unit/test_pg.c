@@ -1,47 +1,56 @@
 /*
- * The PostgreSQL client without a server: SQL texts, array bytes, lock order,
- * and the gathering of calls into batches, with the connection (pg_conn.c)
- * replaced by one that notes what it is given.
+ * The PostgreSQL client without a server: SQL texts, bytes of arrays, lock order, and the forming of batches. The
+ * connection (pg_conn.c) is replaced by one that notes what it gets.
  */
 #include <criterion/criterion.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../shared/src/pg_internal.h"
 #include "loop_poll.h"
+#include "pg/pg_call.h"
+#include "pg/pg_conn.h"
+#include "pg/pg_params.h"
+#include "pg/pg_sql.h"
+#include "pg/pg_stuck.h"
 
-/* The connection's stand-in. */
+/* Replaces the connection (pg_conn.c). */
 
 #define SENT_MAX	64
 
 static struct {
 	struct pg_conn	*conn;
-	struct pg_queue	*queue;
-	struct pg_call	*calls[PG_BATCH_MAX];
-	unsigned	 count;
-	bool		 gathered;
+	struct pg_send	 send;
 	bool		 done;
 } sent[SENT_MAX];
 static unsigned	sent_count;
 static bool	connect_works = true;
 
 void
-pg_conn_configure(const char *conninfo)
+pg_conn_init(struct pg_conn *conn, const struct pg_conn_owner *owner)
 {
-	(void)conninfo;
+	conn->owner = owner;
+	conn->state = PG_CONN_DOWN;
+	if (connect_works) {
+		conn->state = PG_CONN_IDLE;
+		owner->on_up(owner->arg);
+	} else
+		owner->on_down(owner->arg, false, "it does not work");
 }
 
-void
-pg_conn_init(struct pg_conn *conn, struct ct_pg *pg)
+/* Ends a send without going on to the next one. */
+static void
+end_send(unsigned n, enum pg_end end, const char *sqlstate)
 {
-	conn->pg = pg;
-	conn->state = PG_DOWN;
-	if (connect_works) {
-		conn->state = PG_IDLE;
-		pg->up++;
-	}
+	struct pg_conn	*conn = sent[n].conn;
+
+	cr_assert(!sent[n].done);
+	sent[n].done = true;
+	conn->state = PG_CONN_IDLE;
+	conn->send.count = 0;
+	conn->owner->on_end(conn->owner->arg, &sent[n].send, end, NULL, sqlstate);
 }
 
 void
@@ -51,8 +60,11 @@ pg_conn_deinit(struct pg_conn *conn)
 
 	for (i = 0; i < sent_count; i++) {
 		if (sent[i].conn == conn && !sent[i].done)
-			pg_settle(conn->pg, sent[i].calls, sent[i].count, PG_UNKNOWN, NULL, "");
+			end_send(i, PG_END_UNKNOWN, "");
 	}
+	if (conn->state == PG_CONN_IDLE)
+		conn->owner->on_down(conn->owner->arg, true, "closing");
+	conn->state = PG_CONN_DOWN;
 }
 
 void
@@ -63,33 +75,36 @@ pg_conn_tick(struct pg_conn *conn, uint64_t now)
 }
 
 void
-pg_conn_send(struct pg_conn *conn, struct pg_queue *queue, unsigned count, bool gathered)
+pg_conn_send(struct pg_conn *conn)
 {
 	cr_assert_lt(sent_count, SENT_MAX);
 	sent[sent_count].conn = conn;
-	sent[sent_count].queue = queue;
-	sent[sent_count].count = count;
-	sent[sent_count].gathered = gathered;
-	memcpy(sent[sent_count].calls, conn->calls, count * sizeof(conn->calls[0]));
+	sent[sent_count].send = conn->send;
 	sent_count++;
-	conn->state = PG_RUNNING;
-	if (gathered)
-		queue->sends++;
+	conn->state = PG_CONN_RUNNING;
 }
 
-/* The n-th send ends so, as pg_conn.c would tell it. */
+static bool	server_is_read_only;
+
+bool
+pg_conn_is_up(const struct pg_conn *conn)
+{
+	return (conn->state == PG_CONN_IDLE || conn->state == PG_CONN_RUNNING);
+}
+
+bool
+pg_conn_is_read_only(const struct pg_conn *conn)
+{
+	(void)conn;
+	return (server_is_read_only);
+}
+
+/* Ends the n-th send, as pg_conn.c does after an event. */
 static void
 finish(unsigned n, enum pg_end end, const char *sqlstate)
 {
-	struct pg_conn	*conn = sent[n].conn;
-
-	cr_assert(!sent[n].done);
-	sent[n].done = true;
-	conn->state = PG_IDLE;
-	if (sent[n].gathered)
-		sent[n].queue->sends--;
-	pg_settle(conn->pg, sent[n].calls, sent[n].count, end, NULL, sqlstate);
-	pg_pump(conn->pg);
+	end_send(n, end, sqlstate);
+	sent[n].conn->owner->on_event(sent[n].conn->owner->arg);
 }
 
 /* Answers. */
@@ -112,9 +127,9 @@ on_answer(const struct ct_outcome *outcome, void *arg)
 
 static unsigned	numbers[CALLS_MAX];
 
-static const struct ct_pg_statement	hold = { "t.hold", "uuid, text", 4, 0, true, NULL };
-static const struct ct_pg_statement	pay = { "t.pay", "uuid", 4, 0, true, NULL };
-static const struct ct_pg_statement	get = { "t.get", "uuid", 1, -1, false, NULL };
+static const struct ct_pg_statement	hold = { "t.hold", "uuid, text", 4, 0, true, NULL, NULL, NULL };
+static const struct ct_pg_statement	pay = { "t.pay", "uuid", 4, 0, true, NULL, NULL, NULL };
+static const struct ct_pg_statement	get = { "t.get", "uuid", 1, -1, false, NULL, NULL, NULL };
 
 static struct ct_pg *
 start(const char *pool, const char *queue_max)
@@ -146,9 +161,9 @@ loose_call(const char *first, const char *second)
 	return (loose);
 }
 
-/* Texts and bytes. */
+/* SQL texts and bytes of arrays. */
 
-Test(pg, counts_the_types_of_a_statement)
+Test(pg, types_with_commas_in_parentheses_are_counted_once)
 {
 	cr_assert_eq(pg_sql_count(""), 0);
 	cr_assert_eq(pg_sql_count("uuid"), 1);
@@ -156,9 +171,9 @@ Test(pg, counts_the_types_of_a_statement)
 	cr_assert_eq(pg_sql_count("numeric(10,2), text"), 2);
 }
 
-Test(pg, calls_the_function_once_for_each_row)
+Test(pg, statement_text_calls_the_function_once_for_each_row)
 {
-	static const struct ct_pg_statement	stmt = { "a.f", "uuid, uuid[], text", 8, -1, true, "a.many" };
+	static const struct ct_pg_statement	stmt = { "a.f", "uuid, uuid[], text", 8, -1, true, "a.many", NULL, NULL };
 	struct ct_buf				buf;
 
 	ct_buf_init(&buf, 4096);
@@ -174,9 +189,9 @@ Test(pg, calls_the_function_once_for_each_row)
 	ct_buf_deinit(&buf);
 }
 
-Test(pg, a_function_without_arguments_is_called_once)
+Test(pg, statement_text_without_arguments_calls_the_function_once)
 {
-	static const struct ct_pg_statement	stmt = { "a.f", "", 8, -1, true, "a.many" };
+	static const struct ct_pg_statement	stmt = { "a.f", "", 8, -1, true, "a.many", NULL, NULL };
 	struct ct_buf				buf;
 
 	ct_buf_init(&buf, 4096);
@@ -186,7 +201,7 @@ Test(pg, a_function_without_arguments_is_called_once)
 	ct_buf_deinit(&buf);
 }
 
-Test(pg, an_array_carries_texts_and_nulls_unquoted)
+Test(pg, array_of_texts_and_nulls_is_binary_and_unquoted)
 {
 	static const unsigned char	expected[] = {
 		0, 0, 0, 1,  0, 0, 0, 1,  0, 0, 0, 25,  0, 0, 0, 3,  0, 0, 0, 1,
@@ -202,7 +217,7 @@ Test(pg, an_array_carries_texts_and_nulls_unquoted)
 	calls[1] = loose_call(NULL, NULL);
 	calls[2] = loose_call("", NULL);
 	ct_buf_init(&buf, 4096);
-	pg_sql_array(&buf, calls, 3, 0);
+	pg_params_array(&buf, calls, 3, 0);
 	cr_assert_eq(buf.length, sizeof(expected));
 	cr_assert_eq(memcmp(buf.data, expected, sizeof(expected)), 0);
 	ct_buf_deinit(&buf);
@@ -210,7 +225,7 @@ Test(pg, an_array_carries_texts_and_nulls_unquoted)
 		free(calls[i]);
 }
 
-Test(pg, rows_are_sorted_by_the_lock_key_and_equal_ones_stay_in_order)
+Test(pg, rows_are_sorted_by_lock_key_and_equal_keys_keep_their_order)
 {
 	const char	*expected[] = { NULL, "a:1", "a:2", "b:0", "c:3" };
 	struct pg_call	*calls[5];
@@ -221,7 +236,7 @@ Test(pg, rows_are_sorted_by_the_lock_key_and_equal_ones_stay_in_order)
 	calls[2] = loose_call("a", "a:2");
 	calls[3] = loose_call("c", "c:3");
 	calls[4] = loose_call(NULL, NULL);
-	pg_sql_sort(calls, 5, 0);
+	pg_params_sort(calls, 5, 0);
 	for (i = 0; i < 5; i++) {
 		if (expected[i] == NULL)
 			cr_assert_null(calls[i]->args[1]);
@@ -231,9 +246,9 @@ Test(pg, rows_are_sorted_by_the_lock_key_and_equal_ones_stay_in_order)
 	}
 }
 
-/* Gathering. */
+/* Batches and connections. */
 
-Test(pg, nothing_is_sent_or_answered_inside_the_call)
+Test(pg, call_is_sent_in_the_next_turn_of_the_loop)
 {
 	struct ct_pg	*pg = start("2", "10");
 
@@ -242,11 +257,11 @@ Test(pg, nothing_is_sent_or_answered_inside_the_call)
 	cr_assert_eq(ct_pg_pending(pg), 1);
 	loop_poll_turn(0);
 	cr_assert_eq(sent_count, 1);
-	cr_assert_eq(sent[0].count, 1);
+	cr_assert_eq(sent[0].send.count, 1);
 	ct_pg_deinit(&pg);
 }
 
-Test(pg, calls_gather_while_two_batches_of_their_statement_are_in_flight)
+Test(pg, calls_form_the_next_batch_while_two_are_in_flight)
 {
 	struct ct_pg	*pg = start("3", "10");
 	unsigned	 i;
@@ -258,19 +273,19 @@ Test(pg, calls_gather_while_two_batches_of_their_statement_are_in_flight)
 	for (i = 1; i <= 5; i++)
 		call(pg, i, &hold, i % 2 ? "b" : "a");
 	loop_poll_turn(0);
-	cr_assert_eq(sent_count, 2, "two batches of a statement at a time, though a connection is idle");
+	cr_assert_eq(sent_count, 2, "a third batch waits, although a connection is idle");
 
-	finish(0, PG_ROLLED_BACK, "");
+	finish(0, PG_END_ROLLED_BACK, "");
 	cr_assert_eq(sent_count, 3);
-	cr_assert_eq(sent[2].count, 4, "batch_max rows");
-	cr_assert_str_eq(sent[2].calls[0]->args[0], "a");
-	cr_assert_eq(sent[2].calls[0]->arg, &numbers[2]);
-	cr_assert_eq(sent[2].calls[1]->arg, &numbers[4]);
-	cr_assert_eq(sent[2].calls[2]->arg, &numbers[1]);
+	cr_assert_eq(sent[2].send.count, 4, "batch_max calls");
+	cr_assert_str_eq(sent[2].send.calls[0]->args[0], "a");
+	cr_assert_eq(sent[2].send.calls[0]->arg, &numbers[2]);
+	cr_assert_eq(sent[2].send.calls[1]->arg, &numbers[4]);
+	cr_assert_eq(sent[2].send.calls[2]->arg, &numbers[1]);
 	ct_pg_deinit(&pg);
 }
 
-Test(pg, reads_use_every_idle_connection)
+Test(pg, statement_without_batches_uses_every_idle_connection)
 {
 	struct ct_pg	*pg = start("2", "10");
 
@@ -279,13 +294,13 @@ Test(pg, reads_use_every_idle_connection)
 	call(pg, 2, &get, "u");
 	loop_poll_turn(0);
 	cr_assert_eq(sent_count, 2);
-	cr_assert_eq(sent[0].count, 1);
-	finish(1, PG_ROLLED_BACK, "");
+	cr_assert_eq(sent[0].send.count, 1);
+	finish(1, PG_END_ROLLED_BACK, "");
 	cr_assert_eq(sent_count, 3);
 	ct_pg_deinit(&pg);
 }
 
-Test(pg, the_statement_that_has_waited_longest_goes_first)
+Test(pg, free_connection_gets_the_call_that_waited_longest)
 {
 	struct ct_pg	*pg = start("1", "10");
 
@@ -295,16 +310,134 @@ Test(pg, the_statement_that_has_waited_longest_goes_first)
 	call(pg, 2, &hold, "u");
 	call(pg, 3, &get, "u");
 	loop_poll_turn(0);
-	finish(0, PG_ROLLED_BACK, "");
-	finish(1, PG_ROLLED_BACK, "");
-	finish(2, PG_ROLLED_BACK, "");
-	cr_assert_eq(sent[1].queue->stmt, &pay);
-	cr_assert_eq(sent[2].queue->stmt, &hold);
-	cr_assert_eq(sent[3].queue->stmt, &get);
+	finish(0, PG_END_ROLLED_BACK, "");
+	finish(1, PG_END_ROLLED_BACK, "");
+	finish(2, PG_END_ROLLED_BACK, "");
+	cr_assert_eq(sent[1].send.statement->declared, &pay);
+	cr_assert_eq(sent[2].send.statement->declared, &hold);
+	cr_assert_eq(sent[3].send.statement->declared, &get);
 	ct_pg_deinit(&pg);
 }
 
-Test(pg, a_batch_that_failed_goes_again_row_by_row)
+/* One user whose lock is held for long must not delay the batches of all others. */
+Test(pg, calls_of_a_stuck_key_are_sent_alone_and_one_at_a_time)
+{
+	struct ct_pg	*pg = start("4", "20");
+
+	call(pg, 0, &pay, "stuck");
+	loop_poll_turn(0);
+	finish(0, PG_END_REFUSED, "55P03");
+	cr_assert_eq(answers[0].times, 1);
+
+	call(pg, 1, &pay, "stuck");
+	call(pg, 2, &pay, "a");
+	call(pg, 3, &pay, "stuck");
+	call(pg, 4, &pay, "b");
+	loop_poll_turn(0);
+	cr_assert_eq(sent_count, 3, "the second call of the stuck key waits, although a connection is idle");
+	cr_assert_eq(sent[1].send.count, 1);
+	cr_assert_eq(sent[1].send.calls[0]->arg, &numbers[1]);
+	cr_assert_eq(sent[2].send.count, 2);
+	cr_assert_eq(sent[2].send.calls[0]->arg, &numbers[2]);
+	cr_assert_eq(sent[2].send.calls[1]->arg, &numbers[4]);
+
+	finish(1, PG_END_REFUSED, "55P03");
+	cr_assert_eq(sent_count, 4);
+	cr_assert_eq(sent[3].send.count, 1);
+	cr_assert_eq(sent[3].send.calls[0]->arg, &numbers[3]);
+	/* The call is carried out, so the key is not stuck any more. */
+	finish(3, PG_END_COMMITTED, "");
+	call(pg, 5, &pay, "stuck");
+	call(pg, 6, &pay, "c");
+	loop_poll_turn(0);
+	cr_assert_eq(sent[4].send.count, 2);
+	ct_pg_deinit(&pg);
+}
+
+/* One user may have calls of several statements. */
+Test(pg, stuck_calls_of_all_statements_together_take_one_connection)
+{
+	struct ct_pg	*pg = start("4", "20");
+
+	call(pg, 0, &pay, "stuck");
+	loop_poll_turn(0);
+	finish(0, PG_END_REFUSED, "55P03");
+	call(pg, 1, &hold, "stuck");
+	call(pg, 2, &pay, "stuck");
+	call(pg, 3, &get, "stuck");
+	loop_poll_turn(0);
+	cr_assert_eq(sent_count, 3);
+	cr_assert_eq(sent[1].send.calls[0]->arg, &numbers[1]);
+	cr_assert_eq(sent[2].send.calls[0]->arg, &numbers[3], "a statement without batches has no keys");
+	finish(1, PG_END_REFUSED, "55P03");
+	cr_assert_eq(sent[3].send.calls[0]->arg, &numbers[2]);
+	ct_pg_deinit(&pg);
+}
+
+Test(pg, repeated_calls_of_a_failed_batch_use_half_of_the_connections)
+{
+	struct ct_pg	*pg = start("4", "20");
+	unsigned	 i;
+
+	/* Two calls of each key, in the order of the keys. */
+	for (i = 0; i < 4; i++)
+		call(pg, i, &hold, i < 2 ? "a stuck" : "b");
+	loop_poll_turn(0);
+	finish(0, PG_END_REFUSED, "55P03");
+	cr_assert_eq(sent_count, 3, "half of the connections are used");
+	finish(1, PG_END_REFUSED, "55P03");
+	cr_assert_eq(sent[3].send.calls[0]->arg, &numbers[2]);
+	finish(2, PG_END_REFUSED, "55P03");
+	cr_assert_eq(sent[4].send.calls[0]->arg, &numbers[3]);
+	finish(3, PG_END_COMMITTED, "");
+	finish(4, PG_END_COMMITTED, "");
+	cr_assert_eq(sent_count, 5);
+	ct_pg_deinit(&pg);
+}
+
+Test(pg, call_of_a_stuck_key_that_waits_is_answered_in_time_and_at_close)
+{
+	struct ct_pg	*pg = start("4", "20");
+	unsigned	 i;
+
+	call(pg, 0, &pay, "stuck");
+	loop_poll_turn(0);
+	finish(0, PG_END_REFUSED, "57014");
+	for (i = 1; i < 3; i++)
+		call(pg, i, &pay, "stuck");
+	loop_poll_for(400);	/* PG_TIMEOUT_MS is 200 */
+	cr_assert_eq(sent_count, 2);
+	cr_assert_eq(answers[2].error, CT_ERROR_SERVICE_UNAVAILABLE);
+	call(pg, 3, &pay, "stuck");
+	loop_poll_turn(0);
+	cr_assert_eq(answers[3].times, 0);
+	ct_pg_deinit(&pg);
+	cr_assert_eq(answers[3].times, 1);
+}
+
+Test(pg, stuck_key_beyond_the_limit_replaces_the_oldest)
+{
+	struct ct_pg	*pg = start("4", "20");
+	char		 key[8] = "key a";
+	unsigned	 i;
+
+	for (i = 0; i <= PG_STUCK_MAX; i++) {
+		key[4] = (char)('a' + i);
+		call(pg, i, &pay, key);
+		loop_poll_for(2);
+		finish(i, PG_END_REFUSED, "55P03");
+	}
+	call(pg, i, &pay, "key a");
+	call(pg, i + 1, &pay, "other");
+	call(pg, i + 2, &pay, "key b");
+	loop_poll_turn(0);
+	cr_assert_eq(sent_count, i + 2);
+	cr_assert_eq(sent[i].send.count, 2, "the oldest key is not stuck any more");
+	cr_assert_eq(sent[i + 1].send.count, 1);
+	ct_pg_deinit(&pg);
+}
+
+Test(pg, failed_batch_is_sent_again_call_by_call)
 {
 	struct ct_pg	*pg = start("1", "10");
 	unsigned	 i;
@@ -312,66 +445,66 @@ Test(pg, a_batch_that_failed_goes_again_row_by_row)
 	for (i = 0; i < 3; i++)
 		call(pg, i, &hold, "u");
 	loop_poll_turn(0);
-	cr_assert_eq(sent[0].count, 3);
+	cr_assert_eq(sent[0].send.count, 3);
 	call(pg, 3, &hold, "u");
-	finish(0, PG_REFUSED, "23514");
+	finish(0, PG_END_REFUSED, "23514");
 	for (i = 0; i < 3; i++) {
-		cr_assert_eq(sent[1 + i].count, 1);
-		cr_assert_eq(sent[1 + i].calls[0]->arg, &numbers[i], "in the order they came");
+		cr_assert_eq(sent[1 + i].send.count, 1);
+		cr_assert_eq(sent[1 + i].send.calls[0]->arg, &numbers[i], "in the order of arrival");
 		cr_assert_eq(answers[i].times, 0);
-		finish(1 + i, i == 1 ? PG_REFUSED : PG_UNKNOWN, i == 1 ? "23514" : "");
+		finish(1 + i, i == 1 ? PG_END_REFUSED : PG_END_UNKNOWN, i == 1 ? "23514" : "");
 	}
-	cr_assert_eq(answers[0].error, CT_OUTCOME_UNKNOWN);
-	cr_assert_eq(answers[1].error, CT_INTERNAL_ERROR);
-	cr_assert_eq(answers[2].error, CT_OUTCOME_UNKNOWN);
-	cr_assert_eq(sent[4].calls[0]->arg, &numbers[3]);
+	cr_assert_eq(answers[0].error, CT_ERROR_OUTCOME_UNKNOWN);
+	cr_assert_eq(answers[1].error, CT_ERROR_INTERNAL_ERROR);
+	cr_assert_eq(answers[2].error, CT_ERROR_OUTCOME_UNKNOWN);
+	cr_assert_eq(sent[4].send.calls[0]->arg, &numbers[3]);
 	ct_pg_deinit(&pg);
 }
 
-Test(pg, a_lost_race_is_run_three_times)
+Test(pg, deadlocked_call_is_sent_three_times_then_unavailable)
 {
 	struct ct_pg	*pg = start("1", "10");
 
 	call(pg, 0, &hold, "u");
 	loop_poll_turn(0);
-	finish(0, PG_REFUSED, "40P01");
-	finish(1, PG_REFUSED, "40001");
+	finish(0, PG_END_REFUSED, "40P01");
+	finish(1, PG_END_REFUSED, "40001");
 	cr_assert_eq(answers[0].times, 0);
-	finish(2, PG_REFUSED, "40P01");
+	finish(2, PG_END_REFUSED, "40P01");
 	cr_assert_eq(sent_count, 3);
 	cr_assert_eq(answers[0].times, 1);
-	cr_assert_eq(answers[0].error, CT_SERVICE_UNAVAILABLE);
+	cr_assert_eq(answers[0].error, CT_ERROR_SERVICE_UNAVAILABLE);
 	ct_pg_deinit(&pg);
 }
 
-Test(pg, what_was_never_sent_is_sent_elsewhere)
+Test(pg, batch_that_was_not_sent_is_sent_again_as_a_batch)
 {
 	struct ct_pg	*pg = start("1", "10");
 
 	call(pg, 0, &hold, "a");
 	call(pg, 1, &hold, "b");
 	loop_poll_turn(0);
-	finish(0, PG_NOT_SENT, "");
+	finish(0, PG_END_NOT_SENT, "");
 	cr_assert_eq(sent_count, 2);
-	cr_assert_eq(sent[1].count, 2, "still as one batch");
+	cr_assert_eq(sent[1].send.count, 2, "as one batch again");
 	ct_pg_deinit(&pg);
 }
 
-Test(pg, no_answer_is_unknown_for_a_write_and_unavailable_for_a_read)
+Test(pg, unanswered_send_is_unknown_for_a_write_and_unavailable_for_a_read)
 {
 	struct ct_pg	*pg = start("2", "10");
 
 	call(pg, 0, &hold, "u");
 	call(pg, 1, &get, "u");
 	loop_poll_turn(0);
-	finish(0, PG_UNKNOWN, "");
-	finish(1, PG_UNKNOWN, "");
-	cr_assert_eq(answers[0].error, CT_OUTCOME_UNKNOWN);
-	cr_assert_eq(answers[1].error, CT_SERVICE_UNAVAILABLE);
+	finish(0, PG_END_UNKNOWN, "");
+	finish(1, PG_END_UNKNOWN, "");
+	cr_assert_eq(answers[0].error, CT_ERROR_OUTCOME_UNKNOWN);
+	cr_assert_eq(answers[1].error, CT_ERROR_SERVICE_UNAVAILABLE);
 	ct_pg_deinit(&pg);
 }
 
-Test(pg, more_than_queue_max_are_refused_from_the_loop)
+Test(pg, calls_beyond_queue_max_are_refused_in_the_next_turn)
 {
 	struct ct_pg	*pg = start("1", "2");
 	unsigned	 i;
@@ -381,13 +514,13 @@ Test(pg, more_than_queue_max_are_refused_from_the_loop)
 	for (i = 0; i < 4; i++)
 		cr_assert_eq(answers[i].times, 0);
 	loop_poll_turn(0);
-	cr_assert_eq(answers[2].error, CT_SERVICE_UNAVAILABLE);
+	cr_assert_eq(answers[2].error, CT_ERROR_SERVICE_UNAVAILABLE);
 	cr_assert_eq(answers[3].times, 1);
 	cr_assert_eq(answers[0].times, 0);
 	ct_pg_deinit(&pg);
 }
 
-Test(pg, a_call_not_sent_in_time_is_refused)
+Test(pg, call_not_sent_in_time_is_refused)
 {
 	struct ct_pg	*pg = start("1", "10");
 
@@ -395,13 +528,13 @@ Test(pg, a_call_not_sent_in_time_is_refused)
 	loop_poll_turn(0);
 	call(pg, 1, &hold, "u");
 	loop_poll_for(400);
-	cr_assert_eq(answers[1].error, CT_SERVICE_UNAVAILABLE);
-	cr_assert_eq(answers[0].times, 0, "in flight: the connection's business");
+	cr_assert_eq(answers[1].error, CT_ERROR_SERVICE_UNAVAILABLE);
+	cr_assert_eq(answers[0].times, 0, "a call in flight has the connection's deadline");
 	ct_pg_deinit(&pg);
-	cr_assert_eq(answers[0].error, CT_OUTCOME_UNKNOWN);
+	cr_assert_eq(answers[0].error, CT_ERROR_OUTCOME_UNKNOWN);
 }
 
-Test(pg, without_a_connection_for_a_second_calls_fail_at_once)
+Test(pg, call_after_a_second_without_connection_fails_at_once)
 {
 	struct ct_pg	*pg;
 
@@ -411,11 +544,11 @@ Test(pg, without_a_connection_for_a_second_calls_fail_at_once)
 	loop_poll_for(1150);
 	call(pg, 0, &get, "u");
 	loop_poll_turn(0);
-	cr_assert_eq(answers[0].error, CT_SERVICE_UNAVAILABLE);
+	cr_assert_eq(answers[0].error, CT_ERROR_SERVICE_UNAVAILABLE);
 	ct_pg_deinit(&pg);
 }
 
-Test(pg, closing_answers_everything_once)
+Test(pg, closing_answers_each_call_once)
 {
 	struct ct_pg	*pg = start("1", "3");
 	unsigned	 i;
@@ -428,12 +561,12 @@ Test(pg, closing_answers_everything_once)
 	cr_assert_null(pg);
 	for (i = 0; i < 6; i++)
 		cr_assert_eq(answers[i].times, 1);
-	cr_assert_eq(answers[0].error, CT_OUTCOME_UNKNOWN);
-	cr_assert_eq(answers[1].error, CT_SERVICE_UNAVAILABLE);
+	cr_assert_eq(answers[0].error, CT_ERROR_OUTCOME_UNKNOWN);
+	cr_assert_eq(answers[1].error, CT_ERROR_SERVICE_UNAVAILABLE);
 	loop_poll_turn(0);
 }
 
-/* A callback that calls again, the first time with a statement that was never called. */
+/* A callback that makes a further call, three times. The first call is of a statement that was never called before. */
 static struct ct_pg	*again_pg;
 
 static void
@@ -446,7 +579,7 @@ call_again(const struct ct_outcome *outcome, void *arg)
 		ct_pg_call(again_pg, answers[0].times == 1 ? &pay : &hold, args, call_again, arg);
 }
 
-Test(pg, calls_from_the_callbacks_of_closing_are_answered_too)
+Test(pg, calls_made_from_callbacks_of_closing_are_answered)
 {
 	const char	*args[2] = { "u", NULL };
 
@@ -454,5 +587,99 @@ Test(pg, calls_from_the_callbacks_of_closing_are_answered_too)
 	ct_pg_call(again_pg, &hold, args, call_again, &numbers[0]);
 	ct_pg_deinit(&again_pg);
 	cr_assert_eq(answers[0].times, 4);
-	cr_assert_eq(answers[0].error, CT_SERVICE_UNAVAILABLE);
+	cr_assert_eq(answers[0].error, CT_ERROR_SERVICE_UNAVAILABLE);
+}
+
+/* The rules that the client asserts. */
+
+static void
+close_client(const struct ct_outcome *outcome, void *arg)
+{
+	struct ct_pg	*pg = arg;
+
+	(void)outcome;
+	ct_pg_deinit(&pg);
+}
+
+Test(pg, close_from_a_callback_aborts, .signal = SIGABRT)
+{
+	const char	*args[2] = { "u", NULL };
+	struct ct_pg	*pg = start("1", "10");
+
+	ct_pg_call(pg, &hold, args, close_client, pg);
+	loop_poll_turn(0);
+	finish(0, PG_END_UNKNOWN, "");
+}
+
+Test(pg, second_end_of_a_send_aborts, .signal = SIGABRT)
+{
+	struct ct_pg	*pg = start("1", "10");
+
+	call(pg, 0, &hold, "u");
+	loop_poll_turn(0);
+	sent[0].conn->owner->on_end(pg, &sent[0].send, PG_END_NOT_SENT, NULL, "");
+	sent[0].conn->owner->on_end(pg, &sent[0].send, PG_END_NOT_SENT, NULL, "");
+}
+
+Test(pg, second_client_of_a_worker_aborts, .signal = SIGABRT)
+{
+	(void)start("1", "10");
+	(void)ct_pg_init();
+}
+
+Test(pg, statement_with_next_and_batches_aborts, .signal = SIGABRT)
+{
+	static const struct ct_pg_statement	both = { "t.f", "uuid", 4, 0, true, NULL, "t.next", NULL };
+
+	call(start("1", "10"), 0, &both, "u");
+}
+
+static const struct pg_statement	loose_statement = { .declared = &get };
+
+Test(pg, call_answered_without_being_accepted_aborts, .signal = SIGABRT)
+{
+	struct pg_counts	 counts = { .in = { 0 } };
+	struct pg_call		*new_call = pg_call_new(&counts, &loose_statement, NULL, NULL, on_answer, &numbers[0]);
+
+	pg_call_fail(&counts, new_call, CT_ERROR_INTERNAL_ERROR);
+}
+
+Test(pg, answer_inside_ct_pg_call_aborts, .signal = SIGABRT)
+{
+	struct pg_counts	 counts = { .in = { 0 } };
+	struct pg_call		*new_call = pg_call_new(&counts, &loose_statement, NULL, NULL, on_answer, &numbers[0]);
+
+	pg_call_set_state(&counts, new_call, PG_CALL_REFUSED);
+	counts.accepting = true;
+	pg_call_fail(&counts, new_call, CT_ERROR_SERVICE_UNAVAILABLE);
+}
+
+Test(pg, server_that_refuses_writes_is_not_up)
+{
+	struct ct_pg	*pg = start("2", "20");
+
+	cr_assert_eq(ct_pg_state(pg), CT_STORE_UP);
+	server_is_read_only = true;
+	cr_assert_eq(ct_pg_state(pg), CT_STORE_READ_ONLY);
+	server_is_read_only = false;
+	/* A call that breaks a rule of the data says nothing about the server. */
+	call(pg, 0, &pay, "a");
+	loop_poll_turn(0);
+	finish(0, PG_END_REFUSED, "23505");
+	cr_assert_eq(ct_pg_state(pg), CT_STORE_UP);
+	call(pg, 1, &pay, "b");
+	loop_poll_turn(0);
+	finish(1, PG_END_REFUSED, "53100");
+	cr_assert_eq(ct_pg_state(pg), CT_STORE_DISK_FULL);
+	ct_pg_deinit(&pg);
+}
+
+Test(pg, server_without_a_connection_is_down)
+{
+	struct ct_pg	*pg;
+
+	connect_works = false;
+	pg = start("2", "20");
+	cr_assert_eq(ct_pg_state(pg), CT_STORE_DOWN);
+	ct_pg_deinit(&pg);
 }

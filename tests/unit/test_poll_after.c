@@ -1,11 +1,11 @@
-/* When a waiter is told to ask again (services/queue/src/ticket.c), and what that makes together. */
+/* pollAfterSeconds (services/queue/src/ticket.c), and the load that it causes. */
 #include <math.h>
 
 #include <criterion/criterion.h>
 
 #include "ticket.h"
 
-#define DRAWS	50	/* of the jitter, evenly */
+#define DRAWS	50	/* values of the jitter, evenly spread */
 
 static double
 draw(int i)
@@ -23,7 +23,7 @@ mean_of(int64_t position, int64_t until_open_s)
 	return (sum / DRAWS);
 }
 
-Test(poll_after, is_1_to_20_seconds_whatever_the_position)
+Test(poll_after, poll_after_is_1_to_20_seconds_at_every_position)
 {
 	static const int64_t	positions[] = { 0, 1, 2, 20, 21, 100, 101, 5000, 100000, 1000000, 100000000 };
 	static const int64_t	until[] = { 0, 1, 10, 600, 86400 };
@@ -39,7 +39,7 @@ Test(poll_after, is_1_to_20_seconds_whatever_the_position)
 	cr_assert_eq(ticket_poll_after(1, 0, false, 0), 1);
 }
 
-Test(poll_after, grows_with_the_position_and_is_spread)
+Test(poll_after, poll_after_grows_with_the_position_and_is_spread)
 {
 	double	last = 0;
 
@@ -48,20 +48,20 @@ Test(poll_after, grows_with_the_position_and_is_spread)
 
 		cr_assert_geq(mean, last, "at %d", (int)position);
 		last = mean;
-		/* Those who came together do not ask together: the latest of them a fifth later than the first, in whole seconds. */
+		/* Users who polled at the same time spread: the last one polls a fifth later than the first, in whole seconds. */
 		if (position >= 100)
 			cr_assert_gt(ticket_poll_after(position, 0, false, 0.999), ticket_poll_after(position, 0, false, 0));
 	}
 }
 
-Test(poll_after, nobody_asks_often_long_before_the_opening)
+Test(poll_after, poll_after_long_before_the_opening_is_long)
 {
 	cr_assert_geq(ticket_poll_after(1, 100, false, 0), 10);
 	cr_assert_geq(ticket_poll_after(1, 100000, false, 0), 18);
 	cr_assert_leq(ticket_poll_after(1, 5, false, 0.999), 2);
 }
 
-Test(poll_after, a_closed_sale_is_asked_about_at_most_every_10_s)
+Test(poll_after, poll_after_of_a_closed_sale_is_at_least_10_s)
 {
 	cr_assert_geq(ticket_poll_after(1, 0, true, 0), 10);
 	cr_assert_leq(ticket_poll_after(1, 0, true, 0.999), 12);
@@ -69,8 +69,8 @@ Test(poll_after, a_closed_sale_is_asked_about_at_most_every_10_s)
 	cr_assert_leq(ticket_poll_after(0, 0, true, 0.999), 6, "an ACTIVE user asks as before");
 }
 
-/* The table of docs/queue.md. */
-Test(poll_after, makes_the_load_that_is_stated)
+/* The table in docs/queue.md. */
+Test(poll_after, poll_after_makes_the_documented_load)
 {
 	static const struct {
 		int64_t	waiting;
@@ -80,7 +80,8 @@ Test(poll_after, makes_the_load_that_is_stated)
 	int64_t	position = 1;
 
 	for (size_t i = 0; i < sizeof(stated) / sizeof(stated[0]); i++) {
-		/* One call for each mean time; past the first thousands one position speaks for its neighbours. */
+		/* Each waiter polls once in its mean time. Far back in the line, the test computes one position for
+		 * many neighbours. */
 		while (position <= stated[i].waiting) {
 			int64_t	step = position < 10000 ? 1 : 100;
 

@@ -1,10 +1,13 @@
-/* Problem bodies and outcomes as replies. */
+/* Problem bodies, and replies with SQL outcomes. */
 #include <criterion/criterion.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "edge.h"
+#include "http/problem.h"
+#include "http/reply.h"
+#include "service/outcome.h"
 
 static char *
 problem(enum ct_error error, const char *detail, const char *request_id, const char *extras)
@@ -17,24 +20,24 @@ problem(enum ct_error error, const char *detail, const char *request_id, const c
 	return (buf.data);
 }
 
-Test(problem, it_has_the_contracts_members)
+Test(problem, problem_has_the_members_of_the_contract)
 {
-	cr_assert_str_eq(problem(CT_SEAT_NOT_AVAILABLE, NULL, "id-1", NULL),
+	cr_assert_str_eq(problem(CT_ERROR_SEAT_NOT_AVAILABLE, NULL, "id-1", NULL),
 	    "{\"type\":\"/problems/seat-not-available\",\"title\":\"A seat is not available\",\"status\":409,"
 	    "\"detail\":\"A seat is not available\",\"code\":\"SEAT_NOT_AVAILABLE\",\"requestId\":\"id-1\"}");
-	cr_assert_str_eq(problem(CT_SERVICE_UNAVAILABLE, "a \"detail\"", "id-1", NULL),
+	cr_assert_str_eq(problem(CT_ERROR_SERVICE_UNAVAILABLE, "a \"detail\"", "id-1", NULL),
 	    "{\"type\":\"/problems/service-unavailable\",\"title\":\"Service unavailable\",\"status\":503,"
 	    "\"detail\":\"a \\\"detail\\\"\",\"code\":\"SERVICE_UNAVAILABLE\",\"requestId\":\"id-1\",\"retryAfterSeconds\":1}");
 }
 
-Test(problem, extras_are_members_of_it)
+Test(problem, extras_become_members_of_the_problem)
 {
-	cr_assert_not_null(strstr(problem(CT_INSUFFICIENT_POINTS, NULL, "x", " {\"balance\":5,\"a\":{}} "),
+	cr_assert_not_null(strstr(problem(CT_ERROR_INSUFFICIENT_POINTS, NULL, "x", " {\"balance\":5,\"a\":{}} "),
 	    "\"requestId\":\"x\",\"balance\":5,\"a\":{}}"));
-	cr_assert_not_null(strstr(problem(CT_NOT_FOUND, NULL, "x", "{}"), "\"requestId\":\"x\"}"));
-	cr_assert_not_null(strstr(problem(CT_NOT_FOUND, NULL, "x", "{ }"), "\"requestId\":\"x\"}"));
-	cr_assert_not_null(strstr(problem(CT_NOT_FOUND, NULL, "x", ""), "\"requestId\":\"x\"}"));
-	cr_assert_not_null(strstr(problem(CT_NOT_FOUND, NULL, "x", "null"), "\"requestId\":\"x\"}"));
+	cr_assert_not_null(strstr(problem(CT_ERROR_NOT_FOUND, NULL, "x", "{}"), "\"requestId\":\"x\"}"));
+	cr_assert_not_null(strstr(problem(CT_ERROR_NOT_FOUND, NULL, "x", "{ }"), "\"requestId\":\"x\"}"));
+	cr_assert_not_null(strstr(problem(CT_ERROR_NOT_FOUND, NULL, "x", ""), "\"requestId\":\"x\"}"));
+	cr_assert_not_null(strstr(problem(CT_ERROR_NOT_FOUND, NULL, "x", "null"), "\"requestId\":\"x\"}"));
 }
 
 static struct ct_request *
@@ -46,7 +49,7 @@ request(void)
 	return (new);
 }
 
-Test(outcome, a_success_is_its_body_with_its_status)
+Test(outcome, success_replies_its_body_and_status)
 {
 	ct_reply_outcome(request(), &(struct ct_outcome){ .outcome = "CREATED", .body = "{\"a\":1}", .body_length = 7,
 	    .request_id = "this-request" });
@@ -58,7 +61,7 @@ Test(outcome, a_success_is_its_body_with_its_status)
 	cr_assert_null(strstr(sent.head, "idempotent-replayed"));
 }
 
-Test(outcome, each_kind_of_success_has_its_status)
+Test(outcome, each_success_outcome_has_its_status)
 {
 	static const struct { const char *outcome; int status; }	kinds[] = { { "OK", 200 }, { "CREATED", 201 }, { "ACCEPTED", 202 } };
 	size_t								i;
@@ -76,7 +79,7 @@ Test(outcome, each_kind_of_success_has_its_status)
 	cr_assert(edge_has("etag: W/\"7\""));
 }
 
-Test(outcome, a_replayed_refusal_is_the_first_ones_body_to_the_byte)
+Test(outcome, replayed_refusal_equals_the_first_to_the_byte)
 {
 	struct ct_request	*second;
 	char			*first;
@@ -96,9 +99,9 @@ Test(outcome, a_replayed_refusal_is_the_first_ones_body_to_the_byte)
 	cr_assert(edge_has("x-request-id: another-request"), "the header is this request's");
 }
 
-Test(outcome, a_call_that_failed_is_its_error)
+Test(outcome, failed_call_replies_its_error)
 {
-	ct_reply_outcome(request(), &(struct ct_outcome){ .error = CT_OUTCOME_UNKNOWN });
+	ct_reply_outcome(request(), &(struct ct_outcome){ .error = CT_ERROR_OUTCOME_UNKNOWN });
 	cr_assert(edge_problem(503, "OUTCOME_UNKNOWN"));
 	cr_assert(edge_has("retry-after: 1"));
 	ct_reply_outcome(request(), &(struct ct_outcome){ .outcome = "NO_SUCH_CODE" });
@@ -107,7 +110,7 @@ Test(outcome, a_call_that_failed_is_its_error)
 	cr_assert(edge_problem(500, "INTERNAL_ERROR"));
 }
 
-Test(reply, a_handlers_own_headers_come_before_the_defaults)
+Test(reply, handlers_header_replaces_the_default)
 {
 	struct ct_request	*one = request();
 
@@ -120,7 +123,7 @@ Test(reply, a_handlers_own_headers_come_before_the_defaults)
 	cr_assert_null(strstr(sent.head, "application/json"));
 }
 
-Test(reply, a_header_with_a_line_break_is_left_out)
+Test(reply, header_with_line_break_is_left_out)
 {
 	struct ct_request	*one = request();
 
@@ -132,15 +135,15 @@ Test(reply, a_header_with_a_line_break_is_left_out)
 	cr_assert_null(strstr(sent.head, "x-three"));
 }
 
-/* A lock that could not be had in time says so only to whoever can have a first request of the same key. */
-Test(outcome, a_key_is_in_use_only_for_who_has_sent_one)
+/* A lock timeout means "the first request is still running" only if this request has an idempotency key. */
+Test(outcome, lock_timeout_without_key_is_503)
 {
 	struct ct_request	*keyed = request();
 
-	ct_reply_outcome(request(), &(struct ct_outcome){ .error = CT_IDEMPOTENCY_KEY_IN_USE });
+	ct_reply_outcome(request(), &(struct ct_outcome){ .error = CT_ERROR_IDEMPOTENCY_KEY_IN_USE });
 	cr_assert(edge_problem(503, "SERVICE_UNAVAILABLE"));
 	cr_assert(edge_has("retry-after: 1"));
 	keyed->idempotency_key = "key";
-	ct_reply_outcome(keyed, &(struct ct_outcome){ .error = CT_IDEMPOTENCY_KEY_IN_USE });
+	ct_reply_outcome(keyed, &(struct ct_outcome){ .error = CT_ERROR_IDEMPOTENCY_KEY_IN_USE });
 	cr_assert(edge_problem(409, "IDEMPOTENCY_KEY_IN_USE"));
 }

@@ -10,14 +10,16 @@
 
 #include <libpq-fe.h>
 
-#include "ct/card.h"
-#include "ct/config.h"
-#include "ct/http_client.h"
-#include "ct/jwt.h"
-#include "ct/redis.h"
-#include "pg_internal.h"
+#include "auth/jwt.h"
+#include "base/config.h"
+#include "card/provider.h"
+#include "http_client/http_client.h"
+#include "pg/pg_production.h"
+#include "redis/redis.h"
+#include "service/key_fetch.h"
+#include "trace/exporter.h"
 
-/* The card module's way out, which is Kore's: nothing is sent here. */
+/* Replaces Kore's HTTP client for the card module. No test sends anything. */
 void
 ct_http_call(const struct ct_http_request *request, ct_http_cb cb, void *arg)
 {
@@ -26,7 +28,7 @@ ct_http_call(const struct ct_http_request *request, ct_http_cb cb, void *arg)
 	(void)arg;
 }
 
-static char	faults[4096];	/* "NAME: why", a line each */
+static char	faults[4096];	/* lines "NAME: why" */
 static char	secret[] = "/tmp/ct-production-XXXXXX";
 
 static void
@@ -100,6 +102,27 @@ Test(production, card_provider_without_https_is_a_fault)
 	faults[0] = '\0';
 	(void)setenv("CARD_PROVIDER_URL", "https://api.tosspayments.com", 1);
 	ct_card_configure();
+	cr_assert_str_eq(faults, "");
+}
+
+Test(production, key_set_without_https_is_a_fault)
+{
+	static const char *const	wrong[] = { "ftp://login.example.com/keys", "https://", "https:///keys", "https://user@login.example.com/keys",
+		"https://login.example.com/a b", "login.example.com" };
+	size_t				i;
+
+	(void)setenv("JWT_JWKS_URL", "http://login.example.com/keys", 1);
+	ct_key_fetch_configure();
+	cr_assert(has_fault("JWT_JWKS_URL: is not https"), "%s", faults);
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		faults[0] = '\0';
+		(void)setenv("JWT_JWKS_URL", wrong[i], 1);
+		ct_key_fetch_configure();
+		cr_assert(has_fault("JWT_JWKS_URL: is not an http"), "%s: %s", wrong[i], faults);
+	}
+	faults[0] = '\0';
+	(void)setenv("JWT_JWKS_URL", "https://login.example.com:8443/keys?a=b", 1);
+	ct_key_fetch_configure();
 	cr_assert_str_eq(faults, "");
 }
 
@@ -185,7 +208,7 @@ Test(production, local_postgres_needs_no_tls)
 		cr_assert_str_eq(check_postgres(local[i]), "", "%s: %s", local[i], faults);
 }
 
-Test(production, postgres_password_that_others_can_read_is_a_fault)
+Test(production, postgres_password_readable_by_others_is_a_fault)
 {
 	char	text[256];
 
@@ -200,4 +223,37 @@ Test(production, postgres_password_that_others_can_read_is_a_fault)
 	cr_assert(has_fault("PG_CONNINFO: passfile "), "%s", faults);
 	(void)check_postgres("host=localhost passfile=/nonexistent/pgpass");
 	cr_assert(has_fault("PG_CONNINFO: passfile /nonexistent/pgpass: No such file"), "%s", faults);
+}
+
+/* Returns true if the exporter refuses this TRACE_COLLECTOR_URL. */
+static bool
+refuses_collector(const char *url)
+{
+	faults[0] = '\0';
+	(void)setenv("TRACE_COLLECTOR_URL", url, 1);
+	ct_exporter_configure("tests");
+	return (has_fault("TRACE_COLLECTOR_URL: "));
+}
+
+Test(production, collector_is_https_or_on_this_machine)
+{
+	static const char *const	good[] = { "", "https://collector.example.com", "https://collector.example.com/v1/traces",
+	    "http://127.0.0.1:4318", "http://127.9.9.9", "http://localhost:4318/", "http://[::1]:4318/otlp" };
+	static const char *const	bad[] = { "http://collector.example.com:4318", "http://127.0.0.1.example.com",
+	    "http://128.0.0.1:4318", "http://localhost.example.com", "http://[::1].example.com", "http://10.0.0.1:4318" };
+	static const char *const	ill_formed[] = { "collector:4318", "ftp://localhost", "http://", "http:///v1/traces",
+	    "http://user:secret@localhost", "http://localhost?a=b", "http://localhost/#a" };
+	size_t				i;
+
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		cr_assert_not(refuses_collector(good[i]), "%s: %s", good[i], faults);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_assert(refuses_collector(bad[i]), "%s", bad[i]);
+	for (i = 0; i < sizeof(ill_formed) / sizeof(ill_formed[0]); i++)
+		cr_assert(refuses_collector(ill_formed[i]), "%s", ill_formed[i]);
+	(void)setenv("ENVIRONMENT", "development", 1);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_assert_not(refuses_collector(bad[i]), "%s: %s", bad[i], faults);
+	for (i = 0; i < sizeof(ill_formed) / sizeof(ill_formed[0]); i++)
+		cr_assert(refuses_collector(ill_formed[i]), "%s", ill_formed[i]);
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "edge.h"
+#include "http/invalid.h"
+#include "http/query.h"
 
 static struct ct_request *
 query(const char *text)
@@ -24,7 +26,7 @@ noted(struct ct_request *request, const char *field)
 	return (strstr(ct_exchange_of(request)->invalid.data, member) != NULL);
 }
 
-Test(query, absent_is_the_fallback)
+Test(query, absent_parameter_is_the_fallback)
 {
 	static const char *const	choices[] = { "A", "B", NULL };
 	struct ct_request		*request = query("");
@@ -48,7 +50,7 @@ Test(query, absent_is_the_fallback)
 	cr_assert_not(ct_query_uuid(request, "u", true, &uuid), "required");
 }
 
-Test(query, values_are_decoded)
+Test(query, percent_encoded_value_is_decoded)
 {
 	struct ct_request	*request = query("a=%ed%95%9C+x%2B&b=&c&=d&&%65=f");
 	const char		*text;
@@ -64,7 +66,7 @@ Test(query, values_are_decoded)
 	cr_assert_not(ct_invalid(request));
 }
 
-Test(query, bad_escapes_nul_and_broken_utf8_are_refused)
+Test(query, bad_escape_nul_or_broken_utf8_is_refused)
 {
 	static const char *const	wrong[] = { "a=%", "a=%4", "a=%zz", "a=%00", "a=%0a", "a=%ff", "a=%c0%af", "%=1", "x=%ed%a0%80" };
 	struct ct_request		*request;
@@ -80,7 +82,7 @@ Test(query, bad_escapes_nul_and_broken_utf8_are_refused)
 	}
 }
 
-Test(query, a_parameter_twice_is_refused_and_unknown_ones_are_not_looked_at)
+Test(query, repeated_parameter_is_refused_and_unknown_is_ignored)
 {
 	struct ct_request	*request = query("limit=5&limit=5&other=1&other=2");
 	const char		*limit, *cursor;
@@ -90,7 +92,7 @@ Test(query, a_parameter_twice_is_refused_and_unknown_ones_are_not_looked_at)
 	cr_assert_not(noted(request, "other"));
 }
 
-Test(query, numbers_are_whole_and_in_range)
+Test(query, number_not_whole_or_out_of_range_is_refused)
 {
 	static const char *const	wrong[] = { "n=", "n=x", "n=1.5", "n=1e1", "n=+5", "n=0x5", "n=%205", "n=5%20", "n=0", "n=10",
 		"n=99999999999999999999", "n=--5" };
@@ -110,7 +112,7 @@ Test(query, numbers_are_whole_and_in_range)
 	}
 }
 
-Test(query, uuids_dates_and_choices_are_checked)
+Test(query, invalid_uuid_date_or_choice_is_refused)
 {
 	static const char *const	choices[] = { "ON_SALE", "ALL", NULL };
 	struct ct_request		*request = query("u=0190A0B0-C0D0-7000-8000-00000000ABCD&d=2026-02-29&c=all&x=1");
@@ -128,7 +130,7 @@ Test(query, uuids_dates_and_choices_are_checked)
 	cr_assert_not_null(strstr(sent.body, "{\"field\":\"x\",\"reason\":\"must be a UUID\"}]"));
 }
 
-Test(query, a_cursor_is_the_id_it_stands_for)
+Test(query, cursor_decodes_to_its_id)
 {
 	static const char *const	wrong[] = { "cursor=", "cursor=x", "cursor=AZCgsMDQcACAAAAAAACrz", "cursor=AZCgsMDQcACAAAAAAACrzQA",
 		"cursor=AZCgsMDQcACAAAAAAACrzR", "cursor=0190a0b0-c0d0-7000-8000-00000000abcd" };
@@ -142,7 +144,7 @@ Test(query, a_cursor_is_the_id_it_stands_for)
 		cr_assert_not(ct_query_page(query(wrong[i]), &limit, &cursor), "%s", wrong[i]);
 }
 
-Test(query, too_many_parameters_are_refused)
+Test(query, more_than_32_parameters_are_refused)
 {
 	char			 text[400] = "";
 	struct ct_request	*request;

@@ -1,24 +1,24 @@
-/* Commands to the queue's functions: names of keys, arguments byte by byte, and what the answers mean. */
+/* Commands to the queue's functions: the names of the keys, the bytes of the arguments, and the answers' meaning. */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
 #include <string.h>
 
-#include "ct/queue_store.h"
+#include "queue_client/queue_store.h"
 
 #define SCHEDULE	"0190a0b0-c0d0-7000-8000-00000000abcd"
 
 static struct ct_queue_token
 token(void)
 {
-	struct ct_queue_token	new = { .seq = 1700000000000001, .epoch = 7 };
+	struct ct_queue_token	new = { .seq = 1700000000000001, .generation = 7 };
 
 	cr_assert(ct_uuid_parse(SCHEDULE, &new.schedule));
 	cr_assert(ct_uuid_parse("0190a0b0-0000-7000-8000-0000000000ff", &new.user));
 	return (new);
 }
 
-/* The command as Redis would read it. The caller frees it. */
+/* The command as Redis parses it. The caller frees it. */
 static redisReply *
 sent(struct ct_queue_command *command)
 {
@@ -45,7 +45,7 @@ argument_is(const redisReply *command, size_t number, const void *bytes, size_t 
 	    command->element[number]->str);
 }
 
-Test(queue_store, all_keys_of_a_schedule_have_its_hash_tag)
+Test(queue_store, keys_of_a_schedule_have_its_hash_tag)
 {
 	struct ct_queue_token	one = token();
 	struct ct_queue_command	command;
@@ -70,7 +70,7 @@ Test(queue_store, all_keys_of_a_schedule_have_its_hash_tag)
 	freeReplyObject(read);
 }
 
-Test(queue_store, a_place_is_named_by_user_seq_and_epoch)
+Test(queue_store, place_command_has_user_seq_and_generation)
 {
 	struct ct_queue_token	one = token();
 	struct ct_queue_command	command;
@@ -80,10 +80,10 @@ Test(queue_store, a_place_is_named_by_user_seq_and_epoch)
 	read = sent(&command);
 	cr_assert_eq(read->elements, 3 + CT_QUEUE_KEYS + 3);
 	argument_is(read, 0, "FCALL_RO", 8);
-	argument_is(read, 1, "queue2_check", 12);
-	argument_is(read, 2, "9", 1);
+	argument_is(read, 1, "queue3_check", 12);
+	argument_is(read, 2, "8", 1);
 	argument_is(read, 3, "q:{" SCHEDULE "}:state", 46);
-	/* The user's bytes hold NULs. */
+	/* The user's bytes contain NULs. */
 	argument_is(read, 3 + CT_QUEUE_KEYS, one.user.bytes, 16);
 	argument_is(read, 4 + CT_QUEUE_KEYS, "1700000000000001", 16);
 	argument_is(read, 5 + CT_QUEUE_KEYS, "7", 1);
@@ -91,20 +91,20 @@ Test(queue_store, a_place_is_named_by_user_seq_and_epoch)
 	ct_queue_store_use(&one, &command);
 	read = sent(&command);
 	argument_is(read, 0, "FCALL", 5);
-	argument_is(read, 1, "queue2_use", 10);
+	argument_is(read, 1, "queue3_use", 10);
 	argument_is(read, 3 + CT_QUEUE_KEYS, one.user.bytes, 16);
 	freeReplyObject(read);
 }
 
-Test(queue_store, there_is_room_for_as_many_people_as_may_be)
+Test(queue_store, command_about_the_most_users_fits)
 {
 	struct ct_queue_token	one = token();
 	struct ct_queue_command	command;
 	redisReply		*read;
 	int			i;
 
-	one.seq = one.epoch = INT64_MAX;
-	ct_queue_command_init(&command, "queue2_status", &one.schedule);
+	one.seq = one.generation = INT64_MAX;
+	ct_queue_command_init(&command, "queue3_status", &one.schedule);
 	for (i = 0; i < 20; i++)
 		ct_queue_command_number(&command, INT64_MIN);
 	for (i = 0; i < CT_QUEUE_PEOPLE_MAX; i++)
@@ -116,7 +116,7 @@ Test(queue_store, there_is_room_for_as_many_people_as_may_be)
 	freeReplyObject(read);
 }
 
-Test(queue_store, whatever_is_no_state_is_unknown)
+Test(queue_store, answer_without_a_known_state_is_unknown)
 {
 	static const struct { const char *text; enum ct_queue_state state; } known[] = {
 		{ "WAITING", CT_QUEUE_WAITING }, { "ACTIVE", CT_QUEUE_ACTIVE }, { "USED", CT_QUEUE_USED },

@@ -9,7 +9,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "ct/queue_token.h"
+#include "auth/queue_token.h"
 
 static const char	short_secret[] = "a-secret-for-tests-of-more-than-32-bytes";
 static char		path[] = "/tmp/ct-queue-token-XXXXXX";
@@ -45,14 +45,14 @@ static struct ct_queue_token
 some_token(void)
 {
 	struct ct_queue_token	token = { .seq = UINT64_C(1700000000123456), .issued_ms = UINT64_C(1700000000123),
-		.epoch = UINT64_C(0xfedcba9876543210) };
+		.generation = UINT64_C(0xfedcba9876543210) };
 
 	ct_uuid_v7(&token.schedule);
 	ct_uuid_v7(&token.user);
 	return (token);
 }
 
-Test(queue_token, it_says_again_what_was_signed)
+Test(queue_token, verified_token_has_the_signed_fields)
 {
 	struct ct_queue_token	token = some_token(), back;
 	char			text[CT_QUEUE_TOKEN_TEXT];
@@ -64,7 +64,7 @@ Test(queue_token, it_says_again_what_was_signed)
 	cr_assert_eq(memcmp(&token.user, &back.user, 16), 0);
 	cr_assert_eq(back.seq, token.seq);
 	cr_assert_eq(back.issued_ms, token.issued_ms);
-	cr_assert_eq(back.epoch, token.epoch);
+	cr_assert_eq(back.generation, token.generation);
 }
 
 static void
@@ -80,7 +80,7 @@ check_tag(const char *secret)
 	cr_assert_eq(memcmp(digest, bytes + 57, 16), 0);
 }
 
-Test(queue_token, the_tag_is_hmac_sha_256_also_with_a_secret_longer_than_a_block)
+Test(queue_token, tag_is_hmac_sha_256_for_secrets_of_any_length)
 {
 	static const char	long_secret[] = "a-secret-longer-than-the-sixty-four-bytes-of-a-block-of-sha-256-0123456789";
 
@@ -89,7 +89,7 @@ Test(queue_token, the_tag_is_hmac_sha_256_also_with_a_secret_longer_than_a_block
 	check_tag(long_secret);
 }
 
-Test(queue_token, any_change_is_refused)
+Test(queue_token, token_with_any_bit_changed_is_refused)
 {
 	struct ct_queue_token	token = some_token(), back;
 	char			text[CT_QUEUE_TOKEN_TEXT], changed[CT_QUEUE_TOKEN_TEXT];
@@ -103,8 +103,8 @@ Test(queue_token, any_change_is_refused)
 	}
 }
 
-/* Limits are counted by the text, so no token may have a second one: the last character has bits that say nothing. */
-Test(queue_token, token_has_one_spelling)
+/* The gateway's limits count by the text. The last character has unused bits, which must not give a second text. */
+Test(queue_token, second_text_of_a_token_is_refused)
 {
 	static const char	any[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=. \n";
 	struct ct_queue_token	token = some_token(), back;
@@ -130,7 +130,7 @@ Test(queue_token, token_has_one_spelling)
 	cr_assert_not(ct_queue_token_verify(changed, &back), "padded");
 }
 
-Test(queue_token, what_is_none_is_refused)
+Test(queue_token, text_that_is_not_a_queue_token_is_refused)
 {
 	struct ct_queue_token	token = some_token(), back;
 	char			text[CT_QUEUE_TOKEN_TEXT], longer[300];
@@ -147,7 +147,7 @@ Test(queue_token, what_is_none_is_refused)
 	cr_assert_not(ct_queue_token_verify("not a token", &back));
 }
 
-Test(queue_token, another_secret_refuses_it)
+Test(queue_token, token_of_another_secret_is_refused)
 {
 	struct ct_queue_token	token = some_token(), back;
 	char			text[CT_QUEUE_TOKEN_TEXT];

@@ -1,6 +1,6 @@
 /*
- * The Redis client against a stand-in server in the same process, on the same
- * loop, that answers what the test says: silence, an error, or the end.
+ * The Redis client against a server in the same process, on the same event loop. The test decides what the server does: it
+ * replies, stays silent, replies an error or closes the connection.
  */
 #include <criterion/criterion.h>
 
@@ -8,24 +8,25 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "ct/buf.h"
-#include "ct/log.h"
-#include "ct/loop.h"
-#include "ct/redis.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "loop/loop.h"
 #include "loop_poll.h"
+#include "redis/redis.h"
 
-/* The server: one client at a time, everything received kept as text. */
+/* The server. It has one connection at a time and keeps all bytes that it receives. */
 
 static int		 listener = -1, client = -1;
 static struct ct_watch	*listener_watch, *client_watch;
 static struct ct_buf	 received;
 static bool		 greets = true;
-static bool		 read_only;	/* as a replica is: greets, and refuses the first command */
+static bool		 read_only;	/* like a replica, it replies to PING and refuses the first command */
 static unsigned		 accepted;
 
 static void
@@ -111,7 +112,7 @@ received_has(void *text)
 static bool
 is_unauthorized(void *redis)
 {
-	return (ct_redis_unauthorized(redis));
+	return (ct_redis_state(redis) == CT_STORE_UNAUTHORIZED);
 }
 
 static bool
@@ -193,7 +194,7 @@ first_command(struct ct_redis *redis, void *arg)
 	call(redis, 31, "FIRST", NULL);
 }
 
-Test(redis, nothing_is_answered_inside_the_call)
+Test(redis, command_while_not_connected_is_answered_null_after_the_call_returns)
 {
 	struct ct_redis	*redis;
 
@@ -205,12 +206,12 @@ Test(redis, nothing_is_answered_inside_the_call)
 	cr_assert_eq(ct_redis_pending(redis), 1);
 	loop_poll_turn(0);
 	cr_assert_eq(answers[0].times, 1);
-	cr_assert_eq(answers[0].type, 0, "not connected: no answer, at once");
+	cr_assert_eq(answers[0].type, 0, "not connected: answered NULL in the next turn");
 	ct_redis_deinit(&redis);
 	cr_assert_null(redis);
 }
 
-Test(redis, answers_find_their_commands_in_order)
+Test(redis, replies_to_pipelined_commands_arrive_in_order)
 {
 	struct ct_redis	*redis;
 	unsigned	 i;
@@ -230,7 +231,7 @@ Test(redis, answers_find_their_commands_in_order)
 	ct_redis_deinit(&redis);
 }
 
-Test(redis, a_command_in_redis_own_form_is_sent_as_it_is)
+Test(redis, command_in_redis_protocol_is_sent_unchanged)
 {
 	static const char	command[] = "*2\r\n$1\r\nA\r\n$3\r\n\1\0\2\r\n";
 	struct ct_redis		*redis;
@@ -241,7 +242,7 @@ Test(redis, a_command_in_redis_own_form_is_sent_as_it_is)
 	ct_redis_send(redis, command, sizeof(command) - 1, on_answer, &refused);
 	cr_assert_eq(ct_redis_pending(redis), 1);
 	cr_assert(loop_poll_until(is_ready, redis, 2000));
-	cr_assert_eq(answers[4].times, 1, "not connected: no answer");
+	cr_assert_eq(answers[4].times, 1, "not connected: answered NULL");
 	cr_assert_eq(answers[4].type, 0);
 
 	ct_redis_send(redis, command, sizeof(command) - 1, on_answer, &part);
@@ -261,8 +262,7 @@ Test(redis, a_command_in_redis_own_form_is_sent_as_it_is)
 	ct_redis_deinit(&redis);
 }
 
-/* What the socket does not take at once is written when it takes more. */
-Test(redis, a_command_larger_than_the_socket_takes_arrives_whole)
+Test(redis, command_larger_than_the_socket_buffer_arrives_whole)
 {
 	size_t		 length = 8 * 1024 * 1024, head;
 	char		*command = malloc(length + 64);
@@ -288,7 +288,7 @@ Test(redis, a_command_larger_than_the_socket_takes_arrives_whole)
 	free(command);
 }
 
-Test(redis, on_connect_goes_before_anything_else)
+Test(redis, commands_of_on_connect_are_sent_before_others)
 {
 	struct ct_redis	*redis;
 
@@ -299,11 +299,11 @@ Test(redis, on_connect_goes_before_anything_else)
 	cr_assert(loop_poll_until(received_has, (char[]){ "SECOND" }, 2000));
 	cr_assert_lt(strstr(received.data, "FIRST"), strstr(received.data, "SECOND"));
 	ct_redis_deinit(&redis);
-	cr_assert_eq(answers[0].times, 1, "closing answers what is in flight");
+	cr_assert_eq(answers[0].times, 1, "closing answers the command in flight");
 	cr_assert_eq(answers[31].times, 1);
 }
 
-Test(redis, a_server_that_is_loading_counts_as_down)
+Test(redis, loading_server_counts_as_not_connected)
 {
 	struct ct_redis	*redis;
 
@@ -316,7 +316,7 @@ Test(redis, a_server_that_is_loading_counts_as_down)
 	cr_assert(!ct_redis_ready(redis));
 	ct_buf_deinit(&received);
 	greets = true;
-	cr_assert(loop_poll_until(is_ready, redis, 2000), "and is tried again");
+	cr_assert(loop_poll_until(is_ready, redis, 2000), "the client connects again");
 	cr_assert_eq(accepted, 2);
 
 	call(redis, 0, "GET", "a");
@@ -330,7 +330,7 @@ Test(redis, a_server_that_is_loading_counts_as_down)
 	ct_redis_deinit(&redis);
 }
 
-Test(redis, replica_ends_the_connection_at_its_first_refusal)
+Test(redis, readonly_reply_ends_the_connection)
 {
 	struct ct_redis	*redis;
 
@@ -346,7 +346,7 @@ Test(redis, replica_ends_the_connection_at_its_first_refusal)
 	ct_redis_deinit(&redis);
 }
 
-Test(redis, silence_ends_the_connection_and_all_that_waits)
+Test(redis, command_without_reply_in_time_ends_the_connection_and_all_after_it)
 {
 	struct ct_redis	*redis;
 
@@ -366,7 +366,7 @@ Test(redis, silence_ends_the_connection_and_all_that_waits)
 	ct_redis_deinit(&redis);
 }
 
-Test(redis, a_lost_connection_is_made_again)
+Test(redis, lost_connection_is_made_again_and_on_connect_runs_again)
 {
 	struct ct_redis	*redis;
 
@@ -385,7 +385,7 @@ Test(redis, a_lost_connection_is_made_again)
 	cr_assert_eq(answers[31].times, 2, "on_connect ran for each connection");
 }
 
-Test(redis, a_server_that_only_greets_is_asked_ever_more_rarely)
+Test(redis, server_that_only_replies_to_ping_gets_ever_longer_pauses)
 {
 	struct ct_redis	*redis;
 
@@ -394,11 +394,11 @@ Test(redis, a_server_that_only_greets_is_asked_ever_more_rarely)
 	redis = ct_redis_init(first_command, NULL);
 	loop_poll_for(2000);
 	cr_assert_gt(accepted, 1);
-	cr_assert_lt(accepted, 9, "at its beginning the pause is a tenth of a second: asked %u times", accepted);
+	cr_assert_lt(accepted, 9, "without longer pauses there would be one connection each 100 ms: %u connections", accepted);
 	ct_redis_deinit(&redis);
 }
 
-/* A callback that calls again, whatever it is told. */
+/* A callback that sends another command when it gets NULL, four times in all. */
 static struct ct_redis	*again_redis;
 
 static void
@@ -412,7 +412,7 @@ call_again(const redisReply *reply, void *arg)
 		ct_redis_call(again_redis, 1, argv, NULL, call_again, NULL);
 }
 
-Test(redis, calls_from_the_callback_of_a_lost_one_are_answered_too)
+Test(redis, commands_sent_from_callbacks_of_a_lost_connection_are_answered)
 {
 	const char	*argv[1] = { "FIRST" };
 
@@ -427,7 +427,7 @@ Test(redis, calls_from_the_callback_of_a_lost_one_are_answered_too)
 	ct_redis_deinit(&again_redis);
 }
 
-Test(redis, the_password_goes_first)
+Test(redis, password_is_sent_before_ping)
 {
 	struct ct_redis	*redis;
 	char		 path[] = "/tmp/redis-password-XXXXXX";
@@ -450,7 +450,7 @@ Test(redis, the_password_goes_first)
 	ct_redis_deinit(&redis);
 }
 
-Test(redis, user_and_password_go_first)
+Test(redis, user_and_password_are_sent_before_ping)
 {
 	struct ct_redis	*redis;
 	char		 path[] = "/tmp/redis-password-XXXXXX";
@@ -470,11 +470,11 @@ Test(redis, user_and_password_go_first)
 	cr_assert_lt(strstr(received.data, "AUTH"), strstr(received.data, "PING"));
 	server_say("+OK\r\n+PONG\r\n");
 	cr_assert(loop_poll_until(is_ready, redis, 5000));
-	cr_assert_not(ct_redis_unauthorized(redis));
+	cr_assert_neq(ct_redis_state(redis), CT_STORE_UNAUTHORIZED);
 	ct_redis_deinit(&redis);
 }
 
-/* A server that wants a password where none is configured, and one that gives the user no right to PING. */
+/* The first server asks for a password that is not configured. The second gives the user no right to PING. */
 Test(redis, refused_greeting_is_unauthorized_until_connected)
 {
 	static const char *const	words[] = { "-NOAUTH Authentication required.\r\n", "-NOPERM this user has no permissions\r\n" };
@@ -495,6 +495,38 @@ Test(redis, refused_greeting_is_unauthorized_until_connected)
 	cr_assert(loop_poll_until(received_has, (char[]){ "PING" }, 5000));
 	server_say("+PONG\r\n");
 	cr_assert(loop_poll_until(is_ready, redis, 5000));
-	cr_assert_not(ct_redis_unauthorized(redis));
+	cr_assert_neq(ct_redis_state(redis), CT_STORE_UNAUTHORIZED);
 	ct_redis_deinit(&redis);
+}
+
+/* The rules that the client asserts. */
+
+Test(redis, command_with_more_arguments_than_allowed_aborts, .signal = SIGABRT)
+{
+	static const char	*argv[CT_REDIS_ARGS_MAX + 1];
+	struct ct_redis		*redis;
+
+	server_start("");
+	redis = ct_redis_init(NULL, NULL);
+	ct_redis_call(redis, CT_REDIS_ARGS_MAX + 1, argv, NULL, on_answer, &numbers[0]);
+}
+
+static void
+close_client(const redisReply *reply, void *arg)
+{
+	struct ct_redis	*redis = arg;
+
+	(void)reply;
+	ct_redis_deinit(&redis);
+}
+
+Test(redis, close_from_a_callback_aborts, .signal = SIGABRT)
+{
+	const char	*argv[1] = { "GET" };
+	struct ct_redis	*redis;
+
+	server_start("");
+	redis = ct_redis_init(NULL, NULL);
+	ct_redis_call(redis, 1, argv, NULL, close_client, redis);
+	loop_poll_turn(0);
 }

@@ -1,9 +1,9 @@
-/* Names to addresses, without a network: addresses stand for themselves, and this machine has a name. */
+/* Looking up addresses of names. Needs no network: only addresses, localhost and names that cannot exist. */
 #include <criterion/criterion.h>
 
-#include "ct/resolve.h"
+#include "base/resolve.h"
 
-Test(resolve, an_address_is_itself)
+Test(resolve, address_resolves_to_itself)
 {
 	char	address[CT_ADDRESS_TEXT];
 
@@ -13,7 +13,7 @@ Test(resolve, an_address_is_itself)
 	cr_assert_str_eq(address, "2001:db8::1");
 }
 
-Test(resolve, localhost_is_where_the_stores_listen)
+Test(resolve, localhost_resolves_to_the_ipv4_loopback)
 {
 	char	address[CT_ADDRESS_TEXT];
 
@@ -21,7 +21,7 @@ Test(resolve, localhost_is_where_the_stores_listen)
 	cr_assert_str_eq(address, "127.0.0.1");
 }
 
-Test(resolve, what_has_no_address_is_said_to_have_none)
+Test(resolve, unknown_name_is_refused)
 {
 	char	address[CT_ADDRESS_TEXT];
 

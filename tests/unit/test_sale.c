@@ -1,4 +1,4 @@
-/* The state of the sale that tickets show (services/queue/src/sale.c). */
+/* The state of the sale, as tickets show it (services/queue/src/sale.c). */
 #include <time.h>
 
 #include <criterion/criterion.h>
@@ -14,7 +14,7 @@ sale_of(bool on_sale, int64_t opens_in_s, int64_t closes_in_s)
 	    .closes_ms = (now + closes_in_s) * 1000 });
 }
 
-Test(sale, status_follows_the_times)
+Test(sale, sale_status_follows_the_times)
 {
 	struct sale	from_the_beginning = sale_of(true, 0, 60);
 
@@ -25,12 +25,12 @@ Test(sale, status_follows_the_times)
 		struct sale	open = sale_of(true, -60, 60), early = sale_of(true, 60, 120), over = sale_of(true, -120, -60);
 
 		cr_assert_eq(sale_status(&open, paused), paused ? SALE_PAUSED : SALE_OPEN);
-		cr_assert_eq(sale_status(&early, paused), paused ? SALE_PAUSED : SALE_NOT_YET, "PAUSED comes before NOT_YET");
+		cr_assert_eq(sale_status(&early, paused), paused ? SALE_PAUSED : SALE_NOT_YET, "PAUSED has precedence over NOT_YET");
 		cr_assert_eq(sale_status(&over, paused), SALE_CLOSED, "the end of the sale holds at once");
 	}
 }
 
-Test(sale, closed_comes_before_paused_and_not_yet)
+Test(sale, closed_has_precedence_over_paused_and_not_yet)
 {
 	struct sale	early = sale_of(false, 60, 120), late = sale_of(false, -60, 60);
 

@@ -1,6 +1,7 @@
-/* The checks that every request goes through, and their order. */
+/* The checks of each request, their order, and replies. */
 #include <criterion/criterion.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,13 @@
 
 #include <jwt.h>
 
-#include "ct/config.h"
-#include "ct/jwt.h"
+#include "auth/jwt.h"
+#include "base/config.h"
 #include "edge.h"
+#include "http/endpoint.h"
+#include "http/handler.h"
+#include "http/router.h"
+#include "http/serve.h"
 
 #define ID	"0190a0b0-c0d0-7000-8000-00000000abcd"
 
@@ -44,19 +49,19 @@ hold_it(struct ct_request *request)
 }
 
 static const struct ct_route	routes[] = {
-	{ "GET", "/concerts", CT_PUBLIC, 0, CT_OK, handler },
-	{ "GET", "/concerts/{id}", CT_PUBLIC, 0, CT_CONCERT_NOT_FOUND, handler },
-	{ "GET", "/points", CT_USER, 0, CT_OK, handler },
-	{ "POST", "/points/charge", CT_USER, CT_BODY | CT_KEY_REQUIRED, CT_OK, handler },
-	{ "POST", "/hold", CT_USER, CT_BODY | CT_KEY_OPTIONAL, CT_OK, handler },
-	{ "POST", "/leave", CT_USER, 0, CT_OK, handler },
-	{ "POST", "/cancel", CT_USER, CT_BODY_OPTIONAL, CT_OK, handler },
-	{ "GET", "/admin/{id}", CT_OPERATOR, 0, CT_SCHEDULE_NOT_FOUND, handler },
-	{ "PUT", "/admin/{id}", CT_OPERATOR, CT_BODY, CT_SCHEDULE_NOT_FOUND, handler },
-	{ "PUT", "/admin/{id}/of/{id}", CT_OPERATOR, CT_BODY, CT_SCHEDULE_NOT_FOUND, handler },
-	{ "POST", "/webhook", CT_PUBLIC, CT_RAW_BODY, CT_OK, handler },
-	{ "GET", "/slow", CT_PUBLIC, 0, CT_OK, hold_it },
-	{ "GET", "/livez", CT_PUBLIC, CT_INTERNAL, CT_OK, handler },
+	{ "GET", "/concerts", CT_ACCESS_PUBLIC, 0, CT_OK, handler },
+	{ "GET", "/concerts/{id}", CT_ACCESS_PUBLIC, 0, CT_ERROR_CONCERT_NOT_FOUND, handler },
+	{ "GET", "/points", CT_ACCESS_USER, 0, CT_OK, handler },
+	{ "POST", "/points/charge", CT_ACCESS_USER, CT_ROUTE_BODY | CT_ROUTE_KEY_REQUIRED, CT_OK, handler },
+	{ "POST", "/hold", CT_ACCESS_USER, CT_ROUTE_BODY | CT_ROUTE_KEY_OPTIONAL, CT_OK, handler },
+	{ "POST", "/leave", CT_ACCESS_USER, 0, CT_OK, handler },
+	{ "POST", "/cancel", CT_ACCESS_USER, CT_ROUTE_BODY_OPTIONAL, CT_OK, handler },
+	{ "GET", "/admin/{id}", CT_ACCESS_OPERATOR, 0, CT_ERROR_SCHEDULE_NOT_FOUND, handler },
+	{ "PUT", "/admin/{id}", CT_ACCESS_OPERATOR, CT_ROUTE_BODY, CT_ERROR_SCHEDULE_NOT_FOUND, handler },
+	{ "PUT", "/admin/{id}/of/{id}", CT_ACCESS_OPERATOR, CT_ROUTE_BODY, CT_ERROR_SCHEDULE_NOT_FOUND, handler },
+	{ "POST", "/webhook", CT_ACCESS_PUBLIC, CT_ROUTE_RAW_BODY, CT_OK, handler },
+	{ "GET", "/slow", CT_ACCESS_PUBLIC, 0, CT_OK, hold_it },
+	{ "GET", "/livez", CT_ACCESS_PUBLIC, CT_ROUTE_INTERNAL, CT_OK, handler },
 	{ 0 }
 };
 
@@ -102,7 +107,7 @@ start(void)
 
 TestSuite(serve, .init = start);
 
-/* What a request is made of; serves it. */
+/* Makes a request from `given` and serves it. */
 struct given {
 	enum ct_method	 method;
 	const char	*path, *token, *key, *type, *body, *request_id, *encoding;
@@ -129,7 +134,7 @@ serve(struct given given)
 
 #define JSON	"application/json"
 
-Test(serve, a_request_that_passes_reaches_its_handler)
+Test(serve, valid_request_reaches_its_handler)
 {
 	serve((struct given){ .method = CT_POST, "/points/charge", user_token, "key 1", JSON, "{\"amount\":1}" });
 	cr_assert_eq(sent.status, 200);
@@ -140,7 +145,7 @@ Test(serve, a_request_that_passes_reaches_its_handler)
 	cr_assert_eq(ct_exchange_count(), 0);
 }
 
-Test(serve, routes_match_whole_paths)
+Test(serve, partial_path_is_404)
 {
 	static const char *const	nothing[] = { "/", "", "/concert", "/concertsX", "/concerts/", "//concerts", ("/concerts/" ID "/x"),
 		"/Concerts", "concerts", "/points/charge/", "/admin", "/admin/", "/%63oncerts" };
@@ -154,7 +159,7 @@ Test(serve, routes_match_whole_paths)
 	cr_assert_eq(sent.status, 200);
 }
 
-Test(serve, another_method_is_405_with_what_is_allowed)
+Test(serve, other_method_is_405_with_allow)
 {
 	serve((struct given){ .method = CT_POST, "/concerts" });
 	cr_assert(edge_problem(405, "METHOD_NOT_ALLOWED"));
@@ -166,12 +171,12 @@ Test(serve, another_method_is_405_with_what_is_allowed)
 	cr_assert(edge_has("allow: POST"), "%s", sent.head);
 }
 
-Test(serve, checks_come_in_the_contracts_order)
+Test(serve, several_faults_reply_the_first_in_the_contracts_order)
 {
 	static char	big[CT_BODY_MAX + 2];
 
 	memset(big, 'x', sizeof(big) - 1);
-	/* Everything is wrong; one thing after another is put right. */
+	/* The first request has all faults. Each next one has the first fault corrected. */
 	serve((struct given){ .method = CT_POST, "/nothing", NULL, NULL, "text/plain", big });
 	cr_assert(edge_problem(404, "NOT_FOUND"));
 	serve((struct given){ .method = CT_POST, "/admin/x/of/y", NULL, NULL, "text/plain", big });
@@ -198,7 +203,7 @@ Test(serve, checks_come_in_the_contracts_order)
 	cr_assert_str_eq(seen.ids[1], "0190a0b0-c0d0-7000-8000-00000000abce", "in lower case");
 }
 
-Test(serve, the_idempotency_key_is_checked_after_the_token_and_before_the_body)
+Test(serve, idempotency_key_is_checked_after_token_and_before_body)
 {
 	static char	long_key[300];
 
@@ -219,7 +224,7 @@ Test(serve, the_idempotency_key_is_checked_after_the_token_and_before_the_body)
 	cr_assert_eq(sent.status, 200, "where none is read, none is checked");
 }
 
-Test(serve, a_token_is_a_bearer_token)
+Test(serve, authorization_without_valid_bearer_token_is_401)
 {
 	char	lower[1100], basic[1100];
 
@@ -237,7 +242,7 @@ Test(serve, a_token_is_a_bearer_token)
 	cr_assert_eq(sent.status, 200, "nobody looks at it where it is not needed");
 }
 
-Test(serve, bodies_are_json_by_type_and_content)
+Test(serve, body_of_other_type_is_415_and_invalid_json_is_400)
 {
 	static const char *const	right[] = { "application/json", "Application/JSON", "application/json; charset=utf-8",
 		"application/json;charset=UTF-8", "application/json; charset=\"utf-8\"", "application/json;", "application/json \t",
@@ -268,7 +273,7 @@ Test(serve, bodies_are_json_by_type_and_content)
 	cr_assert_eq(sent.status, 200, "a body that is not read is not checked");
 }
 
-Test(serve, optional_body_that_is_there_is_checked)
+Test(serve, optional_body_is_checked_if_present)
 {
 	serve((struct given){ .method = CT_POST, "/cancel", user_token, NULL, NULL, NULL });
 	cr_assert_eq(sent.status, 200);
@@ -315,7 +320,7 @@ Test(serve, content_encoding_other_than_identity_is_415)
 	cr_assert_eq(sent.status, 200);
 }
 
-Test(serve, a_raw_body_is_given_as_it_is)
+Test(serve, raw_body_reaches_the_handler_unchanged)
 {
 	serve((struct given){ .method = CT_POST, "/webhook", NULL, NULL, "text/plain", "not {json" });
 	cr_assert_eq(sent.status, 200);
@@ -323,7 +328,7 @@ Test(serve, a_raw_body_is_given_as_it_is)
 	cr_assert_not(seen.has_body);
 }
 
-Test(serve, the_request_id_is_the_callers_if_it_is_one)
+Test(serve, valid_request_id_of_the_client_is_kept)
 {
 	static const char *const	wrong[] = { "", "with space", "under_score", "a\r\nb",
 		"12345678901234567890123456789012345678901234567890123456789012345" };
@@ -344,7 +349,7 @@ Test(serve, the_request_id_is_the_callers_if_it_is_one)
 	cr_assert_not_null(strstr(sent.body, "\"requestId\":\"Caller-7\""));
 }
 
-Test(serve, a_body_where_none_may_be_is_400_in_its_place_in_the_order)
+Test(serve, body_on_a_method_without_one_is_400)
 {
 	serve((struct given){ .method = CT_GET, "/nothing", .misframed = true });
 	cr_assert(edge_problem(404, "NOT_FOUND"));
@@ -359,7 +364,7 @@ Test(serve, a_body_where_none_may_be_is_400_in_its_place_in_the_order)
 	cr_assert_eq(handled, 0);
 }
 
-Test(serve, a_header_that_is_there_twice_is_refused)
+Test(serve, repeated_header_is_refused)
 {
 	serve((struct given){ .method = CT_GET, "/points", user_token, .repeated = true });
 	cr_assert(edge_problem(401, "UNAUTHENTICATED"));
@@ -368,7 +373,7 @@ Test(serve, a_header_that_is_there_twice_is_refused)
 	cr_assert_eq(handled, 0);
 }
 
-Test(serve, too_many_in_flight_are_shed_but_those_who_watch_are_not)
+Test(serve, overload_is_503_but_livez_still_answers)
 {
 	unsigned	i;
 
@@ -388,7 +393,7 @@ Test(serve, too_many_in_flight_are_shed_but_those_who_watch_are_not)
 	cr_assert_eq(sent.status, 200);
 }
 
-Test(serve, known_headers_are_known_in_any_case)
+Test(serve, header_name_in_any_case_is_known)
 {
 	struct ct_exchange	*exchange = edge_request(CT_GET, "/concerts");
 
@@ -407,7 +412,7 @@ Test(serve, known_headers_are_known_in_any_case)
 	ct_exchange_free(exchange);
 }
 
-Test(serve, memory_of_a_request_is_zeroed_and_its_own)
+Test(serve, request_memory_is_zeroed_and_not_shared)
 {
 	struct ct_exchange	*exchange = edge_request(CT_GET, "/concerts");
 	unsigned char		*small[200], *large;
@@ -431,3 +436,20 @@ Test(serve, memory_of_a_request_is_zeroed_and_its_own)
 		cr_assert_eq(small[0][j], 0, "also when the block is used again");
 	ct_exchange_free(exchange);
 }
+
+/* Under AddressSanitizer freed exchanges are not used again, and it reports a second reply itself. */
+#if !defined(__SANITIZE_ADDRESS__)
+Test(serve, second_empty_reply_aborts, .signal = SIGABRT)
+{
+	serve((struct given){ .method = CT_GET, "/slow" });
+	ct_reply_empty(held[0], 204);
+	ct_reply_empty(held[0], 204);
+}
+
+Test(serve, second_reply_with_a_problem_aborts, .signal = SIGABRT)
+{
+	serve((struct given){ .method = CT_GET, "/slow" });
+	ct_reply_empty(held[0], 204);
+	ct_reply_error(held[0], CT_ERROR_SERVICE_UNAVAILABLE, NULL, NULL);
+}
+#endif

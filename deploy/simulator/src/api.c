@@ -1,6 +1,6 @@
 /*
- * The provider's API under /v1/payments: confirm, cancel, look-up by payment
- * key and by order id.
+ * The provider's API under /v1: confirm, cancel, look-up by payment key and by
+ * order id, and the list of transactions.
  *
  * Each request becomes a job, which outlives its client: an effect that comes
  * late happens although nobody is listening any more. Kore calls toss_api
@@ -20,15 +20,16 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "ct/config.h"
-#include "ct/log.h"
-#include "ct/loop.h"
-#include "json_strict.h"
+#include "base/config.h"
+#include "base/json_strict.h"
+#include "base/log.h"
+#include "loop/loop.h"
 #include "simulator.h"
 
 #define TICK_MS		10
-#define SILENCE_MS	60000		/* what is never answered is cut off after so long */
-#define EARLY_MS	3000		/* an answer waits so long for a webhook that goes before it */
+#define SILENCE_MS	60000		/* time after which the connection of a request that gets no answer is closed
+#*/
+#define EARLY_MS	3000		/* time that an answer waits for a webhook that must come before it */
 #define ANSWER_MAX	(64 * 1024)
 #define AMOUNT_MAX	INT64_C(1000000000000)
 #define REASON_MAX	200
@@ -63,7 +64,7 @@ api_configure(void)
 	const char	*secret;
 	size_t		 length;
 
-	secret = ct_config_secret_file("CARD_PROVIDER_SECRET_FILE", 16, &length);
+	secret = ct_config_secret_file("CARD_PROVIDER_SECRET_FILE", &length);
 	if (length + 1 > sizeof(plain)) {
 		ct_config_fail("CARD_PROVIDER_SECRET_FILE", "longer than 127 characters");
 		return;
@@ -83,7 +84,7 @@ detach(struct http_request *req)
 
 	req->hdlr_extra = NULL;
 	job->http = NULL;
-	/* Nothing is left to happen. */
+	/* The job has no further step. */
 	if (job->stage != WAITING_FOR_EFFECT)
 		job->due_ms = 0;
 }
@@ -319,7 +320,7 @@ act(struct job *job)
 		wait_for(job, WAITING_FOR_WEBHOOK, EARLY_MS);
 }
 
-/* After the effect: how the client hears of it. */
+/* After the effect: answers the client. */
 static void
 answer(struct job *job)
 {
@@ -393,7 +394,14 @@ serve(struct job *job)
 	const char			*code;
 
 	job->stage = WAITING_FOR_EFFECT;
-	if (!check_authorization(job) || !read_path(job) || !read_body(job) || !check_alone(job))
+	if (!check_authorization(job))
+		return;
+	if (job->http->method == HTTP_METHOD_GET && strcmp(job->http->path, "/v1/transactions") == 0) {
+		transactions_list(job->http->query_string, &job->answer);
+		job->stage = ANSWERED;
+		return;
+	}
+	if (!read_path(job) || !read_body(job) || !check_alone(job))
 		return;
 	/* The provider's own way to ask for an error, with test keys. */
 	if (http_request_header(job->http, "tosspayments-test-code", &code) == KORE_RESULT_OK &&
@@ -409,7 +417,7 @@ serve(struct job *job)
 	    job->order_id, job->operation);
 	switch (job->manner.behaviour) {
 	case DELAY:
-		/* From now on it is known that somebody is paying. */
+		/* From now on the payment is known: a user is paying. */
 		if (job->operation == OP_CONFIRM && payment == NULL)
 			count_request(job, payment_seen(job->payment_key, job->order_id, job->order.amount));
 		wait_for(job, WAITING_FOR_EFFECT, (uint64_t)job->manner.ms);

@@ -1,8 +1,7 @@
 /*
- * How a request is answered: as the control call ordered for its payment key,
- * else as the key's own text says, else by chance. Chance is a pure function
- * of the seed, the key, the operation and how often it was asked: whatever the
- * order in which requests come, a seed gives each payment the same fate.
+ * Chooses the answer to a request: the one that a control call has ordered for its payment key, or the one in the
+ * key's own text, or a random one. The random choice depends only on the seed, the key, the operation and the number
+ * of earlier requests. So with one seed each payment gets the same answers, in any order of requests.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +13,11 @@
 #define DELAY_MAX_MS	600000
 #define TEXT_PREFIX	"sim_"
 
-/* What is known of one payment key. */
+/* The state of one payment key. */
 struct fate {
 	char		 key[KEY_TEXT];
 	struct manner	 ordered[OPERATIONS];
-	unsigned	 times[OPERATIONS];	/* how many more requests it is for */
+	unsigned	 times[OPERATIONS];	/* number of further requests that it applies to */
 	unsigned	 asked[OPERATIONS];
 	bool		 has_notice;
 	enum notice	 notice;
@@ -164,7 +163,7 @@ manner_by_chance(const char *key, enum operation operation, unsigned asked)
 		return (manner);
 	}
 	manner.behaviour = faults[(chance >> 8) % (sizeof(faults) / sizeof(faults[0]))];
-	/* Some are over before a caller loses patience, some after. */
+	/* Some delays are shorter than a caller's timeout, others are longer. */
 	manner.ms = 50 + (long)((chance >> 16) % 4000);
 	return (manner);
 }

@@ -14,9 +14,9 @@
 
 #include <kore/kore.h>
 
+#include "base/config.h"
+#include "base/log.h"
 #include "books.h"
-#include "ct/config.h"
-#include "ct/log.h"
 
 #define BUCKETS		65536
 #define MINIMUM_AMOUNT	100
@@ -166,7 +166,7 @@ keep(const cJSON *record)
 
 /* --- records --- */
 
-/* What a record of the file does to memory; the same when it is written and when it is read again. */
+/* Applies a record of the file to memory, both when it is written and when it is read again. */
 static void
 apply(const cJSON *record)
 {
@@ -208,6 +208,8 @@ apply(const cJSON *record)
 		*payment->cancels_end = cancel;
 		payment->cancels_end = &cancel->next;
 	}
+	if (payment->status != ABORTED)
+		transaction_add(payment, json_number(record, "amount"), json_text(record, "at"));
 	untold_add(&untold, number, payment);
 }
 
@@ -390,9 +392,9 @@ books_untold(void)
 void
 books_configure(void)
 {
-	const char	*path = ct_config_text("TOSS_BOOKS", NULL);
+	const char	*path = ct_config_text("TOSS_BOOKS");
 
-	if (path == NULL)
+	if (*path == '\0')
 		return;
 	file = open(path, O_RDWR | O_APPEND | O_CREAT | O_DSYNC, 0600);
 	if (file == -1)
@@ -404,7 +406,7 @@ read_line(char *line, size_t length, unsigned number)
 {
 	cJSON	*record = cJSON_ParseWithLength(line, length);
 
-	/* Only a line that was being written when the process ended is no record; nobody was told of it. */
+	/* A line that was incomplete when the process ended is no record. No caller had an answer about it. */
 	if (cJSON_IsObject(record))
 		apply(record);
 	else
@@ -433,7 +435,7 @@ books_start(void)
 			}
 		}
 	}
-	/* What is written next must not continue a broken line. */
+	/* The next record must not continue a broken line. */
 	if (length > 0) {
 		read_line(line, length, ++number);
 		(void)!write(file, "\n", 1);

@@ -1,4 +1,4 @@
-/* What only the files that keep and print the books know of each other. */
+/* Declarations that only the files of the books share. */
 #ifndef BOOKS_H
 #define BOOKS_H
 
@@ -15,6 +15,9 @@ int64_t		 json_number(const cJSON *object, const char *name);
 /* print.c: now, as the provider writes it (Korean time); a new transaction key. */
 void		 provider_time(char text_r[TIME_TEXT]);
 void		 transaction_new(char text_r[TRANSACTION_TEXT]);
+
+/* transactions.c: the payment's newest transaction, of this amount, goes into the list of all of them. */
+void		 transaction_add(const struct payment *payment, int64_t amount, const char *at);
 
 /* print.c: the list of changes that the merchant has not been told of. */
 void		 untold_add(struct untold **list, uint64_t event, struct payment *payment);

@@ -1,4 +1,4 @@
-/* What tests tell the simulator and ask of it: /simulator/behaviours, payments, seed and books. */
+/* The calls by which tests control the simulator: /simulator/behaviours, payments, seed and books. */
 #include <inttypes.h>
 #include <string.h>
 

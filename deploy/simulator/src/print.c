@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/ids.h"
 #include "books.h"
-#include "ct/ids.h"
 
 #define SEOUL_SECONDS	(9 * 3600)
 

@@ -1,13 +1,13 @@
 /* The card provider's simulator: its settings, its start, and the calls that are not the provider's. */
-#include "ct/config.h"
-#include "ct/service.h"
+#include "base/config.h"
+#include "service/service.h"
 #include "simulator.h"
 
 static const struct ct_route routes[] = {
-	{ "POST", "/simulator/behaviours", CT_PUBLIC, CT_BODY, CT_OK, control_behaviours },
-	{ "POST", "/simulator/payments", CT_PUBLIC, CT_BODY, CT_OK, control_payments },
-	{ "POST", "/simulator/seed", CT_PUBLIC, CT_BODY, CT_OK, control_seed },
-	{ "GET", "/simulator/books", CT_PUBLIC, 0, CT_OK, control_books },
+	{ "POST", "/simulator/behaviours", CT_ACCESS_PUBLIC, CT_ROUTE_BODY, CT_OK, control_behaviours },
+	{ "POST", "/simulator/payments", CT_ACCESS_PUBLIC, CT_ROUTE_BODY, CT_OK, control_payments },
+	{ "POST", "/simulator/seed", CT_ACCESS_PUBLIC, CT_ROUTE_BODY, CT_OK, control_seed },
+	{ "GET", "/simulator/books", CT_ACCESS_PUBLIC, 0, CT_OK, control_books },
 	{ 0 }
 };
 

@@ -1,8 +1,8 @@
 /*
- * The simulator of Toss Payments' API: what its files know of each other.
+ * The simulator of Toss Payments' API: the declarations that its files share.
  *
  * A request goes api.c -> behaviour.c (how is this one to be answered?) ->
- * books.c (what it does to the money) -> back to api.c; webhook.c tells the
+ * books.c (what it does to the money), or to transactions.c for the list -> back to api.c; webhook.c tells the
  * merchant afterwards; control.c is how tests give orders and read the books.
  */
 #ifndef SIMULATOR_H
@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ct/buf.h"
-#include "ct/request.h"
+#include "base/buf.h"
+#include "http/handler.h"
 
 #define KEY_TEXT		201	/* a payment key: up to 200 characters */
 #define ORDER_TEXT		65	/* an order id: 6 to 64 characters */
@@ -125,6 +125,11 @@ void		 payment_json(struct ct_buf *buf, const struct payment *payment);
 const char	*payment_status_name(enum payment_status status);
 void		 answer_error(struct answer *answer, const char *code);
 
+/* --- transactions.c --- */
+
+/* The answer to GET /v1/transactions with this query (NULL: none). */
+void		 transactions_list(const char *query, struct answer *answer);
+
 /* --- behaviour.c: how a request is answered --- */
 
 enum operation { OP_CONFIRM, OP_CANCEL, OP_FIND, OPERATIONS };
@@ -142,7 +147,7 @@ struct manner {
 	long		 ms;		/* DELAY */
 };
 
-/* How this request about the key is to be answered; takes one off what was ordered. */
+/* Returns the behaviour for this request about the key, and uses up one of the ordered ones. */
 struct manner	 manner_of(const char *payment_key, enum operation operation);
 enum notice	 notice_of(const char *payment_key);
 

@@ -13,11 +13,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "ct/config.h"
-#include "ct/http_client.h"
-#include "ct/ids.h"
-#include "ct/log.h"
-#include "ct/loop.h"
+#include "base/config.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "http_client/http_client.h"
+#include "loop/loop.h"
 #include "simulator.h"
 
 #define TICK_MS		20
@@ -47,9 +47,9 @@ static unsigned			 sent, delivered, waiting, busy;
 void
 webhook_configure(void)
 {
-	url = ct_config_text("TOSS_WEBHOOK_URL", "");
-	pause_ms = ct_config_number("TOSS_WEBHOOK_PAUSE_MS", 1, 3600000, 60000);
-	late_ms = ct_config_number("TOSS_WEBHOOK_LATE_MS", 1, 3600000, 5000);
+	url = ct_config_text("TOSS_WEBHOOK_URL");
+	pause_ms = ct_config_number("TOSS_WEBHOOK_PAUSE_MS");
+	late_ms = ct_config_number("TOSS_WEBHOOK_LATE_MS");
 }
 
 static void

@@ -1,19 +1,19 @@
--- payment.begin_card(user, reservation, amount, payment_key, idempotency_key,
--- request_hash, timeout_ms, request_id): the first half of a card payment. Once
--- this has committed, and not before, the provider may be asked to confirm;
--- what it says goes to payment.settle_card. timeout_ms is how long that may take.
---   BEGUN                     {paymentId, orderId}: PENDING is on record, ask the provider
---   ACCEPTED                  the Payment, PENDING: this key began it, and its outcome
---                             is not known yet; it will be looked at soon
---   IDEMPOTENCY_KEY_IN_USE    the first request with this key is asking right now
---   PAYMENT_IN_PROGRESS       another payment of the reservation is open, or one with this
---                             payment key, which had failed, is being looked at again
---   INVALID_REQUEST           the amount is below 1
--- and what platform.idempotency_begin and reservation.claim_for_card refuse:
--- nothing on record. The claim makes sure that the hold outlives the call.
--- The provider knows the payment by its reservation: that is the order id.
+-- payment.begin_card(user, reservation, amount, payment_key, idempotency_key, request_hash, timeout_ms, request_id):
+-- the first half of a card payment (POST /payments). It writes the payment down as PENDING. Only after this has
+-- committed may the service ask the provider to confirm. The provider's answer goes to payment.settle_card. amount is
+-- in KRW; timeout_ms is the time limit of the call to the provider, in milliseconds. The order id at the provider is
+-- the reservation's id.
+--   BEGUN                    {paymentId, orderId}: PENDING is written down; ask the provider
+--   ACCEPTED                 the Payment, PENDING: this key began it, its outcome is unknown, and a look-up is due soon
+--   IDEMPOTENCY_KEY_IN_USE   the first request with this key may still be asking the provider
+--   PAYMENT_IN_PROGRESS      another payment of the reservation is open, or a failed payment of it with this payment
+--                            key is being looked up again
+--   INVALID_REQUEST          the amount is below 1
+--   other                    a refusal of platform.idempotency_begin or reservation.claim_for_card; no payment is
+--                            written down
 --
--- Locks the user, the reservation with its seats.
+-- Locks the user, then the reservation, then its seats. reservation.claim_for_card makes sure that the hold lives
+-- longer than the call.
 CREATE OR REPLACE FUNCTION payment.begin_card(
 	p_user			uuid,
 	p_reservation		uuid,
@@ -47,7 +47,7 @@ BEGIN
 		RETURN v_reply;
 	END IF;
 
-	-- Whoever pays locks the user, so this stays so; and a hold is not made longer for what is refused.
+	-- The user is locked, so no other payment can begin after this look. A refused request must not extend the hold.
 	v_open := EXISTS (SELECT FROM payment.payments p WHERE p.reservation_id = p_reservation AND (p.status <> 'FAILED') IS TRUE)
 	    OR EXISTS (SELECT FROM payment.cards c WHERE c.payment_key = p_payment_key AND c.due_at IS NOT NULL AND p_reservation =
 		(SELECT p.reservation_id FROM payment.payments p WHERE p.payment_id = c.payment_id));
@@ -63,7 +63,7 @@ BEGIN
 	END IF;
 
 	v_now := clock_timestamp();
-	v_lease := v_now + make_interval(secs => p_timeout_ms / 1000.0 + 5);
+	v_lease := platform.card_lease(v_now, p_timeout_ms);
 	v_payment.payment_id := platform.uuid_v7();
 	v_payment.reservation_id := p_reservation;
 	v_payment.user_id := p_user;

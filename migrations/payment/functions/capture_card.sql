@@ -1,8 +1,10 @@
--- payment.capture_card(payment, card): the provider has captured a PENDING payment's
--- money. CREATED with the Payment, APPROVED and its reservation CONFIRMED, if the
--- seats are still the reservation's, however late it is. Else what
--- reservation.confirm refuses, {paymentId}: the payment is REFUND_PENDING, and the
--- money goes back. A webhook's look-up that is still owed is kept. Kept under the payment's key. The caller has locked the user.
+-- payment.capture_card(payment, card): the provider has captured the money of a PENDING payment.
+--   CREATED   the Payment: APPROVED, and its reservation is CONFIRMED. Also long after the hold's end, if the
+--             reservation still has its seats
+--   other     the refusal of reservation.confirm, {paymentId}: the payment is REFUND_PENDING, and the money goes back
+-- The answer is stored under the payment's idempotency key. If a webhook waits for a look-up, that look-up stays due.
+--
+-- The caller has locked the user. Locks the reservation, then its seats.
 CREATE OR REPLACE FUNCTION payment.capture_card(p_payment payment.payments, p_card payment.cards)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SET search_path = ''

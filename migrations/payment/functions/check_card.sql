@@ -1,14 +1,15 @@
 -- payment.check_card(payment, card, result): applies the provider's answer about an APPROVED payment that a webhook or
--- an operator made due:
---   CANCELLED   all of its money was given back at the provider: REFUNDED, and its reservation is CANCELLED. OK with
---               the Payment
---   CAPTURED    the provider has the money, as expected
---   UNWANTED    a part was given back: it stays APPROVED, and payment.invariants names it (partly_given_back_elsewhere)
---   ABSENT, DECLINED, UNKNOWN
---               no certain answer: due again. For ABSENT and DECLINED 31 minutes at most: nothing was given back
--- Outcome NULL but for CANCELLED. The caller has locked the user.
+-- an operator made due. `result` is as in payment.settle_card:
+--   CANCELLED                   all of the money was given back at the provider: the payment is REFUNDED and its
+--                               reservation CANCELLED. OK with the Payment
+--   CAPTURED                    the provider has the money, as expected
+--   UNWANTED                    a part was given back: the payment stays APPROVED, and payment.invariants shows it
+--                               (partly_given_back_elsewhere)
+--   ABSENT, DECLINED, UNKNOWN   no certain answer: a look-up is due again. After 31 minutes
+--                               (platform.card_forgotten_after), ABSENT and DECLINED mean that nothing was given back
+-- The outcome is NULL, except for CANCELLED.
 --
--- Locks the reservation with its seats.
+-- The caller has locked the user. Locks the reservation, then its seats.
 CREATE OR REPLACE FUNCTION payment.check_card(p_payment payment.payments, p_card payment.cards, p_result text)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SET search_path = ''
@@ -32,7 +33,7 @@ BEGIN
 	ELSIF p_card.due_at IS NULL THEN
 		RETURN NULL;
 	ELSIF p_result IN ('CAPTURED', 'UNWANTED')
-	    OR p_result IN ('ABSENT', 'DECLINED') AND p_card.asked_at < v_now - interval '31 minutes' THEN
+	    OR p_result IN ('ABSENT', 'DECLINED') AND p_card.asked_at < v_now - platform.card_forgotten_after() THEN
 		UPDATE payment.cards c
 		SET due_at = CASE WHEN c.nudged THEN c.heard_at END, leased_until = NULL, tries = 0, asked_at = v_now,
 		    provider_code = CASE p_result WHEN 'CAPTURED' THEN NULL WHEN 'UNWANTED' THEN 'PARTIAL_CANCELED' ELSE c.provider_code END

@@ -1,13 +1,14 @@
--- payment.confirm_again(user, payment, timeout_ms): for the resolver, which has
--- just been told that the provider knows of no money captured for a PENDING
--- payment. May the confirm be sent again, with the same key?
---   BEGUN        yes; what comes back goes to payment.settle_card
---   NO_CONTENT   no: settled meanwhile, or the hold is over and a confirm may still
---                be on its way: look again later
--- and RESERVATION_EXPIRED or RESERVATION_CANCELLED {paymentId} if the hold is over
--- and the last confirm is so long ago that it is not to arrive any more: the
--- payment has FAILED. Should it have been captured after all, the resolver, which
--- goes on looking for a while, voids it.
+-- payment.confirm_again(user, payment, timeout_ms): for the resolver, after the provider has said that it captured no
+-- money for a PENDING payment. May the service send the confirm again, with the same key? timeout_ms is the time limit
+-- of the call, in milliseconds.
+--   BEGUN        yes; the provider's answer goes to payment.settle_card
+--   NO_CONTENT   no: the payment is settled, or the hold is over while the last confirm may still arrive at the
+--                provider. Look it up again later
+--   RESERVATION_EXPIRED, RESERVATION_CANCELLED   {paymentId}: the hold is over, and the last confirm is too old to
+--                                                arrive. The payment is FAILED. Further look-ups follow, and if the
+--                                                money was captured after all, the resolver cancels it
+--
+-- Locks the user, then the reservation, then its seats.
 CREATE OR REPLACE FUNCTION payment.confirm_again(p_user uuid, p_payment uuid, p_timeout_ms int)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
@@ -30,7 +31,7 @@ BEGIN
 	v_now := clock_timestamp();
 	IF v_claim.outcome = 'OK' THEN
 		UPDATE payment.cards c
-		SET sent_at = v_now, leased_until = v_now + make_interval(secs => p_timeout_ms / 1000.0 + 5)
+		SET sent_at = v_now, leased_until = platform.card_lease(v_now, p_timeout_ms)
 		WHERE c.payment_id = p_payment;
 		RETURN ROW('BEGUN', NULL, NULL, false, NULL)::platform.reply;
 	END IF;

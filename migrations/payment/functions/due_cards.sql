@@ -1,15 +1,19 @@
--- payment.due_cards(limit, lease_ms, checks): work for the resolver: OK {due: [{paymentId,
--- userId, status, amount, paymentKey, orderId, cancelNo, ageMs}], oldestSeconds}, at
--- most `limit`, the longest due first. orderId is what the provider knows it by,
--- cancelNo which cancel is to be sent, should one be (0 is the first). Each is leased: nobody else is given it within lease_ms, and
--- if whoever took it is never heard of again, somebody is, afterwards. ageMs is
--- for how long it has been uncertain. oldestSeconds: how long the one has been that has been
--- uncertain for longest; 0 if none is.
+-- payment.due_cards(limit, lease_ms, checks): work for the resolver. OK {due: [{paymentId,
+-- userId, status, amount, paymentKey, orderId, cancelNo, ageMs}], oldestSeconds, left}: at
+-- most `limit` card payments, the longest due first. orderId is the provider's id of the
+-- order. cancelNo is the number of the next cancel call to the provider (0 is the first).
+-- ageMs: since when the outcome of the payment is unknown. oldestSeconds: the same for the
+-- oldest such payment; 0 without one. left: the number of due payments, also leased ones,
+-- counted up to 10,000.
 --
--- `checks`: the caller knows that an APPROVED payment is only looked up. The resolver of the release before does not
--- know: it calls the function with two arguments, which gives it none; to be dropped with the next release.
+-- The caller leases each payment for lease_ms: until then no other caller gets it. If the
+-- caller dies, another worker gets the payment when the lease expires.
 --
--- Any instance may call it at any time: what another has locked is passed over.
+-- `checks`: the caller knows that it may only look up an APPROVED payment. The resolver of
+-- the release before does not know that. It calls the function with two arguments, which
+-- returns no APPROVED payment. The next release drops that form.
+--
+-- Any instance may call this at any time. It skips rows that another transaction has locked.
 CREATE OR REPLACE FUNCTION payment.due_cards(p_limit int, p_lease_ms int, p_checks boolean)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
@@ -41,7 +45,9 @@ BEGIN
 	WHERE (c.due_at IS NOT NULL) IS TRUE
 	  AND (SELECT p.status FROM payment.payments p WHERE p.payment_id = c.payment_id) <> 'FAILED';
 	RETURN platform.ok(concat('{"due":', coalesce(v_due, '[]'), ',"oldestSeconds":',
-	    coalesce(floor(extract(epoch FROM v_now - v_old))::bigint, 0), '}'));
+	    coalesce(floor(extract(epoch FROM v_now - v_old))::bigint, 0), ',"left":', (
+		SELECT count(*) FROM (
+			SELECT FROM payment.cards c WHERE (c.due_at IS NOT NULL) IS TRUE AND c.due_at <= v_now LIMIT 10000) l), '}'));
 END
 $$;
 GRANT EXECUTE ON FUNCTION payment.due_cards(int, int, boolean) TO payment_service;

@@ -1,6 +1,6 @@
--- payment.emit(): the event of a payment's new state: PaymentPending,
--- PaymentApproved, PaymentFailed, PaymentRefundPending, PaymentRefunded
--- (docs/events.md). Called by the triggers of payment.payments, with the row locked.
+-- payment.emit(): the event of a payment's new state (docs/events.md): PaymentPending, PaymentApproved, PaymentFailed,
+-- PaymentRefundPending or PaymentRefunded. A trigger of payment.payments calls it for each changed row, which is
+-- locked.
 CREATE OR REPLACE FUNCTION payment.emit() RETURNS trigger
 LANGUAGE plpgsql SET search_path = ''
 AS $$

@@ -1,8 +1,9 @@
--- payment.fail_card(payment, code, provider_code, watch_at): makes a PENDING card
--- payment FAILED for the contract's `code` and keeps that answer under its key:
--- {paymentId}, and providerCode if there is one. watch_at: when to look again
--- whether it was captured after all; NULL: the provider's word is final. The
--- caller has locked the user.
+-- payment.fail_card(payment, code, provider_code, watch_at): makes a PENDING card payment FAILED and stores the answer
+-- under its idempotency key: the error `code` of the contract with {paymentId}, and with providerCode if there is one.
+-- Returns that answer.
+-- watch_at: when to look up whether the money was captured after all. NULL: the provider's answer is final.
+--
+-- The caller has locked the user.
 CREATE OR REPLACE FUNCTION payment.fail_card(
 	p_payment	uuid,
 	p_code		text,

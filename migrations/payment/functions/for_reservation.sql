@@ -1,13 +1,13 @@
--- payment.for_reservation(reservation): for reservation. {paymentId, status,
--- method, amount} of the payment that counts: the one that has not failed, else
--- the last that failed; NULL if there was none.
+-- payment.for_reservation(reservation): for schema reservation: the payment that a Reservation shows, {paymentId,
+-- status, method, amount}. It is the payment that has not failed, or else the last one that failed. NULL if there is no
+-- payment.
 CREATE OR REPLACE FUNCTION payment.for_reservation(p_reservation uuid) RETURNS json
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
 AS $$
 DECLARE
 	v_payment	payment.payments;
 BEGIN
-	-- Two questions, each with its own partial index; the first is nearly always enough.
+	-- Two queries, each with its own partial index. The first one nearly always finds the row.
 	SELECT p.* INTO v_payment FROM payment.payments p
 	WHERE p.reservation_id = p_reservation AND (p.status <> 'FAILED') IS TRUE;
 	IF NOT FOUND THEN

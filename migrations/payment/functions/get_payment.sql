@@ -1,5 +1,5 @@
--- payment.get_payment(user, payment): OK with the Payment, or PAYMENT_NOT_FOUND,
--- also if it is somebody else's.
+-- payment.get_payment(user, payment): one payment of the user (GET /payments/{paymentId}). OK with the Payment, or
+-- PAYMENT_NOT_FOUND, also for another user's payment.
 CREATE OR REPLACE FUNCTION payment.get_payment(p_user uuid, p_payment uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''

@@ -1,12 +1,12 @@
--- payment.heard_of(payment_key): for the provider's webhook. NO_CONTENT, whether anything of ours has that payment key or
--- not. The card payments and charges that have the key, and that may still change, are looked up soon: at most once in
--- ten seconds each, so a webhook within the ten seconds is served when they are over (payment.hear_card).
+-- payment.heard_of(payment_key): the provider's webhook (POST /payments/webhooks/toss). Look-ups become due for the
+-- card payments and charges with this payment key that may still change: for each at most one in 10 seconds
+-- (payment.hear_card). NO_CONTENT, also if no payment or charge has the key.
 --
--- A webhook is cheap where it has nothing to cause: it reads two indexes, writes nothing and locks nothing. At most 20
--- payments and 20 charges are noted by one webhook: those that are paid first, then those in doubt, then those not heard of for
--- longest.
+-- One webhook makes at most 20 payments and 20 charges due: paid payments first, then PENDING, then FAILED ones; of
+-- each group those that no webhook has named for the longest time. A webhook without effect is cheap: it reads two
+-- indexes, writes nothing and locks nothing.
 --
--- Locks the users, sorted.
+-- Locks the users, in the order of their ids.
 CREATE OR REPLACE FUNCTION payment.heard_of(p_payment_key text)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
@@ -19,7 +19,7 @@ DECLARE
 BEGIN
 	SELECT array_agg(h.payment_id), array_agg(h.user_id) INTO v_payments, v_users FROM (
 		SELECT c.payment_id, p.user_id
-		-- OFFSET 0: the plan looks up the payment key first, then the payment's id, for any statistics.
+		-- OFFSET 0: every plan looks up the payment key first, then the payment's id, with any statistics.
 		FROM (SELECT k.* FROM payment.cards k WHERE k.payment_key = p_payment_key OFFSET 0) c
 		CROSS JOIN LATERAL (SELECT q.user_id, q.status FROM payment.payments q WHERE q.payment_id = c.payment_id OFFSET 0) p
 		WHERE p.status <> 'REFUNDED'

@@ -1,7 +1,6 @@
--- payment.list_payments(user, limit, cursor): OK {items: [Payment], nextCursor}:
--- the user's payments, newest first (by id: UUIDv7), after the one whose id is
--- `cursor` (NULL: from the newest). INVALID_REQUEST if that is not one of the
--- user's own payments.
+-- payment.list_payments(user, limit, cursor): the user's payments, newest first (GET /payments). OK {items: [Payment],
+-- nextCursor}, at most `limit` items, after the payment whose id is `cursor` (NULL: from the newest). INVALID_REQUEST
+-- if cursor is not the id of one of the user's payments.
 CREATE OR REPLACE FUNCTION payment.list_payments(p_user uuid, p_limit int, p_cursor uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
@@ -16,7 +15,7 @@ BEGIN
 		    '{"errors":[{"field":"cursor","reason":"is not a cursor of this list"}]}');
 	END IF;
 
-	-- One more than the page tells whether another page follows.
+	-- Reads one row more than the page, to know whether another page follows.
 	SELECT string_agg(payment.payment_json(r.p)::text, ',' ORDER BY r.n) FILTER (WHERE r.n <= p_limit),
 	       array_agg((r.p).payment_id ORDER BY r.n)
 	INTO v_items, v_ids

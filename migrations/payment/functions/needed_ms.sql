@@ -1,5 +1,5 @@
--- payment.needed_ms(timeout_ms): how long a hold must still live for a confirm to be
--- sent: the provider's whole timeout, and a second to write its answer down.
+-- payment.needed_ms(timeout_ms): how long a hold must still live before a confirm may be sent, in milliseconds: the
+-- provider's whole timeout, and one second to write its answer down.
 CREATE OR REPLACE FUNCTION payment.needed_ms(p_timeout_ms int) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$

@@ -1,16 +1,15 @@
--- payment.pay_by_points(user, reservation, amount, idempotency_key, request_hash,
--- max_attempts, request_id): pays for a hold with points. The debit, the
--- reservation's confirmation and the payment are one transaction: all or none.
---   CREATED                the Payment, APPROVED
---   INSUFFICIENT_POINTS    {paymentId, balance}: nothing moved, a FAILED payment is
---                          on record; the max_attempts'th cancels the reservation
---   PAYMENT_IN_PROGRESS    a card payment of it is open
---   INVALID_REQUEST        the amount is below 1
--- and what reservation.claim_for_payment, reservation.confirm,
--- platform.idempotency_begin and payment.resume_card refuse: nothing moved, nothing
--- on record.
+-- payment.pay_by_points(user, reservation, amount, idempotency_key, request_hash, max_attempts, request_id): pays for a
+-- hold with points (POST /payments). The debit, the confirmation of the reservation and the payment are one
+-- transaction. amount is in points, which equal KRW.
+--   CREATED               the Payment, APPROVED; the reservation is CONFIRMED
+--   INSUFFICIENT_POINTS   {paymentId, balance}: nothing moved, and a FAILED payment is written down. The reservation is
+--                         cancelled by its max_attempts'th failed payment
+--   PAYMENT_IN_PROGRESS   a card payment of the reservation is open
+--   INVALID_REQUEST       the amount is below 1
+--   other                 a refusal of reservation.claim_for_payment, reservation.confirm, platform.idempotency_begin
+--                         or payment.resume_card; nothing moved and no payment is written down
 --
--- Locks the user, the reservation, the wallet.
+-- Locks the user, the reservation, its seats, the wallet, in this order.
 CREATE OR REPLACE FUNCTION payment.pay_by_points(
 	p_user			uuid,
 	p_reservation		uuid,
@@ -34,7 +33,7 @@ BEGIN
 	IF v_reply.outcome IS NOT NULL THEN
 		RETURN v_reply;
 	END IF;
-	-- A card payment that is open has no answer yet, but it has the key.
+	-- An open card payment has no stored answer yet, but its key is in use.
 	v_reply := payment.resume_card(p_user, p_idempotency_key, p_request_hash, p_request_id);
 	IF v_reply.outcome IS NOT NULL THEN
 		RETURN v_reply;

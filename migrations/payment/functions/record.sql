@@ -1,4 +1,4 @@
--- payment.record(payment): puts a new payment on record, not refunded.
+-- payment.record(payment): inserts a new payment without a refund. The caller has locked the user.
 CREATE OR REPLACE FUNCTION payment.record(p_payment payment.payments) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = ''
 AS $$

@@ -1,10 +1,12 @@
--- payment.refund(reservation, request_id): for reservation.cancel, which holds the
--- reservation's row. Gives back in full what was paid.
---   OK                  {amount, status}: REFUNDED for points, which are back at
---                       once; REFUND_PENDING for a card until its provider confirmed
---   PAYMENT_NOT_FOUND   nothing of it was captured
--- The same again and again, and given back once: the guarded UPDATE lets one
--- call through.
+-- payment.refund(reservation, request_id): for reservation.cancel, which has locked the reservation's row: gives back
+-- the whole amount of its payment.
+--   OK                  {amount, status}: REFUNDED for points, which are in the wallet at once; REFUND_PENDING for a
+--                       card until the provider has confirmed the refund
+--   PAYMENT_NOT_FOUND   there is no payment to give back
+-- A repetition answers the same and gives back nothing more: the UPDATE names the state APPROVED, so only one call
+-- changes it.
+--
+-- Locks the payment, then the wallet.
 CREATE OR REPLACE FUNCTION payment.refund(p_reservation uuid, p_request_id text)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''

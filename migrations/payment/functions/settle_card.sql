@@ -1,30 +1,26 @@
--- payment.settle_card(user, payment, result, provider_code, max_attempts): writes
--- down what the provider said: the one way for a card payment to go on. `result` is
---   CAPTURED    the money is ours
---   CANCELLED   all of it has been given back, or was never taken and never will be
---   DECLINED    it was not taken and never will be; provider_code says why
---   UNWANTED    some of it is there, or may yet come, but not all of it as it should be:
---               the caller has tried to cancel that
---   ABSENT      the provider knows of none; what is still on its way may change that
+-- payment.settle_card(user, payment, result, provider_code, max_attempts): applies the provider's answer to a card
+-- payment. Every change of a card payment after payment.begin_card goes through here. `result` is
+--   CAPTURED    the provider has the whole amount for us
+--   CANCELLED   all of the money was given back, or was never taken and never will be
+--   DECLINED    the money was not taken and never will be; provider_code has the reason
+--   UNWANTED    the provider has a part of the money, or may still get some, but not the whole amount as expected; the
+--               caller has tried to cancel it
+--   ABSENT      the provider knows no such payment; a confirm on its way may change that
 --   UNKNOWN     no answer, or none that can be relied on
--- What becomes of it:
---   PENDING         CAPTURED: CREATED with the Payment, APPROVED, if the seats are
---                   still the reservation's. Else it is REFUND_PENDING, and the answer
---                   is what reservation.confirm refuses, {paymentId}.
---                   DECLINED, CANCELLED: CARD_DECLINED {providerCode, paymentId}, FAILED;
---                   the max_attempts'th cancels the reservation. If the provider
---                   says DECLINED because the key or the order has been used, which
---                   might have been by us, it is watched, as in payment.confirm_again.
---                   The others: ACCEPTED with the Payment, and it is due again.
---   REFUND_PENDING  CANCELLED: REFUNDED, OK with the Payment. Else it is due again.
---   APPROVED        see payment.check_card: CANCELLED: REFUNDED, OK with the Payment
---   FAILED          CANCELLED, DECLINED: nothing more to do. Else it is due again,
---                   for as long as the provider might capture it.
--- CAPTURED or UNWANTED, of what was to be given back: the next cancel has a new key.
--- NO_CONTENT where there is nothing to say; for a payment that is settled already,
--- the answer kept under its key.
+-- By the payment's status:
+--   PENDING          CAPTURED: payment.capture_card. DECLINED, CANCELLED: CARD_DECLINED {providerCode, paymentId},
+--                    FAILED; the reservation is cancelled by its max_attempts'th failure. If the provider declined
+--                    because the key or the order was used before, a look-up follows (platform.card_may_be_ours). Other
+--                    results: ACCEPTED with the Payment, and a look-up is due again
+--   REFUND_PENDING   CANCELLED: REFUNDED, OK with the Payment. Other results: a look-up is due again
+--   APPROVED         payment.check_card
+--   FAILED           CANCELLED, DECLINED: finished. ABSENT: finished after platform.card_forgotten_after. Other
+--                    results: a look-up is due again
+-- If CAPTURED or UNWANTED shows money that was to be given back, the next cancel has a new idempotency key
+-- (payment.put_off_card). In all other cases the answer is the one that is stored under the payment's key, or
+-- NO_CONTENT.
 --
--- Locks the user, the reservation with its seats.
+-- Locks the user, then the reservation, then its seats.
 CREATE OR REPLACE FUNCTION payment.settle_card(
 	p_user		uuid,
 	p_payment	uuid,
@@ -48,7 +44,7 @@ BEGIN
 		RETURN payment.capture_card(v_payment, v_card);
 	ELSIF v_payment.status = 'PENDING' AND p_result IN ('DECLINED', 'CANCELLED') THEN
 		v_reply := payment.fail_card(p_payment, 'CARD_DECLINED', coalesce(p_provider_code, p_result),
-		    CASE WHEN p_provider_code IN ('ALREADY_PROCESSED_PAYMENT', 'DUPLICATED_ORDER_ID')
+		    CASE WHEN platform.card_may_be_ours(p_provider_code)
 		    THEN clock_timestamp() + interval '1 minute' END);
 		PERFORM reservation.payment_failed(v_payment.reservation_id, p_max_attempts);
 		RETURN v_reply;
@@ -71,8 +67,8 @@ BEGIN
 		END IF;
 
 	ELSIF v_payment.status = 'FAILED' AND (p_result IN ('CANCELLED', 'DECLINED')
-	    OR p_result = 'ABSENT' AND v_payment.created_at < clock_timestamp() - interval '31 minutes') THEN
-		-- The provider forgets what nobody has confirmed within 30 minutes.
+	    OR p_result = 'ABSENT' AND v_payment.created_at < clock_timestamp() - platform.card_forgotten_after()) THEN
+		-- The provider has forgotten a payment that was never confirmed.
 		UPDATE payment.cards c
 		SET leased_until = NULL, due_at = CASE WHEN c.nudged AND p_result = 'ABSENT' THEN c.heard_at END
 		WHERE c.payment_id = p_payment;

@@ -1,10 +1,11 @@
--- payment.take_points(user, reservation, amount, max_attempts, request_id): what
--- pay_by_points does once this is known to be the first request with its key.
+-- payment.take_points(user, reservation, amount, max_attempts, request_id): the work of payment.pay_by_points after its
+-- check of the idempotency key; the same outcomes. The caller has locked the user.
 --
--- Every refusal comes before anything has moved: the wallet is locked and found
--- sufficient, then the reservation is confirmed, and only then the points are
--- taken, which can no longer be refused. So there is nothing to undo, and no
--- subtransaction is needed to be able to.
+-- Every refusal comes before anything moves. First the wallet is locked and found sufficient, then the reservation is
+-- confirmed, and the debit comes last and can no longer be refused. So nothing ever needs to be undone, and no
+-- subtransaction is needed.
+--
+-- Locks the reservation, its seats, the wallet, in this order.
 CREATE OR REPLACE FUNCTION payment.take_points(
 	p_user		uuid,
 	p_reservation	uuid,
@@ -22,7 +23,7 @@ BEGIN
 	IF v_step.outcome <> 'OK' THEN
 		RETURN platform.refuse(v_step.outcome, v_step.body, p_request_id);
 	END IF;
-	-- The claim holds the reservation's row: nobody starts a payment of it from here on.
+	-- The claim has locked the reservation's row, so no other payment of it can begin after this look.
 	IF EXISTS (SELECT FROM payment.payments p WHERE p.reservation_id = p_reservation AND (p.status <> 'FAILED') IS TRUE) THEN
 		RETURN platform.refuse('PAYMENT_IN_PROGRESS', NULL, p_request_id);
 	END IF;
@@ -52,7 +53,7 @@ BEGIN
 	END IF;
 	v_step := point.debit(p_user, p_amount, v_payment.payment_id, v_payment.payment_id);
 	IF v_step.outcome <> 'OK' THEN
-		-- Cannot be, the wallet is locked. If it is, nothing of this may commit.
+		-- Impossible while the wallet is locked. Raise, so that nothing of this commits.
 		RAISE EXCEPTION 'the debit of payment % was refused: %', v_payment.payment_id, v_step.outcome;
 	END IF;
 	v_payment.status := 'APPROVED';

@@ -1,5 +1,5 @@
--- payment.violations(): what payment.invariants shows. PL/pgSQL, so that it stands
--- before the schemas it asks are there.
+-- payment.violations(): the rows of the view payment.invariants. PL/pgSQL, so that it can be created before the other
+-- schemas exist.
 CREATE OR REPLACE FUNCTION payment.violations()
 RETURNS TABLE (name text, detail text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
@@ -20,7 +20,7 @@ BEGIN
 	FROM payment.payments p
 	WHERE p.refunded_amount <> CASE p.status WHEN 'REFUNDED' THEN p.amount ELSE 0 END
 	UNION ALL
-	-- What the ledger says was taken and given back is what the payments say.
+	-- The ledger and the payments agree on the points taken and given back.
 	SELECT 'points_follow_payment',
 	       format('payment %s (%s, %s) took %s points and gave back %s', coalesce(p.payment_id, m.operation_id),
 		   coalesce(p.status, 'not there'), p.amount, coalesce(m.taken, 0), coalesce(m.given_back, 0))
@@ -38,7 +38,7 @@ BEGIN
 	   OR (p.status = 'PENDING' AND coalesce(s, 'CONFIRMED') = 'CONFIRMED')
 	   OR (p.status IN ('REFUND_PENDING', 'REFUNDED') AND coalesce(s, 'HOLD') IN ('HOLD', 'CONFIRMED'))
 	UNION ALL
-	-- What is uncertain is somebody's work, and what is certain is nobody's.
+	-- A payment with unknown outcome is due for a look-up, and a settled one is not.
 	SELECT 'uncertain_is_due',
 	       format('payment %s (%s, %s) is %s', p.payment_id, p.method, p.status,
 		   CASE WHEN c.payment_id IS NULL THEN 'without a card' ELSE coalesce('due ' || c.due_at, 'not due') END)
@@ -46,15 +46,15 @@ BEGIN
 	WHERE (p.method = 'CARD') <> (c.payment_id IS NOT NULL)
 	   OR p.status IN ('PENDING', 'REFUND_PENDING') AND c.due_at IS NULL
 	   OR p.status = 'REFUNDED' AND c.due_at IS NOT NULL
-	   -- Only a webhook has an APPROVED payment looked up.
+	   -- Only a webhook makes a look-up of an APPROVED payment due.
 	   OR p.status = 'APPROVED' AND c.due_at IS NOT NULL AND c.heard_at IS NULL
 	UNION ALL
-	-- A day is far more than any doubt lasts by itself: somebody has to decide (docs/operations.md).
-	SELECT 'uncertain_for_too_long', format('payment %s is %s and in doubt since %s', p.payment_id, p.status, c.asked_at)
+	-- Look-ups settle a payment long before a day is over. After that an operator decides (docs/operations.md).
+	SELECT 'uncertain_for_too_long', format('payment %s is %s and its outcome is unknown since %s', p.payment_id, p.status, c.asked_at)
 	FROM payment.payments p JOIN payment.cards c ON c.payment_id = p.payment_id
 	WHERE (c.due_at IS NOT NULL) IS TRUE AND c.asked_at < now() - interval '1 day'
 	UNION ALL
-	-- A part of the money went back at the provider. An operator decides (docs/operations.md).
+	-- A part of the money was given back at the provider. An operator decides (docs/operations.md).
 	SELECT 'partly_given_back_elsewhere', format('payment %s of %s is APPROVED and partly given back at the provider', p.payment_id, p.amount)
 	FROM payment.payments p JOIN payment.cards c ON c.payment_id = p.payment_id
 	WHERE p.status = 'APPROVED' AND c.provider_code = 'PARTIAL_CANCELED'
@@ -64,7 +64,7 @@ BEGIN
 	WHERE p.status IN ('APPROVED', 'REFUND_PENDING', 'REFUNDED')
 	GROUP BY c.payment_key HAVING count(*) > 1
 	UNION ALL
-	-- Who was told of a payment has it, and has paid if he was told so.
+	-- A stored answer that names a payment has that payment, and CREATED has a paid one.
 	SELECT 'kept_answer_has_its_effect',
 	       format('user %s, key %s: told %s, payment %s is %s', k.user_id, k.key, k.outcome, k.body ->> 'paymentId',
 		   coalesce(p.status, 'not there'))
@@ -76,6 +76,6 @@ BEGIN
 END
 $$;
 
--- payment.invariants: each row is a violation (see platform.invariants).
+-- payment.invariants: each row is a violation (platform.invariants).
 CREATE OR REPLACE VIEW payment.invariants AS
 	SELECT v.name, v.detail FROM payment.violations() v;

@@ -1,4 +1,5 @@
--- platform.created(body [, request_id]): the reply of a call that made something (201).
+-- platform.created(body [, request_id]): the reply of a call that made something (HTTP 201). `body` is the JSON text of
+-- the answer.
 CREATE OR REPLACE FUNCTION platform.created(p_body text, p_request_id text DEFAULT NULL)
 RETURNS platform.reply
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -1,5 +1,5 @@
--- platform.cursor(id): a list's nextCursor: the last item's id in base64url
--- without padding. NULL gives NULL. The services decode it back into the uuid.
+-- platform.cursor(id): a list's nextCursor: the id of the page's last item, in base64url without padding. NULL gives
+-- NULL. The services decode it into the uuid again.
 CREATE OR REPLACE FUNCTION platform.cursor(p_id uuid) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$

@@ -1,5 +1,9 @@
--- platform.forget_refusals(user): forgets the user's oldest refusals that changed nothing, but for the newest
--- platform.refusals_kept(). For platform.idempotency_end, which has the user's lock. At most 1,000 are removed at once.
+-- platform.forget_refusals(user): removes the user's oldest stored refusals that changed nothing, at most 1,000 in one
+-- call. The newest platform.refusals_kept() stay.
+-- platform.idempotency_end calls it. The caller has locked the user.
+--
+-- It reads the refusals only, however many answers the user has. So no condition fits the primary key, which begins with
+-- user_id too (docs/adr/0016-indexes-of-some-rows-are-used-by-name.md).
 CREATE OR REPLACE FUNCTION platform.forget_refusals(p_user uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = ''
 AS $$
@@ -7,8 +11,9 @@ BEGIN
 	DELETE FROM platform.idempotency i
 	WHERE i.ctid = ANY (ARRAY(
 		SELECT o.ctid FROM platform.idempotency o
-		WHERE o.user_id = p_user AND o.refused IS TRUE
+		WHERE uuid_hash_extended(o.user_id, 0) = uuid_hash_extended(p_user, 0) AND (o.user_id = p_user) IS TRUE
+		  AND o.refused IS TRUE
 		ORDER BY o.created_at DESC OFFSET platform.refusals_kept() LIMIT 1000))
-	  AND i.user_id = p_user;
+	  AND (i.user_id = p_user) IS TRUE;
 END
 $$;

@@ -1,14 +1,14 @@
--- platform.idempotency_begin(user, operation, key, request_hash): the first
--- thing an idempotent function calls. The reply's outcome is
---   NULL                      nothing is stored: go on, end with idempotency_end;
---   IDEMPOTENCY_KEY_REUSED    the key was used for another request: return it;
---   anything else             the first answer (replayed is true): return it.
--- Without a key (NULL) nothing is stored, and nothing is asked.
+-- platform.idempotency_begin(user, operation, key, request_hash): the first call of each idempotent function. It looks
+-- for an answer that is stored under (user, operation, key). The outcome of the reply is:
+--   NULL                      no answer is stored, or key is NULL: the caller goes on, and ends with
+--                             platform.idempotency_end
+--   IDEMPOTENCY_KEY_REUSED    the key belongs to another request: the caller returns this reply
+--   other                     the stored answer, with replayed true: the caller returns this reply
 --
--- Locks the user (platform.lock_user), so a duplicate waits here for the first
--- one, at most lock_timeout: 55P03 is then the caller's IDEMPOTENCY_KEY_IN_USE.
--- The look comes after the lock, as a statement of its own: it must see what was
--- committed while it waited.
+-- Locks the user (platform.lock_user), unless key is NULL. So a duplicate waits here until the first request has ended.
+-- If it waits longer than lock_timeout, PostgreSQL raises 55P03, and the service answers IDEMPOTENCY_KEY_IN_USE.
+--
+-- The look-up is a statement after the lock, so that it sees what the first request has committed meanwhile.
 CREATE OR REPLACE FUNCTION platform.idempotency_begin(
 	p_user		uuid,
 	p_operation	text,

@@ -1,15 +1,15 @@
--- platform.idempotency_end(user, operation, key, request_hash, reply): the last
--- thing an idempotent function calls: `RETURN platform.idempotency_end(...)`.
--- Keeps the reply if it is definite, and returns it.
+-- platform.idempotency_end(user, operation, key, request_hash, reply): the last call of each idempotent function:
+-- `RETURN platform.idempotency_end(...)`. It stores the reply if it is definite, and returns it. With key NULL it
+-- stores nothing. The caller has locked the user.
 --
--- Definite are 2xx, 402, 404, 409 and 410. Not kept: what is wrong with the
--- request itself (400, 403, 422), and what is only so for now.
+-- Definite are the HTTP statuses 2xx, 402, 404, 409 and 410. Not stored are errors of the request itself (400, 403,
+-- 422) and states that soon pass (PAYMENT_IN_PROGRESS, 429, 5xx).
 --
--- A refusal that changed nothing (404, 409, 410) may be forgotten early: of each user the newest
--- platform.refusals_kept() stay, so that no user can fill the disk with refusals. A repetition after that is a new
--- request; as the first one changed nothing, nothing is done twice. An answer that names a payment (a 402, money that
--- came too late) changed something and is never forgotten early. A declined charge may be forgotten early: its row in
--- point.charges declines a repetition.
+-- A user's refusals that changed nothing (404, 409, 410) are bounded: only the newest platform.refusals_kept() stay, so
+-- that no user can fill the disk. If a client repeats a request whose refusal was removed, the request runs again. This
+-- is safe, because the first run changed nothing. Answers that name a payment (a 402, or money that came too late)
+-- changed something, and are never removed early. A declined charge may be removed early: its row in point.charges
+-- declines the repetition.
 CREATE OR REPLACE FUNCTION platform.idempotency_end(
 	p_user		uuid,
 	p_operation	text,
@@ -29,10 +29,10 @@ BEGIN
 	    'IDEMPOTENCY_KEY_REQUIRED', 'IDEMPOTENCY_KEY_REUSED', 'IDEMPOTENCY_KEY_IN_USE',
 	    'PAYMENT_IN_PROGRESS',
 	    'QUEUE_FULL', 'TOO_MANY_REQUESTS', 'INTERNAL_ERROR', 'SERVICE_UNAVAILABLE', 'OUTCOME_UNKNOWN') THEN
-		-- Should two get here in spite of the lock, the primary key lets one commit.
+		-- If two requests get here despite the lock, the primary key lets only one commit.
 		INSERT INTO platform.idempotency (user_id, operation, key, request_hash, outcome, body, request_id, refused)
 		VALUES (p_user, p_operation, p_key, p_request_hash, p_reply.outcome, p_reply.body, p_reply.request_id, v_refused);
-		-- Not every time: it counts the user's refusals.
+		-- Runs only for one refusal in ten, because it counts all refusals of the user.
 		IF v_refused AND random() < 0.1 THEN
 			PERFORM platform.forget_refusals(p_user);
 		END IF;

@@ -1,8 +1,8 @@
--- platform.idempotency_settle(user, operation, key, request_hash, reply): as
--- idempotency_end, for what is settled long after its request, by whoever comes:
--- should another answer be kept under the key meanwhile, that one stays, and
--- nothing is raised. What has happened to the money must be written down whatever
--- became of the key. The caller has locked the user.
+-- platform.idempotency_settle(user, operation, key, request_hash, reply): stores the answer of a payment or charge that
+-- is settled after its request has ended, for example by the resolver. It does what platform.idempotency_end does, with
+-- one difference: if another answer is stored under the key already, that answer stays, and nothing is raised. The
+-- state of the money must be written down in any case.
+-- The caller has locked the user.
 CREATE OR REPLACE FUNCTION platform.idempotency_settle(
 	p_user		uuid,
 	p_operation	text,

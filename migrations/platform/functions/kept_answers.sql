@@ -1,6 +1,5 @@
--- platform.kept_answers(operation): for a schema's invariants: the answers that
--- were kept with an idempotency key and say that something was done or made, with
--- their bodies: each must have left its effect.
+-- platform.kept_answers(operation): all stored answers of the operation that have a body. For the view `invariants` of
+-- a schema, which checks that each stored answer had its effect. It reads the whole table: not for a service.
 CREATE OR REPLACE FUNCTION platform.kept_answers(p_operation text)
 RETURNS TABLE (user_id uuid, key text, outcome text, body json)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = ''

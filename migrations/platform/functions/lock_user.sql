@@ -1,10 +1,9 @@
--- platform.lock_user(user): until the transaction ends, what this user does is
--- done one after the other; again within the transaction it costs nothing.
+-- platform.lock_user(user): locks the user until the transaction ends. So the writes of one user run one after another.
+-- To lock a user again within the transaction costs nothing.
 --
--- The first thing that every function does which changes something of a user's
--- and may be called many times in one transaction. One lock a user, not one a
--- key or a row: then two batches sorted by user never wait in a circle, whatever
--- keys and rows of one user they name in whatever order.
+-- Each function that changes something of a user and may be called many times in one transaction locks the user first.
+-- There is one lock for the user, not one for each key or row. So two batches that are sorted by user cannot deadlock,
+-- whatever keys and rows they name.
 CREATE OR REPLACE FUNCTION platform.lock_user(p_user uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
 AS $$

@@ -1,4 +1,5 @@
--- platform.ok(body [, request_id [, etag]]): the reply of a call that went well (200).
+-- platform.ok(body [, request_id [, etag]]): the reply of a call that succeeded (HTTP 200). `body` is the JSON text of
+-- the answer.
 CREATE OR REPLACE FUNCTION platform.ok(p_body text, p_request_id text DEFAULT NULL, p_etag text DEFAULT NULL)
 RETURNS platform.reply
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -1,7 +1,6 @@
--- platform.refuse(code [, extras [, request_id]]): the reply of a call that is
--- refused. `code` is an error code of the contract, `extras` the further
--- members of the problem document (a JSON object). Refusals are returned, never
--- raised: an exception would undo the idempotency row, and a whole batch.
+-- platform.refuse(code [, extras [, request_id]]): the reply of a call that is refused. `code` is an error code of the
+-- contract, `extras` a JSON object with more members of the problem document.
+-- Functions return refusals and do not raise them. An exception would roll back the stored answer and the whole batch.
 CREATE OR REPLACE FUNCTION platform.refuse(p_code text, p_extras text DEFAULT NULL, p_request_id text DEFAULT NULL)
 RETURNS platform.reply
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -1,8 +1,8 @@
--- platform.relay_lost(holder, limit): the stream has lost its end, or all of it.
--- Events that were sent within the last hour go back to the outbox, the newest
--- first, `limit` in a call; consumers know by the id what they have seen. OK
--- {"again": n}; fewer than `limit`: that was all, and the stream may be written
--- again. Only for the holder of the lease.
+-- platform.relay_lost(holder, limit): for a stream that has lost its end or all of its
+-- entries. Moves the events that were sent within the last hour back to the outbox, the
+-- newest first, at most `limit` in a call. Consumers recognize repeated events by their
+-- ids. OK {"again": n}, the number of events. If n is less than `limit`, these were all,
+-- and the relay may write to the stream again. A caller without the lease gets 0.
 CREATE OR REPLACE FUNCTION platform.relay_lost(p_holder text, p_limit int)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
@@ -31,4 +31,4 @@ BEGIN
 	RETURN platform.ok(format('{"again":%s}', v_again));
 END
 $$;
-GRANT EXECUTE ON FUNCTION platform.relay_lost(text, int) TO reservation_service;
+GRANT EXECUTE ON FUNCTION platform.relay_lost(text, int) TO queue_service, reservation_service, payment_service, point_service;

@@ -1,22 +1,22 @@
--- platform.relay_next(holder, sent, entry, limit, lease_ms): one step of the relay
--- that moves events from the outbox to the stream. `holder` names who asks. Events
--- `sent` (NULL or ids, as this function gave them) are in the stream, whose newest
--- entry is now `entry`: they leave the outbox. Then OK with
---   {leading: false}      somebody else is the relay now; nothing was done
+-- platform.relay_next(holder, sent, entry, limit, lease_ms): one step of the relay,
+-- which moves events from the outbox to the stream. `holder` names the worker that
+-- calls. `sent` has the ids of an earlier answer, or is NULL: these events are in the
+-- stream now and leave the outbox. `entry` is the newest entry of the stream. OK with
+--   {leading: false}      another worker has the lease; nothing was done
 --   {leading: true, entry, backlog, lagMs, ids, events: [{id, type, key, at, data}]}
--- for at most `limit` events, in the order in which they are to be sent. `entry` is
--- the newest that the stream has had, NULL if it is not known; `backlog` how many wait,
--- counted up to 10,000; `lagMs` since when the oldest does.
+-- for at most `limit` events, in the order in which the worker must send them.
+-- `entry` is the newest entry that the stream has had, NULL if it is not known.
+-- `backlog` counts the events that wait, up to 10,000. `lagMs` is the age of the oldest.
 --
--- The relay is whoever has the lease; it lasts lease_ms and is renewed by asking.
--- A relay that stops between two steps has at worst sent what the next one
--- sends again.
+-- One worker at a time has the lease. It lasts lease_ms, and each call of its holder
+-- renews it. If the holder stops between two steps, the next holder sends the events of
+-- the last step again, and no others.
 --
--- The order: by id among all that are committed at this moment. One that
--- commits later is sent later, though its id be lower; and what was written by
--- somebody who saw another event's transaction committed has the higher id, and is
--- never seen here without it. So an event comes after all those it may
--- depend on. Nothing waits for a transaction that is still open.
+-- Order: by id, of all events that are committed at this moment. An event that commits
+-- later is sent later, even if its id is lower. A transaction that has seen another
+-- event committed gives its own event a higher id, and no call returns the later event
+-- without the earlier one. So an event comes after all events that it may depend on.
+-- The relay never waits for an open transaction.
 CREATE OR REPLACE FUNCTION platform.relay_next(
 	p_holder	text,
 	p_sent		bigint[],
@@ -35,7 +35,7 @@ BEGIN
 	IF v_relay.holder IS DISTINCT FROM p_holder AND v_relay.leased_until > v_now THEN
 		RETURN platform.ok('{"leading":false}');
 	END IF;
-	-- Renewed in good time, not at each step; asked again under the lock.
+	-- Renew the lease when half of it is over, not at each step. The UPDATE checks it again under the row lock.
 	IF v_relay.holder IS DISTINCT FROM p_holder OR p_entry IS NOT NULL
 	    OR v_relay.leased_until < v_now + make_interval(secs => p_lease_ms / 2000.0) THEN
 		UPDATE platform.relay r
@@ -68,4 +68,5 @@ BEGIN
 			FROM (SELECT * FROM platform.outbox o ORDER BY o.event_id LIMIT p_limit) e) r));
 END
 $$;
-GRANT EXECUTE ON FUNCTION platform.relay_next(text, bigint[], text, int, int) TO reservation_service;
+GRANT EXECUTE ON FUNCTION platform.relay_next(text, bigint[], text, int, int)
+	TO queue_service, reservation_service, payment_service, point_service;

@@ -1,5 +1,5 @@
--- platform.rfc3339(at): the contract's form of a time, 2025-03-01T10:00:00.123Z:
--- UTC, milliseconds (cut, not rounded). NULL gives NULL.
+-- platform.rfc3339(at): the time as the contract writes it, for example 2025-03-01T10:00:00.123Z: UTC, milliseconds,
+-- cut and not rounded. NULL gives NULL.
 CREATE OR REPLACE FUNCTION platform.rfc3339(p_at timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$

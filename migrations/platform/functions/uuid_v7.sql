@@ -1,8 +1,7 @@
--- platform.uuid_v7(): a new UUIDv7 (RFC 9562) from the wall clock: 48 bits of
--- milliseconds, 12 bits of the millisecond's fraction (method 3, so ids made
--- one after the other sort in that order), 62 random bits.
+-- platform.uuid_v7(): a new UUIDv7 (RFC 9562) by the wall clock: 48 bits of milliseconds, 12 bits for the fraction of
+-- the millisecond (method 3 of the RFC, so ids sort in the order in which they are made), 62 random bits.
 --
--- No SET clause, not SECURITY DEFINER: so that PostgreSQL can inline it.
+-- No SET clause and not SECURITY DEFINER, so that PostgreSQL can inline it.
 CREATE OR REPLACE FUNCTION platform.uuid_v7() RETURNS uuid
 LANGUAGE sql VOLATILE PARALLEL SAFE
 AS $$

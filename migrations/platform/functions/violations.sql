@@ -1,8 +1,7 @@
--- platform.violations(): the rows of every schema's view `invariants` (name
--- text, detail text), each name with its schema in front. Every row is a
--- violation; none is how it should be. A schema joins in by having such a
--- view. Those that keep seats and money must have one: where it is missing,
--- that is a violation too. Runs as its caller: an operator.
+-- platform.violations(): all rows of the views `invariants` (name, detail) of all schemas, each name with its schema in
+-- front. Each row is a violation; a healthy system has none.
+-- A schema takes part by having such a view. reservation, payment and point must have one; a missing view is a
+-- violation too. Runs with the rights of its caller, an operator.
 CREATE OR REPLACE FUNCTION platform.violations()
 RETURNS TABLE (name text, detail text)
 LANGUAGE plpgsql STABLE SET search_path = ''
@@ -26,7 +25,6 @@ BEGIN
 END
 $$;
 
--- platform.invariants: the same to select from. Looked up when it is asked,
--- so it stands whichever schemas are there.
+-- platform.invariants: the same as a view. It finds the schemas when it is read, so it exists before they do.
 CREATE OR REPLACE VIEW platform.invariants AS
 	SELECT v.name, v.detail FROM platform.violations() v;

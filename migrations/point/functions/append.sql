@@ -1,11 +1,10 @@
--- point.append(wallet, type, amount, operation, reference): the one place that
--- moves points; returns the ledger entry. The caller has locked the wallet's row
--- and read it in this transaction.
+-- point.append(wallet, type, amount, operation, reference): moves points and returns the ledger entry. This function
+-- and point.append_many are the only ones that move points. `type` is CHARGE, DEDUCT or ROLLBACK. The caller has locked
+-- the wallet's row and read it in this transaction.
 --
--- Repeated for an operation that has moved points this way already, it moves
--- nothing and returns the entry of the first time. Raises if the entry cannot
--- be (a balance below zero, an operation that moved another amount or another
--- user's points): such a transaction must not commit.
+-- If the operation has an entry of this type already, nothing moves, and the first entry is returned. Raises if the
+-- entry is impossible: a balance below zero, or an operation that moved another amount or another user's points. Such a
+-- transaction must not commit.
 CREATE OR REPLACE FUNCTION point.append(
 	p_wallet	point.wallets,
 	p_type		text,
@@ -27,11 +26,11 @@ BEGIN
 	v_entry.operation_id := p_operation;
 	v_entry.reference_id := p_reference;
 	v_entry.prev_hash := p_wallet.hash;
-	-- Never before the entry it follows, whatever the clock does.
+	-- Never earlier than the entry before it, even if the clock is set back.
 	v_entry.created_at := greatest(clock_timestamp(), p_wallet.updated_at);
 	v_entry.hash := point.entry_hash(v_entry);
 
-	-- The trigger entries_move_wallet takes the wallet along.
+	-- The trigger entries_move_wallet updates the wallet.
 	INSERT INTO point.entries (user_id, version, entry_id, type, amount, balance_after,
 		operation_id, reference_id, prev_hash, hash, created_at)
 	VALUES (v_entry.user_id, v_entry.version, v_entry.entry_id, v_entry.type, v_entry.amount, v_entry.balance_after,
@@ -44,7 +43,7 @@ BEGIN
 	SELECT e.* INTO STRICT v_entry FROM point.entries e
 	WHERE e.operation_id = p_operation AND e.type = p_type;
 	IF (v_entry.user_id, v_entry.amount) IS DISTINCT FROM (p_wallet.user_id, p_amount) THEN
-		RAISE EXCEPTION 'operation % has moved other points already', p_operation
+		RAISE EXCEPTION 'operation % has moved another amount or another user''s points', p_operation
 			USING ERRCODE = 'unique_violation';
 	END IF;
 	RETURN v_entry;

@@ -1,25 +1,23 @@
--- point.begin_charge(user, amount, payment_key, idempotency_key, request_hash,
--- timeout_ms, request_id): the first half of a charge that a card pays for. Once
--- this has committed, and not before, the provider may be asked to confirm;
--- what it says goes to point.settle_charge. timeout_ms is how long that may take.
---   BEGUN                    {chargeId, orderId}: the wallet is CHARGING, ask the provider
---   ACCEPTED                 {chargeId, status, amount, balance, message}: this key
---                            began it, and its outcome is not known yet
---   IDEMPOTENCY_KEY_IN_USE   the first request with this key is asking right now
---   INVALID_REQUEST          the amount is not within 1,000 to 1,000,000
---   POINT_LIMIT_EXCEEDED     the wallet, with all it is being charged, would hold
---                            more than 10,000,000
---   CARD_DECLINED            {providerCode}: this user has used this payment key with this
---                            idempotency key before, or five times with others (it is of
---                            one order, so of one idempotency key); nothing more is on record
--- and what platform.idempotency_begin says.
+-- point.begin_charge(user, amount, payment_key, idempotency_key, request_hash, timeout_ms, request_id): the first half
+-- of a charge that a card pays for (POST /points/charge). It writes the charge down as CHARGING. Only after this has
+-- committed may the service ask the provider to confirm. The provider's answer goes to point.settle_charge. amount is
+-- in points; timeout_ms is the time limit of the call to the provider, in milliseconds.
+--   BEGUN                    {chargeId, orderId}: CHARGING is written down; ask the provider
+--   ACCEPTED                 {chargeId, status, amount, balance, message}: this key began it, and its outcome is
+--                            unknown
+--   IDEMPOTENCY_KEY_IN_USE   the first request with this key may still be asking the provider
+--   INVALID_REQUEST          the amount is not from 1,000 to 1,000,000
+--   POINT_LIMIT_EXCEEDED     the wallet would hold more than 10,000,000, counting all open charges
+--   CARD_DECLINED            {providerCode}: this user has used the payment key with this idempotency key before, or
+--                            five times with other keys. A payment key belongs to one order, so to one idempotency key.
+--                            No further charge is written down
+--   other                    a refusal of platform.idempotency_begin
 --
--- orderId is point.order_id(user, idempotency_key). The provider binds a payment key to
--- one order, so it refuses the key to every other user and every other idempotency key.
--- A charge keeps the order id that it began with; those of earlier releases name no user
--- (docs/adr/0019-a-charge-belongs-to-its-user.md).
+-- orderId is point.order_id(user, idempotency_key). The provider binds a payment key to one order id, so it refuses the
+-- payment key to all other users and idempotency keys. A charge keeps the order id that it began with; the order ids of
+-- earlier releases name no user (docs/adr/0019-a-charge-belongs-to-its-user.md).
 --
--- Locks the user, the wallet.
+-- Locks the user, then the wallet.
 CREATE OR REPLACE FUNCTION point.begin_charge(
 	p_user			uuid,
 	p_amount		bigint,
@@ -65,7 +63,7 @@ BEGIN
 	END IF;
 
 	v_now := clock_timestamp();
-	v_lease := v_now + make_interval(secs => p_timeout_ms / 1000.0 + 5);
+	v_lease := platform.card_lease(v_now, p_timeout_ms);
 	v_tried := EXISTS (SELECT FROM point.charges c WHERE c.payment_key = p_payment_key AND c.user_id = p_user OFFSET 4);
 	INSERT INTO point.charges (charge_id, user_id, amount, status, payment_key, order_id, idempotency_key, request_hash,
 	    request_id, asked_at, due_at, leased_until, created_at)

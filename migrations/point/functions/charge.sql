@@ -1,12 +1,12 @@
--- point.charge(user, amount, idempotency_key, request_hash, request_id):
--- credits `amount` points at once; the service has made sure of the money.
+-- point.charge(user, amount, idempotency_key, request_hash, request_id): adds `amount` points at once (POST
+-- /points/charge); the service has made sure of the money.
 --   CREATED                {chargeId, status, amount, balance, history, message}
---   INVALID_REQUEST        the amount is not within 1,000 to 1,000,000
+--   INVALID_REQUEST        the amount is not from 1,000 to 1,000,000
 --   POINT_LIMIT_EXCEEDED   the wallet would hold more than 10,000,000
--- and what platform.idempotency_begin says, and point.resume_charge if a charge by card
--- that this key began is still open.
+--   other                  a refusal of platform.idempotency_begin, or the answer of point.resume_charge if this key
+--                          began a charge by card that is still open
 --
--- Locks the user, the wallet.
+-- Locks the user, then the wallet.
 CREATE OR REPLACE FUNCTION point.charge(
 	p_user			uuid,
 	p_amount		bigint,
@@ -32,7 +32,7 @@ BEGIN
 	IF v_reply.outcome IS NOT NULL THEN
 		RETURN v_reply;
 	END IF;
-	-- It has no answer yet, but it has the key.
+	-- An open charge by card has no stored answer yet, but its key is in use.
 	SELECT c.* INTO v_open FROM point.charges c
 	WHERE c.user_id = p_user AND (c.status = 'CHARGING') IS TRUE AND c.idempotency_key = p_idempotency_key;
 	IF FOUND THEN

@@ -1,4 +1,4 @@
--- point.charging_json(charge): what is said of a charge whose outcome is not known.
+-- point.charging_json(charge): the answer about a charge whose outcome is unknown.
 CREATE OR REPLACE FUNCTION point.charging_json(p_charge point.charges) RETURNS json
 LANGUAGE plpgsql STABLE SET search_path = ''
 AS $$

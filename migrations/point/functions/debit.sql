@@ -1,7 +1,9 @@
--- point.debit(user, amount, operation, reference): for payment. Takes `amount`
--- points as a DEDUCT entry: OK {balance}, what is left; or INSUFFICIENT_POINTS
--- {balance}, and nothing moved. An operation takes once: repeated, it answers
--- OK with the first balance and takes nothing.
+-- point.debit(user, amount, operation, reference): for schema payment: takes `amount` points, as a DEDUCT entry.
+--   OK                    {balance}: what is left
+--   INSUFFICIENT_POINTS   {balance}: nothing moved
+-- An operation takes points once. A repetition answers OK with the first balance and takes nothing.
+--
+-- Locks the user, then the wallet.
 CREATE OR REPLACE FUNCTION point.debit(p_user uuid, p_amount bigint, p_operation uuid, p_reference uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
@@ -15,7 +17,7 @@ BEGIN
 	IF coalesce(v_wallet.balance, 0) >= p_amount THEN
 		v_entry := point.append(v_wallet, 'DEDUCT', p_amount, p_operation, p_reference);
 	ELSE
-		-- Too little now, but it may have been taken already.
+		-- The balance is too small now, but this operation may have taken its points before.
 		SELECT e.* INTO v_entry FROM point.entries e
 		WHERE e.operation_id = p_operation AND e.type = 'DEDUCT' AND e.user_id = p_user AND e.amount = p_amount;
 		IF NOT FOUND THEN

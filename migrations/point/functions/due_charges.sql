@@ -1,11 +1,14 @@
--- point.due_charges(limit, lease_ms): work for the resolver: OK {due: [{chargeId,
--- userId, status, amount, paymentKey, orderId, cancelNo, ageMs}], oldestSeconds}, at
--- most `limit`, the longest due first. cancelNo is which cancel is to be sent, should one
--- be (0 is the first). Each is leased: nobody else is given it within lease_ms, and if whoever
--- took it is never heard of again, somebody is, afterwards. ageMs is for how long
--- it has been uncertain; oldestSeconds the same of the oldest of all, 0 if there is none.
+-- point.due_charges(limit, lease_ms): work for the resolver. OK {due: [{chargeId, userId,
+-- status, amount, paymentKey, orderId, cancelNo, ageMs}], oldestSeconds, left}: at most
+-- `limit` charges, the longest due first. cancelNo is the number of the next cancel call
+-- to the provider (0 is the first). ageMs: since when the outcome of the charge is unknown.
+-- oldestSeconds: the same for the oldest such charge; 0 without one. left: the number of
+-- due charges, also leased ones, counted up to 10,000.
 --
--- Any instance may call it at any time: what another has locked is passed over.
+-- The caller leases each charge for lease_ms: until then no other caller gets it. If the
+-- caller dies, another worker gets the charge when the lease expires.
+--
+-- Any instance may call this at any time. It skips rows that another transaction has locked.
 CREATE OR REPLACE FUNCTION point.due_charges(p_limit int, p_lease_ms int)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
@@ -34,7 +37,9 @@ BEGIN
 
 	SELECT min(c.asked_at) INTO v_old FROM point.charges c WHERE (c.due_at IS NOT NULL) IS TRUE AND c.status = 'CHARGING';
 	RETURN platform.ok(concat('{"due":', coalesce(v_due, '[]'), ',"oldestSeconds":',
-	    coalesce(floor(extract(epoch FROM v_now - v_old))::bigint, 0), '}'));
+	    coalesce(floor(extract(epoch FROM v_now - v_old))::bigint, 0), ',"left":', (
+		SELECT count(*) FROM (
+			SELECT FROM point.charges c WHERE (c.due_at IS NOT NULL) IS TRUE AND c.due_at <= v_now LIMIT 10000) l), '}'));
 END
 $$;
 GRANT EXECUTE ON FUNCTION point.due_charges(int, int) TO point_service;

@@ -1,9 +1,8 @@
--- point.entry_hash(entry): SHA-256 over all of an entry but its hash, in one
--- fixed spelling: fields joined by '|', hex and UUIDs in lower case, the time in
--- microseconds since 1970. The first field names the spelling; another spelling
--- would get another name.
+-- point.entry_hash(entry): SHA-256 over all fields of a ledger entry except its hash. The text is fixed: fields joined
+-- by '|', hex and UUIDs in lower case, the time in microseconds since 1970. The first field, 'entry1', names this form.
+-- A changed form needs another name.
 --
--- PL/pgSQL, as is entry_json: PostgreSQL would plan a SQL function anew each time.
+-- PL/pgSQL, because PostgreSQL would plan an SQL function again for each call.
 CREATE OR REPLACE FUNCTION point.entry_hash(p_entry point.entries) RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = ''
 AS $$

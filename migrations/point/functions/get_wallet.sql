@@ -1,5 +1,5 @@
--- point.get_wallet(user): OK {balance, status, updatedAt}. A user never seen has
--- an empty wallet as of this moment; reading makes no row.
+-- point.get_wallet(user): the user's wallet (GET /points). OK {balance, status, updatedAt}. A user without a wallet has
+-- an empty one as of this moment; reading creates no row.
 CREATE OR REPLACE FUNCTION point.get_wallet(p_user uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''

@@ -1,6 +1,6 @@
--- point.heard_users(payment_key): for payment: the users of the charges that point.heard_of would have looked up; an empty
--- array if a look-up of each is promised already. At most 20 charges: those that are CHARGING first, then those not heard
--- of for longest.
+-- point.heard_users(payment_key): for schema payment: the users of the charges for which point.heard_of would make a
+-- look-up due. An empty array if there are none, or a look-up of each is promised already. At most 20 charges: CHARGING
+-- before FAILED ones, of each those that no webhook has named for the longest time.
 CREATE OR REPLACE FUNCTION point.heard_users(p_payment_key text) RETURNS uuid[]
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
 AS $$

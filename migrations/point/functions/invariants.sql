@@ -1,6 +1,5 @@
--- point.invariants: each row is a violation (see platform.invariants).
--- The guards in the tables make them impossible; this is what would tell if a
--- guard were gone. point.verify looks deeper: it recomputes every hash.
+-- point.invariants: each row is a violation (platform.invariants). The guards of the tables make all of them
+-- impossible. This view shows them if a guard is missing. point.verify checks more: it recomputes every hash.
 CREATE OR REPLACE VIEW point.invariants AS
 	SELECT 'balance_is_ledger_sum' AS name,
 	       format('wallet %s has %s, its ledger adds up to %s', w.user_id, w.balance, coalesce(l.total, 0)) AS detail
@@ -45,8 +44,8 @@ CREATE OR REPLACE VIEW point.invariants AS
 	SELECT 'a_card_charges_once', format('one card payment at the provider is credited for %s charges', count(*))
 	FROM point.charges c WHERE c.status = 'CHARGED' GROUP BY c.payment_key HAVING count(*) > 1
 	UNION ALL
-	-- A day is far more than any doubt lasts by itself: somebody has to decide (docs/operations.md).
-	SELECT 'charge_uncertain_for_too_long', format('charge %s is %s and in doubt since %s', c.charge_id, c.status, c.asked_at)
+	-- Look-ups settle a charge long before a day is over. After that an operator decides (docs/operations.md).
+	SELECT 'charge_uncertain_for_too_long', format('charge %s is %s and its outcome is unknown since %s', c.charge_id, c.status, c.asked_at)
 	FROM point.charges c WHERE (c.due_at IS NOT NULL) IS TRUE AND c.asked_at < now() - interval '1 day'
 	UNION ALL
 	SELECT 'charging_says_the_wallet', format('wallet %s is %s with %s charges under way', w.user_id, w.status, o.open)

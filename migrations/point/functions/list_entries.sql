@@ -1,6 +1,6 @@
--- point.list_entries(user, limit, cursor): OK {items: [History], nextCursor},
--- newest first, after the entry whose id is `cursor` (NULL: from the newest).
--- INVALID_REQUEST if that is not one of the user's own entries.
+-- point.list_entries(user, limit, cursor): the user's ledger entries, newest first (GET /points/histories). OK {items:
+-- [History], nextCursor}, at most `limit` items, after the entry whose id is `cursor` (NULL: from the newest).
+-- INVALID_REQUEST if cursor is not the id of one of the user's entries.
 CREATE OR REPLACE FUNCTION point.list_entries(p_user uuid, p_limit int, p_cursor uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
@@ -19,7 +19,7 @@ BEGIN
 		END IF;
 	END IF;
 
-	-- One more than the page tells whether another page follows.
+	-- Reads one row more than the page, to know whether another page follows.
 	SELECT string_agg(point.entry_json(r.e)::text, ',' ORDER BY r.n) FILTER (WHERE r.n <= p_limit),
 	       array_agg((r.e).entry_id ORDER BY r.n)
 	INTO v_items, v_ids

@@ -1,5 +1,5 @@
--- point.lock_wallet(user): the user's wallet, locked until the transaction
--- ends; an empty new one if there was none.
+-- point.lock_wallet(user): locks the user's wallet until the transaction ends, and returns it. A user without a wallet
+-- gets an empty one.
 CREATE OR REPLACE FUNCTION point.lock_wallet(p_user uuid) RETURNS point.wallets
 LANGUAGE plpgsql VOLATILE SET search_path = ''
 AS $$
@@ -12,7 +12,7 @@ BEGIN
 		ON CONFLICT (user_id) DO NOTHING
 		RETURNING w.* INTO v_wallet;
 		IF NOT FOUND THEN
-			-- Somebody else has just made it.
+			-- Another transaction has just made it.
 			SELECT w.* INTO STRICT v_wallet FROM point.wallets w WHERE w.user_id = p_user FOR UPDATE;
 		END IF;
 	END IF;

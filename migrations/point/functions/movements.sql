@@ -1,5 +1,5 @@
--- point.movements(): for payment's invariants. What each operation took and gave
--- back: one row an operation that is not a charge.
+-- point.movements(): for payment.invariants: how many points each operation took and gave back. One row for each
+-- operation that is not a charge.
 CREATE OR REPLACE FUNCTION point.movements()
 RETURNS TABLE (operation_id uuid, user_id uuid, taken bigint, given_back bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = ''

@@ -1,7 +1,9 @@
--- point.reserve(user, amount): for payment. OK {balance} if the wallet holds
--- `amount`; it is then locked, so that a debit of that much later in this
--- transaction cannot be refused. INSUFFICIENT_POINTS {balance} otherwise. Moves
--- nothing.
+-- point.reserve(user, amount): for schema payment: does the wallet hold `amount`? Moves nothing.
+--   OK                    {balance}: yes. The wallet is locked, so a debit of this amount later in the transaction
+--                         cannot be refused
+--   INSUFFICIENT_POINTS   {balance}: no
+--
+-- Locks the wallet. The caller has locked the user.
 CREATE OR REPLACE FUNCTION point.reserve(p_user uuid, p_amount bigint)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''

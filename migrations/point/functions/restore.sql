@@ -1,8 +1,10 @@
--- point.restore(user, amount, operation, reference): for payment. Gives `amount`
--- points back as a ROLLBACK entry: OK {balance}. An operation gives back once:
--- repeated, it answers OK and gives nothing. Raises unless this operation took
--- at least as much from this user before. The wallet's limit is for charges and
--- does not stop it.
+-- point.restore(user, amount, operation, reference): for schema payment: gives `amount` points back, as a ROLLBACK
+-- entry. OK {balance}. An operation gives points back once: a repetition answers OK and gives nothing. The limit of a
+-- wallet is for charges only and does not apply here.
+--
+-- Raises unless this operation took at least as much from this user before.
+--
+-- Locks the user, then the wallet.
 CREATE OR REPLACE FUNCTION point.restore(p_user uuid, p_amount bigint, p_operation uuid, p_reference uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''

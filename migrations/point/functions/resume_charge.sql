@@ -1,20 +1,21 @@
--- point.resume_charge(charge, request_hash, request_id): what a repeated request is
--- told while the charge that its key began is CHARGING: IDEMPOTENCY_KEY_IN_USE while
--- the first request may still be asking the provider, afterwards ACCEPTED, and
--- the resolver is to look at it now, or one second after the last look-up began. IDEMPOTENCY_KEY_REUSED for another request.
+-- point.resume_charge(charge, request_hash, request_id): the answer to a repeated request while the charge that its key
+-- began is CHARGING: a refusal of platform.card_resume, or ACCEPTED. ACCEPTED also makes a look-up due: now, or 1
+-- second after the last one began (platform.card_nudged_at).
+--
 -- The caller has locked the user.
 CREATE OR REPLACE FUNCTION point.resume_charge(p_charge point.charges, p_request_hash text, p_request_id text)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SET search_path = ''
 AS $$
+DECLARE
+	v_reply	platform.reply := platform.card_resume(p_charge.request_hash, p_request_hash, p_charge.tries, p_charge.leased_until,
+	    p_request_id);
 BEGIN
-	IF p_charge.request_hash <> p_request_hash THEN
-		RETURN platform.refuse('IDEMPOTENCY_KEY_REUSED', NULL, p_request_id);
-	ELSIF p_charge.tries = 0 AND p_charge.leased_until > clock_timestamp() THEN
-		RETURN platform.refuse('IDEMPOTENCY_KEY_IN_USE', NULL, p_request_id);
+	IF v_reply.outcome IS NOT NULL THEN
+		RETURN v_reply;
 	END IF;
 
-	UPDATE point.charges c SET due_at = least(c.due_at, greatest(clock_timestamp(), c.looked_at + interval '1 s'))
+	UPDATE point.charges c SET due_at = least(c.due_at, platform.card_nudged_at(c.looked_at))
 	WHERE c.charge_id = p_charge.charge_id;
 	RETURN ROW('ACCEPTED', point.charging_json(p_charge)::text, NULL, false, p_request_id)::platform.reply;
 END

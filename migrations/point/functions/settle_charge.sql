@@ -1,18 +1,16 @@
--- point.settle_charge(user, charge, result, provider_code): writes down what the
--- provider said of a charge: the one way for it to go on. `result` is as for
--- payment.settle_card. What becomes of it:
---   CHARGING   CAPTURED: CREATED {chargeId, status, amount, balance, history, message},
---              CHARGED, with its ledger entry, however late it is and whatever the
---              wallet holds: the money has been taken.
---              DECLINED, CANCELLED: CARD_DECLINED {providerCode}: FAILED, the ledger knows
---              nothing of it. ABSENT, when it is so old that the provider has forgotten
---              it: the same, with providerCode EXPIRED, and it is watched for as long again.
---              Else ACCEPTED: it is due again.
---   FAILED     CANCELLED, DECLINED, or ABSENT for long enough: nothing more to do. Else it
---              is due again; CAPTURED or UNWANTED: the next cancel has a new key.
--- What ends CHARGING is kept under the charge's key; afterwards the answer is what is
--- kept, or NO_CONTENT. The wallet is ACTIVE when nothing more is CHARGING. Locks the user,
--- the wallet.
+-- point.settle_charge(user, charge, result, provider_code): applies the provider's answer to a charge. Every change of
+-- a charge after point.begin_charge goes through here. `result` is as in payment.settle_card. By the charge's status:
+--   CHARGING   CAPTURED: CREATED {chargeId, status, amount, balance, history, message}; CHARGED with its ledger entry,
+--              however late and however full the wallet is, because the money was taken. DECLINED, CANCELLED:
+--              CARD_DECLINED {providerCode}; FAILED without a ledger entry. ABSENT after platform.card_forgotten_after:
+--              the same with providerCode EXPIRED, and look-ups go on for as long again. Other results: ACCEPTED, and a
+--              look-up is due again
+--   FAILED     CANCELLED, DECLINED, or ABSENT after platform.card_forgotten_after: finished. Other results: a look-up
+--              is due again; after CAPTURED or UNWANTED the next cancel has a new idempotency key
+-- The answer that ends CHARGING is stored under the charge's key. Later calls return that answer, or NO_CONTENT. The
+-- wallet becomes ACTIVE when it has no CHARGING charge left.
+--
+-- Locks the user, then the wallet.
 CREATE OR REPLACE FUNCTION point.settle_charge(p_user uuid, p_charge uuid, p_result text, p_provider_code text)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
@@ -28,7 +26,7 @@ BEGIN
 	PERFORM platform.lock_user(p_user);
 	v_now := clock_timestamp();
 	SELECT c.* INTO v_charge FROM point.charges c WHERE c.charge_id = p_charge AND c.user_id = p_user;
-	v_forgotten := p_result = 'ABSENT' AND coalesce(v_charge.settled_at, v_charge.created_at) < v_now - point.forgotten_after();
+	v_forgotten := p_result = 'ABSENT' AND coalesce(v_charge.settled_at, v_charge.created_at) < v_now - platform.card_forgotten_after();
 
 	IF v_charge.status = 'FAILED' AND v_charge.due_at IS NOT NULL THEN
 		IF p_result IN ('CANCELLED', 'DECLINED') OR v_forgotten AND NOT v_charge.nudged THEN
@@ -45,8 +43,8 @@ BEGIN
 		RETURN ROW('ACCEPTED', point.charging_json(v_charge)::text, NULL, false, v_charge.request_id)::platform.reply;
 	END IF;
 
-	-- Not the provider's last word, or one that our own confirm may have been the reason for.
-	v_watched := v_forgotten OR p_result = 'DECLINED' AND p_provider_code IN ('ALREADY_PROCESSED_PAYMENT', 'DUPLICATED_ORDER_ID');
+	-- Look-ups go on if the provider may still capture the money, or declined because we used the payment key before.
+	v_watched := v_forgotten OR p_result = 'DECLINED' AND platform.card_may_be_ours(p_provider_code);
 	v_wallet := point.lock_wallet(p_user);
 	UPDATE point.charges c
 	SET status = CASE p_result WHEN 'CAPTURED' THEN 'CHARGED' ELSE 'FAILED' END,
@@ -70,3 +68,6 @@ BEGIN
 END
 $$;
 GRANT EXECUTE ON FUNCTION point.settle_charge(uuid, uuid, text, text) TO point_service;
+
+-- Its callers use platform.card_forgotten_after now; this transaction replaces them all.
+DROP FUNCTION IF EXISTS point.forgotten_after();

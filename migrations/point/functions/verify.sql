@@ -1,12 +1,10 @@
--- point.verify([user [, page]]): recomputes the hash chain of one user's ledger,
--- or of all, then compares each wallet with its newest entry. One row: how many
--- wallets and entries were looked at, and `broken`: NULL if all is well, else
--- what is wrong with the first wrong one, which the last three columns name.
+-- point.verify([user [, page]]): recomputes the hash chain of one user's ledger, or of all ledgers, and compares each
+-- wallet with its newest entry. Returns one row: the numbers of wallets and entries that were checked, and `broken`. If
+-- broken is not NULL, it says what is wrong with the first wrong entry or wallet, and the last three columns name it.
 --
--- Goes page by page, each with its own look at the database: memory is bounded
--- and movements made meanwhile do no harm. For operators; no service may call
--- it. What it cannot see is a ledger whose end was rewritten together with its
--- wallet and every hash from there on: keep copies of hashes elsewhere for that.
+-- It reads `page` rows at a time, each page with a new snapshot. So memory is bounded, and movements during the check
+-- do no harm. For operators; no service may call it. It cannot find a ledger whose end was rewritten together with its
+-- wallet and all hashes from there on. To find that, keep copies of the hashes elsewhere.
 CREATE OR REPLACE FUNCTION point.verify(p_user uuid DEFAULT NULL, p_page int DEFAULT 10000)
 RETURNS TABLE (wallets bigint, entries bigint, broken text, broken_user uuid, broken_version bigint, broken_entry uuid)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''

@@ -1,6 +1,6 @@
--- queue.load(schedule): OK with what is remembered of the queue {epoch, last,
--- admittedTo, ended, revision, updatedBy, updatedAtMs, mode, maxActive, admit,
--- maxWaiting, ttl}; zeros, '' and nulls of a queue that never began.
+-- queue.load(schedule): the recovery state of a schedule's queue. OK {epoch, last, admittedTo, ended, revision,
+-- updatedBy, updatedAtMs, mode, maxActive, admit, maxWaiting, ttl}; `epoch` is the store generation. A queue that was
+-- never saved has 0, '' and null.
 CREATE OR REPLACE FUNCTION queue.load(p_schedule uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''

@@ -1,6 +1,6 @@
--- queue.save_control(schedule, revision, by, at_ms, mode, max_active, admit,
--- max_waiting, ttl): OK. All that operators have set, as of that revision; NULL:
--- not set. An earlier revision than the one kept is passed over.
+-- queue.save_control(schedule, revision, by, at_ms, mode, max_active, admit, max_waiting, ttl): saves the operators'
+-- settings of a queue, as of `revision`. NULL: not set by an operator. at_ms is Unix time in milliseconds. OK; a
+-- revision that is not newer than the saved one changes nothing.
 CREATE OR REPLACE FUNCTION queue.save_control(
 	p_schedule	uuid,
 	p_revision	bigint,

@@ -1,7 +1,6 @@
--- queue.save_progress(schedule, epoch, last, admitted_to, ended): OK. Many
--- workers save what they saw, in any order: numbers of an earlier store, and ones
--- that would go back, are passed over. `ended` may go back: people who return
--- after a loss have their turn still to come.
+-- queue.save_progress(schedule, epoch, last, admitted_to, ended): saves how far a queue has come; `epoch` is the store
+-- generation. Many workers save in any order: an older generation is ignored, and `last` and `admitted_to` never go
+-- back. `ended` may go back, because users who return after a store loss have their turn again. OK.
 CREATE OR REPLACE FUNCTION queue.save_progress(
 	p_schedule	uuid,
 	p_epoch		bigint,

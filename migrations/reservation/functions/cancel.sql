@@ -1,10 +1,11 @@
--- reservation.cancel(user, reservation, request_id): OK with the Reservation,
--- CANCELLED, again and again. A HOLD frees its seats; a CONFIRMED one is refunded
--- in full too, in this transaction (payment.refund). RESERVATION_NOT_FOUND (also
--- somebody else's), RESERVATION_EXPIRED, CANCELLATION_CLOSED (confirmed, and the
--- concert has begun).
+-- reservation.cancel(user, reservation, request_id): cancels a reservation (POST /reservations/{reservationId}/cancel).
+-- A HOLD frees its seats. A CONFIRMED reservation is also refunded in full, in the same transaction (payment.refund).
+--   OK                      the Reservation, CANCELLED; a repetition answers the same
+--   RESERVATION_NOT_FOUND   also for another user's reservation
+--   RESERVATION_EXPIRED     the hold is over
+--   CANCELLATION_CLOSED     it is CONFIRMED and the concert has begun
 --
--- Locks: the user, the reservation, its seats, then what payment.refund locks (the wallet).
+-- Locks the user, the reservation, its seats, then the payment and the wallet (payment.refund).
 CREATE OR REPLACE FUNCTION reservation.cancel(p_user uuid, p_reservation uuid, p_request_id text)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
@@ -26,7 +27,7 @@ BEGIN
 
 	IF v_reservation.status <> 'CANCELLED' THEN
 		v_all_ours := reservation.lock_own_seats(p_reservation);
-		-- After the locks: no wait brings a dead hold back.
+		-- Read the clock after the locks, so that a hold that ended during the wait is over.
 		v_now := clock_timestamp();
 
 		IF NOT v_all_ours OR v_reservation.status = 'EXPIRED' OR

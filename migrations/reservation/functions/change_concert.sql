@@ -1,5 +1,6 @@
--- reservation.change_concert(concert, changes): OK with the Concert as it is then, or CONCERT_NOT_FOUND.
--- `changes` has those of {title, artist, venue, address} that are to be changed, each a text. A name that is missing stays.
+-- reservation.change_concert(concert, changes): changes a concert (PATCH /admin/concerts/{concertId}). `changes` holds
+-- any of {title, artist, venue, address}, each a text; a missing name keeps its value. OK with the changed Concert, or
+-- CONCERT_NOT_FOUND.
 CREATE OR REPLACE FUNCTION reservation.change_concert(p_concert uuid, p_changes jsonb)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''

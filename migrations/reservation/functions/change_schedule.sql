@@ -1,7 +1,11 @@
--- reservation.change_schedule(schedule, changes): OK with the Schedule as it is then, or SCHEDULE_NOT_FOUND.
--- `changes` has those of {status, saleClosesAt, maxPerUser} that are to be changed; saleClosesAt null: the sale ends at
--- the start again. INVALID_REQUEST with {errors} if saleClosesAt does not fit the schedule's other times; then nothing
--- changes. Holds that are there stay.
+-- reservation.change_schedule(schedule, changes): changes a schedule (PATCH /admin/schedules/{scheduleId}). `changes`
+-- holds any of {status, saleClosesAt, maxPerUser}; saleClosesAt null: the sale ends at the start again. Holds stay as
+-- they are.
+--   OK                   the changed Schedule
+--   SCHEDULE_NOT_FOUND   there is no such schedule
+--   INVALID_REQUEST      {errors}: saleClosesAt does not fit the other times; nothing changes
+--
+-- Locks the schedule, but only against other changes: holds go on.
 CREATE OR REPLACE FUNCTION reservation.change_schedule(p_schedule uuid, p_changes jsonb)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
@@ -10,7 +14,7 @@ DECLARE
 	v_schedule	reservation.schedules;
 	v_errors	json;
 BEGIN
-	-- Holds go on beside this: they lock the schedule's key only.
+	-- NO KEY: holds go on, because their foreign key locks only the schedule's key.
 	SELECT * INTO v_schedule FROM reservation.schedules s WHERE s.schedule_id = p_schedule FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RETURN platform.refuse('SCHEDULE_NOT_FOUND');
@@ -18,7 +22,7 @@ BEGIN
 
 	IF p_changes ? 'saleClosesAt' THEN
 		v_schedule.sale_closes_at := p_changes ->> 'saleClosesAt';
-		-- The caller changes only this one of the times, so the error names it.
+		-- The caller can change only this time, so the error names it.
 		IF reservation.sale_errors(v_schedule.start_at, v_schedule.end_at, v_schedule.sale_opens_at,
 		    v_schedule.sale_closes_at) IS NOT NULL THEN
 			v_errors := json_build_array(json_build_object('field', 'saleClosesAt', 'reason',

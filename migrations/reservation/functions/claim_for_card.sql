@@ -1,10 +1,12 @@
--- reservation.claim_for_card(user, reservation, amount, needed_ms, wanted_ms): may
--- this be paid now by something that takes time? Says what claim_for_payment
--- says, and OK only if the hold lives for another needed_ms at least. With less
--- than wanted_ms left, its end is moved, once in its life, to wanted_ms from
--- now: the reservation's and that of all its seats, which are locked here and
--- named by their epochs. RESERVATION_EXPIRED also if too little is left and the
--- end was moved before.
+-- reservation.claim_for_card(user, reservation, amount, needed_ms, wanted_ms): for schema payment: may a card payment
+-- begin for this reservation? The outcomes are those of reservation.claim_for_payment. A card payment takes time, so OK
+-- only if the hold lives for at least needed_ms more milliseconds.
+--
+-- If the hold has less than wanted_ms left, its end moves to wanted_ms from now, once in its life. That changes the
+-- reservation and all its seats, which are locked here and named by their hold epochs. RESERVATION_EXPIRED also if too
+-- little time is left and the end was moved before.
+--
+-- The caller has locked the user. Locks the reservation, then its seats.
 CREATE OR REPLACE FUNCTION reservation.claim_for_card(
 	p_user		uuid,
 	p_reservation	uuid,
@@ -49,8 +51,8 @@ BEGIN
 
 	SELECT count(*) INTO v_claims FROM reservation.reservation_seats c WHERE c.reservation_id = p_reservation;
 	IF v_moved <> v_claims THEN
-		-- Cannot be, they are locked; but then nothing of this may commit.
-		RAISE EXCEPTION 'only % of % seats of reservation % are held longer', v_moved, v_claims, p_reservation;
+		-- Impossible while the seats are locked. Raise, so that nothing of this commits.
+		RAISE EXCEPTION 'only % of % seats of reservation % got the later end', v_moved, v_claims, p_reservation;
 	END IF;
 	RETURN v_claim;
 END

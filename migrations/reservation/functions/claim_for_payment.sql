@@ -1,8 +1,11 @@
--- reservation.claim_for_payment(user, reservation, amount): may this be paid now?
--- OK, and until the transaction ends the reservation and its seats are locked:
--- they stay payable, also past their time. RESERVATION_NOT_FOUND (also somebody
--- else's), RESERVATION_ALREADY_PAID, RESERVATION_CANCELLED, RESERVATION_EXPIRED,
--- AMOUNT_MISMATCH: nothing is changed.
+-- reservation.claim_for_payment(user, reservation, amount): for schema payment: may this reservation be paid now, with
+-- `amount` KRW? Changes nothing.
+--   OK                        yes. The reservation and its seats are locked until the transaction ends, so it stays
+--                             payable until then, even past its end
+--   RESERVATION_NOT_FOUND     also for another user's reservation
+--   RESERVATION_ALREADY_PAID, RESERVATION_CANCELLED, RESERVATION_EXPIRED, AMOUNT_MISMATCH   no
+--
+-- The caller has locked the user. Locks the reservation, then its seats.
 CREATE OR REPLACE FUNCTION reservation.claim_for_payment(p_user uuid, p_reservation uuid, p_amount bigint)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
@@ -25,7 +28,7 @@ BEGIN
 	END IF;
 
 	v_all_ours := reservation.lock_own_seats(p_reservation);
-	-- The clock after the locks: no wait brings a dead hold back.
+	-- Read the clock after the locks, so that a hold that ended during the wait is over.
 	IF NOT v_all_ours OR v_reservation.hold_expires_at <= clock_timestamp() THEN
 		RETURN platform.refuse('RESERVATION_EXPIRED');
 	END IF;

@@ -1,4 +1,4 @@
--- reservation.concert_json(concert): the contract's Concert.
+-- reservation.concert_json(concert): a concert as the contract's Concert.
 CREATE OR REPLACE FUNCTION reservation.concert_json(p_concert reservation.concerts)
 RETURNS json
 LANGUAGE plpgsql STABLE

@@ -1,13 +1,14 @@
--- reservation.confirm(reservation, payment): the payment went through: CONFIRMED,
--- and the seats are SOLD_OUT. OK; also if this very payment has confirmed it
--- already. Else nothing is changed: RESERVATION_NOT_FOUND,
--- RESERVATION_ALREADY_PAID (by another payment), RESERVATION_CANCELLED, or
--- RESERVATION_EXPIRED if it was swept, a seat is no longer its own (its epoch has
--- moved on), or confirming it would exceed the limit per user, because the user took
--- other seats since it ran out.
+-- reservation.confirm(reservation, payment): for schema payment: the payment succeeded. The reservation becomes
+-- CONFIRMED and its seats SOLD_OUT.
+--   OK                         also if this payment has confirmed it before
+--   RESERVATION_ALREADY_PAID   another payment has confirmed it
+--   RESERVATION_EXPIRED        it is EXPIRED, a seat has another hold epoch by now, or it ran out and the user has
+--                              taken other seats since, so that it would exceed the limit per user
+--   RESERVATION_NOT_FOUND, RESERVATION_CANCELLED   nothing changes
+-- A reservation that was claimed in time (reservation.claim_for_payment) may be confirmed late, as long as it still has
+-- its seats.
 --
--- What was claimed in time (claim_for_payment) may be confirmed late, as long as the
--- seats are still there. The caller has the user locked.
+-- The caller has locked the user. Locks the reservation, then its seats.
 CREATE OR REPLACE FUNCTION reservation.confirm(p_reservation uuid, p_payment uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''

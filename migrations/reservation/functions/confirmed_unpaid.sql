@@ -1,7 +1,6 @@
--- reservation.confirmed_unpaid(): reservations that a payment has confirmed though
--- the payment schema does not know it so: by that name, of the right amount, and
--- APPROVED if the reservation is CONFIRMED; refunded, or about to be, if it was
--- CANCELLED since. For reservation.invariants; none is how it should be.
+-- reservation.confirmed_unpaid(): for reservation.invariants: reservations that a payment has confirmed, but whose
+-- payment (payment.for_reservation) does not agree. It must be the same payment with the right amount: APPROVED for a
+-- CONFIRMED reservation, REFUND_PENDING or REFUNDED for one that was cancelled since. A healthy system has none.
 CREATE OR REPLACE FUNCTION reservation.confirmed_unpaid()
 RETURNS TABLE (reservation_id uuid, payment json)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''

@@ -1,4 +1,5 @@
--- reservation.create_concert(title, artist, venue, address): CREATED with the Concert.
+-- reservation.create_concert(title, artist, venue, address): makes a concert (POST /admin/concerts). CREATED with the
+-- Concert.
 CREATE OR REPLACE FUNCTION reservation.create_concert(p_title text, p_artist text, p_venue text, p_address text)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''

@@ -1,6 +1,6 @@
--- reservation.exceeds_limit(reservation, now): true if confirming this hold, which has run out, would give its user more
--- seats than the limit of the user's newest live reservation of the schedule. A hold that ran out does not count, so the
--- user may have taken other seats since. The caller has the user locked.
+-- reservation.exceeds_limit(reservation, now): would confirming this hold, which has run out, give its user more seats
+-- than allowed? The limit is that of the user's newest live reservation of the schedule. A hold that ran out does not
+-- count, so the user may have taken other seats since. The caller has locked the user.
 CREATE OR REPLACE FUNCTION reservation.exceeds_limit(p_reservation reservation.reservations, p_now timestamptz)
 RETURNS boolean
 LANGUAGE plpgsql STABLE

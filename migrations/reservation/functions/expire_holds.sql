@@ -1,16 +1,17 @@
--- reservation.expire_holds(limit): marks up to `limit` holds EXPIRED that have run
--- out, and frees their seats; returns how many. What somebody else has locked is
--- left for the next time: it never waits.
+-- reservation.expire_holds(limit): marks up to `limit` holds EXPIRED that have run out, and frees their seats. Returns
+-- their number. It skips rows that another transaction has locked and never waits.
 --
--- A hold is let go only with all the seats locked that it still claims. A seat
--- that has been taken again meanwhile carries another epoch and is not touched.
+-- A hold is ended only if all seats that it still claims could be locked. A seat that another hold has taken meanwhile
+-- has another hold epoch and is not touched.
+--
+-- Locks the reservations, then the seats, without waiting.
 CREATE OR REPLACE FUNCTION reservation.expire_holds(p_limit int)
 RETURNS int
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
 	v_now	timestamptz := clock_timestamp();
-	v_dead	uuid[];		-- reservations
+	v_dead	uuid[];		-- the reservations of these holds
 	v_seats	uuid[];
 BEGIN
 	v_dead := ARRAY(

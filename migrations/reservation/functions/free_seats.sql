@@ -1,9 +1,9 @@
--- reservation.free_seats(schedule, grade, now): makes seats of that grade AVAILABLE
--- again whose holds have run out, so that they are found in their order. At most 1,000 at a time;
--- what somebody else has locked is left alone: it never waits.
+-- reservation.free_seats(schedule, grade, now): makes seats of that grade AVAILABLE whose holds have run out, so that a
+-- search for the best seats finds them in their order. At most 1,000 in one call. It skips locked seats and never
+-- waits.
 --
--- The holds themselves are not touched (their rows may be locked by who waits for
--- us); the sweeper marks them EXPIRED.
+-- It does not touch the holds themselves: another transaction may have locked their rows and wait for this one. The
+-- sweeper marks them EXPIRED.
 CREATE OR REPLACE FUNCTION reservation.free_seats(p_schedule uuid, p_grade text, p_now timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -30,5 +30,5 @@ BEGIN
 END
 $$;
 
--- The one before it, which only lock_best_seats called: it is replaced in this very transaction.
+-- An earlier signature. Only lock_best_seats called it, and this transaction replaces that function too.
 DROP FUNCTION IF EXISTS reservation.free_seats(uuid, timestamptz);

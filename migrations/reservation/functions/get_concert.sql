@@ -1,4 +1,4 @@
--- reservation.get_concert(concert): OK with the Concert, or CONCERT_NOT_FOUND.
+-- reservation.get_concert(concert): one concert (GET /concerts/{concertId}). OK with the Concert, or CONCERT_NOT_FOUND.
 CREATE OR REPLACE FUNCTION reservation.get_concert(p_concert uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''

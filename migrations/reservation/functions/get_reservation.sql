@@ -1,5 +1,5 @@
--- reservation.get_reservation(user, reservation): OK with the Reservation, or
--- RESERVATION_NOT_FOUND (also somebody else's).
+-- reservation.get_reservation(user, reservation): one reservation of the user (GET /reservations/{reservationId}). OK
+-- with the Reservation, or RESERVATION_NOT_FOUND, also for another user's reservation.
 CREATE OR REPLACE FUNCTION reservation.get_reservation(p_user uuid, p_reservation uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''

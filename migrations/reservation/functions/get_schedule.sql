@@ -1,4 +1,5 @@
--- reservation.get_schedule(schedule): OK with the Schedule, or SCHEDULE_NOT_FOUND.
+-- reservation.get_schedule(schedule): one schedule (GET /schedules/{scheduleId}). OK with the Schedule, or
+-- SCHEDULE_NOT_FOUND.
 CREATE OR REPLACE FUNCTION reservation.get_schedule(p_schedule uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''

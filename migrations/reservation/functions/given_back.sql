@@ -1,8 +1,8 @@
--- reservation.given_back(reservation): for payment: the card provider has given back the money of a CONFIRMED
--- reservation without an order of ours. It is CANCELLED and its seats are AVAILABLE, also after the concert has
--- begun. OK, again and again; RESERVATION_NOT_FOUND. A reservation that is not CONFIRMED stays as it is.
+-- reservation.given_back(reservation): for schema payment: the card provider has given back the money of a CONFIRMED
+-- reservation without our order. The reservation becomes CANCELLED and its seats AVAILABLE, also after the concert has
+-- begun. OK, also when repeated; RESERVATION_NOT_FOUND. A reservation that is not CONFIRMED stays as it is.
 --
--- Locks the reservation, its seats. The caller has locked the user.
+-- The caller has locked the user. Locks the reservation, then its seats.
 CREATE OR REPLACE FUNCTION reservation.given_back(p_reservation uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''

@@ -1,18 +1,17 @@
--- reservation.hold(user, schedule, seat_ids, grade, quantity, queue_seq,
--- hold_ttl_seconds, idempotency_key, request_hash, refusal, request_id,
--- unpaid_holds_max): holds those seats, or, if seat_ids is NULL, the best `quantity`
--- of `grade`; all or none. unpaid_holds_max: after this number of unpaid holds of the
--- schedule the user gets none for ten minutes (reservation.pause_ends_at); 0: no pause.
+-- reservation.hold(user, schedule, seat_ids, grade, quantity, queue_seq, hold_ttl_seconds, idempotency_key,
+-- request_hash, refusal, request_id, unpaid_holds_max): holds these seats or, if seat_ids is NULL, the best `quantity`
+-- seats of `grade` (POST /reservations/hold). All the seats or none.
+--   queue_seq          the place in the queue that the token proves
+--   refusal            what the queue says against the token (QUEUE_TOKEN_USED, QUEUE_TOKEN_EXPIRED, ...), or NULL. It
+--                      is the answer, unless an answer is stored under the idempotency key
+--   unpaid_holds_max   after this number of unpaid holds of the schedule the user gets none for ten minutes
+--                      (reservation.pause_ends_at); 0: no pause
+-- The outcomes, in the order of the checks: a stored answer, `refusal`, QUEUE_TOKEN_USED, SCHEDULE_NOT_FOUND,
+-- SCHEDULE_NOT_ON_SALE, SEAT_LIMIT_EXCEEDED {limit, owned}, UNPAID_HOLD_LIMIT {limit}, INVALID_REQUEST, SEAT_NOT_FOUND,
+-- SEAT_NOT_AVAILABLE {unavailableSeatIds}, CREATED with the Reservation.
 --
--- CREATED with the Reservation. `refusal`, if given, is what the queue says against
--- the token (QUEUE_TOKEN_USED, QUEUE_TOKEN_EXPIRED, ...): returned unless the first
--- answer to this key is stored. Then QUEUE_TOKEN_USED, SCHEDULE_NOT_FOUND,
--- SCHEDULE_NOT_ON_SALE, SEAT_LIMIT_EXCEEDED {limit, owned}, UNPAID_HOLD_LIMIT {limit},
--- INVALID_REQUEST, SEAT_NOT_FOUND, SEAT_NOT_AVAILABLE {unavailableSeatIds}.
---
--- Waits only for other calls of the same user (platform.lock_user), and briefly
--- for a seat whose hold has run out and which somebody has locked
--- (pause_for_seat); all other seats are taken without waiting.
+-- Locks the user, then the seats in the order of their ids. It waits only for other calls of the same user, and briefly
+-- for a locked seat whose hold has run out (reservation.pause_for_seat). All other seats it locks without waiting.
 CREATE OR REPLACE FUNCTION reservation.hold(
 	p_user			uuid,
 	p_schedule		uuid,
@@ -57,7 +56,7 @@ $$;
 GRANT EXECUTE ON FUNCTION reservation.hold(uuid, uuid, uuid[], text, int, bigint, int, text, text, text, text, int)
 	TO reservation_service;
 
--- As instances of the release before UNPAID_HOLDS_MAX call it: with its default. Dropped in the next release.
+-- The signature without unpaid_holds_max, for older instances. It uses the default. Dropped in the next release.
 CREATE OR REPLACE FUNCTION reservation.hold(
 	p_user			uuid,
 	p_schedule		uuid,

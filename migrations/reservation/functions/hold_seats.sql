@@ -1,6 +1,6 @@
--- reservation.hold_seats(user, schedule, seat_ids, grade, quantity, queue_seq, ttl,
--- unpaid_holds_max, request_id): a hold, apart from idempotency and what the queue
--- says of the token. See reservation.hold. The caller has the user locked.
+-- reservation.hold_seats(user, schedule, seat_ids, grade, quantity, queue_seq, ttl, unpaid_holds_max, request_id): the
+-- work of reservation.hold after the idempotency key and the queue's refusal; the same outcomes. ttl is in seconds. The
+-- caller has locked the user. Locks the seats.
 CREATE OR REPLACE FUNCTION reservation.hold_seats(
 	p_user		uuid,
 	p_schedule	uuid,
@@ -15,7 +15,7 @@ RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-	-- Taken once, at the start: nothing that happens meanwhile brings a seat nearer.
+	-- Read once: all checks use the same time, and a hold that ends during the call does not help this request.
 	v_now		timestamptz := clock_timestamp();
 	v_schedule	reservation.schedules;
 	v_seats		uuid[];
@@ -25,7 +25,7 @@ DECLARE
 	v_lock		record;
 	v_refusal	platform.reply;
 BEGIN
-	-- The token comes first: who has used it is told so, whatever the seats are.
+	-- The token comes first: a used token is QUEUE_TOKEN_USED, also if the seats are taken.
 	PERFORM FROM reservation.reservations r
 	WHERE r.schedule_id = p_schedule AND r.user_id = p_user AND r.queue_seq = p_queue_seq;
 	IF FOUND THEN
@@ -56,7 +56,7 @@ BEGIN
 		    false, p_queue_seq, p_ttl_seconds, v_now, p_request_id);
 	END IF;
 
-	-- A look without locks first: who comes too late must not stand in the way of others.
+	-- First a look without locks, so that a request that comes too late does not lock seats that others could take.
 	SELECT count(*), array_agg(s.seat_id) FILTER (WHERE NOT (s.status = 'AVAILABLE' OR s.status = 'HOLD' AND s.hold_expires_at <= v_now)),
 	       array_agg(s.seat_id) FILTER (WHERE s.status = 'HOLD' AND s.hold_expires_at <= v_now), array_agg(s.seat_id ORDER BY s.seat_id)
 	INTO v_there, v_not_free, v_run_out, v_seats
@@ -86,5 +86,5 @@ BEGIN
 END
 $$;
 
--- The one before it, which only hold called: it is replaced in this very transaction.
+-- An earlier signature. Only hold called it, and this transaction replaces that function too.
 DROP FUNCTION IF EXISTS reservation.hold_seats(uuid, uuid, uuid[], text, int, bigint, int, text);

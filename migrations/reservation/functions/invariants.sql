@@ -1,5 +1,5 @@
--- reservation.invariants: every row is a violation. Asked by platform.invariants.
--- It reads everything: for tests and for operators, not for every second.
+-- reservation.invariants: each row is a violation (platform.invariants). It reads all rows of the schema: for tests and
+-- operators, not for each second.
 CREATE OR REPLACE VIEW reservation.invariants (name, detail) AS
 	SELECT 'a_seat_has_one_live_claim', format('seat %s: %s claims', c.seat_id, count(*))
 	FROM reservation.reservation_seats c WHERE c.live GROUP BY c.seat_id HAVING count(*) > 1
@@ -22,7 +22,7 @@ UNION ALL
 	    OR s.status = 'HOLD' AND r.status = 'HOLD' AND s.hold_expires_at = r.hold_expires_at
 	    OR s.status = 'AVAILABLE') IS NOT TRUE
 UNION ALL
-	-- Of a hold that has run out, seats may have been taken by others already.
+	-- A hold that has run out does not count: other holds may have taken its seats.
 	SELECT 'a_live_reservation_has_all_its_seats', format('reservation %s (%s): a claim is not live', r.reservation_id, r.status)
 	FROM reservation.reservations r
 	WHERE (r.status = 'CONFIRMED' OR r.status = 'HOLD' AND r.hold_expires_at > clock_timestamp())
@@ -57,7 +57,7 @@ UNION ALL
 	SELECT 'a_queue_token_is_used_once', format('user %s, schedule %s, place %s: %s reservations', r.user_id, r.schedule_id, r.queue_seq, count(*))
 	FROM reservation.reservations r GROUP BY r.schedule_id, r.user_id, r.queue_seq HAVING count(*) > 1
 UNION ALL
-	-- By the limit that the newest of them was made under: the schedule's may have been lowered since.
+	-- The limit is that of the newest reservation, because the schedule's limit may have been lowered since.
 	SELECT 'a_user_has_no_more_seats_than_the_limit', format('user %s, schedule %s: %s seats, limit %s', o.user_id, o.schedule_id, o.seats, o.seat_limit)
 	FROM (SELECT r.user_id, r.schedule_id, sum(c.seats) AS seats, (array_agg(r.seat_limit ORDER BY r.reservation_id DESC))[1] AS seat_limit
 	    FROM reservation.reservations r

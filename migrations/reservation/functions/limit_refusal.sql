@@ -1,6 +1,6 @@
 -- reservation.limit_refusal(user, schedule, seats, max_per_user, unpaid_holds_max, now, request_id): may the user hold
--- `seats` more seats of the schedule now? Outcome NULL: yes. Else SEAT_LIMIT_EXCEEDED {limit, owned} or
--- UNPAID_HOLD_LIMIT {limit}. The caller has the user locked (owned_seats).
+-- `seats` more seats of the schedule now? Outcome NULL: yes. Otherwise SEAT_LIMIT_EXCEEDED {limit, owned}, or
+-- UNPAID_HOLD_LIMIT {limit} during a pause (reservation.pause_ends_at). The caller has locked the user.
 CREATE OR REPLACE FUNCTION reservation.limit_refusal(
 	p_user			uuid,
 	p_schedule		uuid,

@@ -1,6 +1,6 @@
--- reservation.list_concerts(limit, cursor): OK with {items, nextCursor}, the
--- concerts last made first; `cursor` is the id of the last one already seen.
--- INVALID_REQUEST if that is not a concert's.
+-- reservation.list_concerts(limit, cursor): all concerts, newest first (GET /concerts). OK {items: [Concert],
+-- nextCursor}, at most `limit` items, after the concert whose id is `cursor` (NULL: from the newest). INVALID_REQUEST
+-- if cursor is not the id of a concert.
 CREATE OR REPLACE FUNCTION reservation.list_concerts(p_limit int, p_cursor uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
@@ -14,7 +14,7 @@ BEGIN
 	END IF;
 
 	WITH found AS (
-		-- One more than asked for: is there a next page?
+		-- Reads one row more than the page, to know whether another page follows.
 		SELECT c AS concert, c.concert_id, row_number() OVER (ORDER BY c.concert_id DESC) AS n
 		FROM reservation.concerts c
 		WHERE p_cursor IS NULL OR c.concert_id < p_cursor

@@ -1,18 +1,17 @@
--- reservation.list_reservations(user, status, limit, cursor): OK with {items,
--- nextCursor}: the user's reservations, newest first; of one status, if given, as
--- it is shown (a HOLD that has run out is EXPIRED). `cursor` is the id of the last
--- one already seen (whatever its status is by now). INVALID_REQUEST if that is not
--- one of the user's own reservations.
+-- reservation.list_reservations(user, status, limit, cursor): the user's reservations, newest first (GET
+-- /reservations). OK {items: [Reservation], nextCursor}, at most `limit` items, after the reservation whose id is
+-- `cursor` (NULL: from the newest), whatever status that one has by now. `status` is the shown status (a HOLD that has
+-- run out is EXPIRED); NULL: all. INVALID_REQUEST if cursor is not the id of one of the user's reservations.
 --
--- Each status is a walk through its part of reservations_by_user_status, from the
--- cursor on and no longer than the page: however many reservations the user has.
+-- Each status reads its own part of the index reservations_by_user_status, from the cursor on, at most one page. So the
+-- cost does not depend on the number of the user's reservations.
 CREATE OR REPLACE FUNCTION reservation.list_reservations(p_user uuid, p_status text, p_limit int, p_cursor uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
 AS $$
 DECLARE
 	v_now	timestamptz := clock_timestamp();
-	v_last	uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';	-- above every id
+	v_last	uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';	-- above all ids
 	v_body	text;
 BEGIN
 	IF p_cursor IS NOT NULL AND NOT EXISTS (
@@ -22,7 +21,7 @@ BEGIN
 	END IF;
 
 	WITH found AS (
-		-- One more than asked for: is there a next page?
+		-- Reads one row more than the page, to know whether another page follows.
 		SELECT r.reservation, r.reservation_id, row_number() OVER (ORDER BY r.reservation_id DESC) AS n
 		FROM unnest(CASE WHEN p_status IS NULL THEN ARRAY['HOLD', 'CONFIRMED', 'CANCELLED', 'EXPIRED']
 		    WHEN p_status = 'EXPIRED' THEN ARRAY['HOLD', 'EXPIRED'] ELSE ARRAY[p_status] END) k (status)

@@ -1,7 +1,7 @@
--- reservation.list_schedules(concert, from, to, status): OK with {concertId,
--- schedules} by start. The days are Seoul's, both included; NULL: open on that
--- side. `status` is ON_SALE (also if NULL), CLOSED or ALL,
--- and goes by what is shown: after the end of its sale a schedule is CLOSED. CONCERT_NOT_FOUND.
+-- reservation.list_schedules(concert, from, to, status): the schedules of a concert by start (GET /schedules). OK
+-- {concertId, schedules: [Schedule]}, or CONCERT_NOT_FOUND. from and to are days in Seoul, both included; NULL: no
+-- bound. `status` is ON_SALE (also if NULL), CLOSED or ALL, by the shown status: after the end of its sale a schedule
+-- is CLOSED.
 CREATE OR REPLACE FUNCTION reservation.list_schedules(p_concert uuid, p_date_from date, p_date_to date, p_status text)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''

@@ -1,13 +1,12 @@
--- reservation.lock_own_seats(reservation): locks the seats that are still this
--- reservation's (same epoch, claim live), sorted by id; true if these are all it
--- ever had. The caller has the reservation's row locked.
+-- reservation.lock_own_seats(reservation): locks the seats that the reservation still has (same hold epoch, live
+-- claim), in the order of their ids. True if it still has all its seats. The caller has locked the user and the
+-- reservation's row.
 --
--- If its time is over it never waits: who has one of these locked is just taking
--- it over, to wait for him would be for nothing, and could be in a circle: he may
--- wait for our user. While it lives it waits for whoever has one locked: he found
--- it free when he began to look and keeps the lock, though he may not have the
--- seat, until his transaction ends. A seat that is still its own is never
--- mistaken for one that is lost.
+-- If the reservation is over, it skips locked seats and never waits. A transaction that has locked such a seat is
+-- taking it over, and may itself wait for our user, so a wait could be a deadlock.
+-- While the reservation is live, it waits for locked seats. Another transaction may have locked a seat that looked free
+-- when it began, cannot take it, and keeps the lock until it ends. So a seat that the reservation still has is never
+-- mistaken for a lost one.
 CREATE OR REPLACE FUNCTION reservation.lock_own_seats(p_reservation uuid)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE

@@ -1,8 +1,7 @@
--- reservation.lock_run_out_seat(seat, now): for a seat whose hold had run out and
--- which could not be locked: true if it is to be had after all, and it is locked;
--- false if it is not. Whoever has it locked may leave it AVAILABLE: the sweeper, or
--- who frees it for the best seats. So this waits for him (pause_for_seat). Once it
--- is AVAILABLE and locked, it is being taken.
+-- reservation.lock_run_out_seat(seat, now): tries again to lock a seat whose hold has run out and which another
+-- transaction has locked. True: it is locked now. False: it is taken.
+-- The other transaction may leave the seat AVAILABLE: the sweeper does, and a search for the best seats. So this waits
+-- for it (reservation.pause_for_seat). If the seat is AVAILABLE and still locked, another buyer is taking it.
 CREATE OR REPLACE FUNCTION reservation.lock_run_out_seat(p_seat uuid, p_now timestamptz)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE
@@ -14,7 +13,7 @@ BEGIN
 	LOOP
 		SELECT s.status INTO v_status FROM reservation.seats s
 		WHERE s.seat_id = p_seat AND (s.status = 'AVAILABLE' OR s.status = 'HOLD' AND s.hold_expires_at <= p_now);
-		-- AVAILABLE only now: whoever had it locked may have been done between the two looks.
+		-- If it is AVAILABLE for the first time, try once more: the lock may have ended between the two statements.
 		IF NOT FOUND OR v_status = 'AVAILABLE' AND v_before = 'AVAILABLE' THEN
 			RETURN false;
 		END IF;

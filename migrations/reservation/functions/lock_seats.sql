@@ -1,13 +1,11 @@
--- reservation.lock_seats(schedule, seats, run_out, now): locks those seats that
--- are to be had, one after the other in the order given, and stops at the first
--- that is not: sold, held, or locked by somebody who is about to. Returns how many
--- it has locked, and their price together. `run_out`: those of them whose hold had
--- run out when the caller looked; only for these it waits (lock_run_out_seat).
+-- reservation.lock_seats(schedule, seats, run_out, now): locks these seats one after another in the given order. It
+-- stops at the first seat that it cannot have: sold, held, or locked by another buyer. Returns the number of locked
+-- seats and the sum of their prices. `run_out` are the seats whose hold had run out when the caller looked; it waits
+-- only for these (reservation.lock_run_out_seat).
 --
--- Callers give the seats sorted by id. Because everybody goes the same way and
--- stops, of all who want overlapping seats at once at least one gets all of
--- his; taking what can be had and skipping the rest could leave everybody with
--- a part and nobody with a ticket.
+-- Callers give the seats sorted by id. All transactions go in the same order and stop at the first seat that they
+-- cannot have. So of all transactions that want overlapping seats, at least one gets all its seats. If they skipped
+-- such seats and went on, each could end with a part, and none with all.
 CREATE OR REPLACE FUNCTION reservation.lock_seats(
 	p_schedule	uuid,
 	p_seats		uuid[],
@@ -39,5 +37,5 @@ BEGIN
 END
 $$;
 
--- The one before it, which only hold_seats and lock_best_seats called: both are replaced in this very transaction.
+-- An earlier signature. Only hold_seats and lock_best_seats called it, and this transaction replaces both too.
 DROP FUNCTION IF EXISTS reservation.lock_seats(uuid, uuid[], timestamptz);

@@ -1,7 +1,7 @@
--- reservation.owned_seats(user, schedule, now): how many seats of the schedule the user has: those of CONFIRMED
--- reservations and of HOLDs that have not run out, swept or not.
+-- reservation.owned_seats(user, schedule, now): how many seats of the schedule the user has: the seats of CONFIRMED
+-- reservations and of HOLDs that have not run out. It does not depend on the sweeper.
 --
--- To be relied on only with the user locked: each call that gives a user a seat locks the user first.
+-- The number is reliable only while the user is locked: each call that gives a user a seat locks the user first.
 CREATE OR REPLACE FUNCTION reservation.owned_seats(p_user uuid, p_schedule uuid, p_now timestamptz)
 RETURNS int
 LANGUAGE plpgsql STABLE

@@ -2,14 +2,14 @@
 -- because unpaid_holds_max of the user's holds of it, or more, have ended unpaid: ten minutes after the last of them
 -- ended. NULL if there is no pause now, or if unpaid_holds_max is 0.
 --
--- A hold ends unpaid when it runs out (at that time by the database's clock, swept or not), or when it is cancelled
--- before it is paid, by the user or by failed payments. The count never starts again: after the pause the user may
--- hold, and the next hold that ends unpaid begins another pause. Waiting for the sweeper, buying a ticket in between, or
--- letting several holds end at once does not evade the pause. If operators can cancel holds one day, those must not
--- count here.
+-- A hold ends unpaid when it runs out (by the database's clock, swept or not), or when it is cancelled before it is
+-- paid, by the user or after failed payments. The count never starts again: after a pause the user may hold, and the
+-- next unpaid hold begins another pause. So a user cannot evade the pause: not by waiting for the sweeper, not by
+-- buying a ticket in between, not by letting several holds end at once. If operators can cancel holds one day, those
+-- must not count here.
 --
--- It reads only the holds that ended in the last ten minutes, and those that it counts, for a user with any number of
--- holds. Without bitmap scans: a bitmap is built of all matching rows before the first row is read.
+-- It reads only the holds that ended in the last ten minutes and those that it counts, however many holds the user has.
+-- Bitmap scans are off, because PostgreSQL builds a bitmap of all matching rows before it reads the first row.
 CREATE OR REPLACE FUNCTION reservation.pause_ends_at(p_user uuid, p_schedule uuid, p_unpaid_holds_max int, p_now timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET enable_bitmapscan = off

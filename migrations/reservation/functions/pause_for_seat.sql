@@ -1,12 +1,9 @@
--- reservation.pause_for_seat(now): a moment's pause before another try to lock a
--- seat whose hold has run out. Half a second after `now` it fails with a
--- serialisation failure instead: all is rolled back, and the caller asks again or
--- says 503; never that the seat is not to be had, which nobody knows.
+-- reservation.pause_for_seat(now): pauses for 2 ms before the next try to lock a seat whose hold has run out. If 0.5 s
+-- have passed since `now`, it raises serialization_failure instead: all is rolled back, and the caller tries again or
+-- answers 503. It never answers that the seat is taken, because that is not known.
 --
--- A hold has users and seats locked while it pauses, and who has the seat locked
--- may be waiting for one of them. That is why it tries again and again and never
--- waits for the lock itself: it ends by the clock, so nobody waits in a circle
--- for longer than that.
+-- The caller has locked users and seats, and the transaction that has the seat may wait for one of them. So the caller
+-- tries again and again and never waits for the lock itself. A deadlock cannot last longer than the 0.5 s.
 CREATE OR REPLACE FUNCTION reservation.pause_for_seat(p_now timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE

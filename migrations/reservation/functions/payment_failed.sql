@@ -1,7 +1,9 @@
--- reservation.payment_failed(reservation, max_attempts): counts a failed payment of
--- a HOLD; the max_attempts'th cancels it and frees its seats. OK with {status,
--- failedPayments}; RESERVATION_NOT_FOUND. What is not a HOLD is not changed, nor is one
--- that has run out: whoever was told EXPIRED is told nothing else later.
+-- reservation.payment_failed(reservation, max_attempts): for schema payment: counts a failed payment of a HOLD. The
+-- max_attempts'th cancels the hold and frees its seats. OK {status, failedPayments}, or RESERVATION_NOT_FOUND. A
+-- reservation that is not a HOLD, or has run out, keeps its status: a user who was told EXPIRED must not read CANCELLED
+-- later.
+--
+-- The caller has locked the user. Locks the reservation, then its seats.
 CREATE OR REPLACE FUNCTION reservation.payment_failed(p_reservation uuid, p_max_attempts int)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
@@ -17,7 +19,7 @@ BEGIN
 		RETURN platform.refuse('RESERVATION_NOT_FOUND');
 	END IF;
 
-	-- If a seat is no longer its own, its time is up anyway; the sweeper marks it EXPIRED.
+	-- If it has lost a seat, the hold is over, and the sweeper marks it EXPIRED.
 	IF v_reservation.status = 'HOLD' AND v_reservation.failed_payments >= p_max_attempts
 	    AND reservation.lock_own_seats(p_reservation) AND v_reservation.hold_expires_at > clock_timestamp() THEN
 		v_reservation := reservation.release(p_reservation, clock_timestamp());

@@ -1,11 +1,12 @@
--- reservation.queue_facts(concert, schedule): what the queue needs to know of a
--- schedule. OK with {concertId, status, saleOpensAtMs, saleClosesAtMs, drawSeed,
--- seatsLeft}. Times are Unix time in milliseconds. saleOpensAtMs is 0 where the
--- sale is open from the beginning. status is CLOSED once the sale has ended.
--- drawSeed is hex, null where there is no draw. `concert` may be NULL: any.
--- SCHEDULE_NOT_FOUND if there is no such schedule or it belongs to another
--- concert; CONCERT_NOT_FOUND if the concert does not exist either.
--- It counts seats, so it is for at most one call a second; queue_sale costs less.
+-- reservation.queue_facts(concert, schedule): for the queue service: the schedule facts. OK {concertId, status,
+-- saleOpensAtMs, saleClosesAtMs, drawSeed, seatsLeft}.
+--   status                    CLOSED from the end of the sale on
+--   saleOpensAtMs             Unix time in milliseconds, 0 if the sale has no opening
+--   saleClosesAtMs            Unix time in milliseconds
+--   drawSeed                  hex; null if there is no draw
+--   SCHEDULE_NOT_FOUND        there is no such schedule, or it belongs to another concert (`concert` NULL: to any)
+--   CONCERT_NOT_FOUND         the concert does not exist either
+-- It counts seats, so call it at most once per second. reservation.queue_sale costs less.
 CREATE OR REPLACE FUNCTION reservation.queue_facts(p_concert uuid, p_schedule uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''

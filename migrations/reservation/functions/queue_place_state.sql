@@ -1,8 +1,10 @@
--- reservation.queue_place_state(schedule, user, place): the state of a place in the
--- schedule's queue after a store loss, as the holds show it. QUEUE_TOKEN_USED if a hold was made with it.
--- QUEUE_TOKEN_EXPIRED if the user made a hold with a later place: a user has one place at
--- a time, so this one had ended before. Else OK. queue_place_used stays for callers that
--- ask only about the place itself.
+-- reservation.queue_place_state(schedule, user, place): for the queue service, after a store loss: the state of a place
+-- in the schedule's queue, as the holds show it.
+--   QUEUE_TOKEN_USED      a hold was made with this place
+--   QUEUE_TOKEN_EXPIRED   the user made a hold with a later place. A user has one place at a time, so this one had
+--                         ended before
+--   OK                    the holds say nothing against the place
+-- reservation.queue_place_used is for callers that ask only about the place itself.
 CREATE OR REPLACE FUNCTION reservation.queue_place_state(p_schedule uuid, p_user uuid, p_queue_seq bigint)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''

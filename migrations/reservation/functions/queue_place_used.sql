@@ -1,6 +1,6 @@
--- reservation.queue_place_used(schedule, user, place): QUEUE_TOKEN_USED if a hold
--- was made with that place in the schedule's queue, else OK. For the queue, when
--- its store was lost, and for a hold whose key has an answer already.
+-- reservation.queue_place_used(schedule, user, place): for the queue service after a store loss, and for a hold whose
+-- idempotency key has a stored answer: QUEUE_TOKEN_USED if a hold was made with this place in the schedule's queue,
+-- else OK.
 CREATE OR REPLACE FUNCTION reservation.queue_place_used(p_schedule uuid, p_user uuid, p_queue_seq bigint)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''

@@ -1,6 +1,6 @@
--- reservation.queue_sale(schedule): the state of the sale, which decides whether users may
--- enter and are admitted. Reads one row: queue_facts without the seats. OK with {concertId,
--- status, saleOpensAtMs, saleClosesAtMs, drawSeed}; SCHEDULE_NOT_FOUND.
+-- reservation.queue_sale(schedule): for the queue service: the state of the sale, which decides whether users may enter
+-- and are admitted. It is reservation.queue_facts without seatsLeft, and reads one row. OK {concertId, status,
+-- saleOpensAtMs, saleClosesAtMs, drawSeed}, or SCHEDULE_NOT_FOUND.
 CREATE OR REPLACE FUNCTION reservation.queue_sale(p_schedule uuid)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''

@@ -1,5 +1,5 @@
--- reservation.release(reservation, now): makes a reservation CANCELLED and frees
--- its seats. The caller has locked both, all of them.
+-- reservation.release(reservation, now): makes a reservation CANCELLED and its seats AVAILABLE. Returns the
+-- reservation. The caller has locked the reservation and all its seats.
 CREATE OR REPLACE FUNCTION reservation.release(p_reservation uuid, p_now timestamptz)
 RETURNS reservation.reservations
 LANGUAGE plpgsql VOLATILE

@@ -1,9 +1,9 @@
 -- reservation.remaining(schedule, now): the contract's [{grade, price, total, available}], one for each grade of the
--- schedule. `price` is the lowest at which a seat is available; where none is, the grade's lowest. A hold that has run
--- out counts as available.
+-- schedule. `price` is the lowest price of an available seat; if none is available, the lowest price of the grade. A
+-- hold that has run out counts as available.
 --
--- Counting 100,000 seats is what a read of a schedule costs. It is done by grade, from the index alone; in which sections
--- seats are left is only asked for a grade that has several prices.
+-- The cost is that of counting up to 100,000 seats. They are counted by grade, from the index alone. Only for a grade
+-- with several prices does it look which sections have seats left.
 CREATE OR REPLACE FUNCTION reservation.remaining(p_schedule uuid, p_now timestamptz)
 RETURNS json
 LANGUAGE plpgsql STABLE
@@ -16,7 +16,7 @@ BEGIN
 				SELECT min(c.price) FROM reservation.sections c
 				WHERE c.schedule_id = p_schedule AND c.section_no IN (
 					SELECT d.section_no FROM (
-						SELECT DISTINCT s.row_no, s.section_no FROM reservation.seats s	-- as the index has them
+						SELECT DISTINCT s.row_no, s.section_no FROM reservation.seats s	-- the columns of the index
 						WHERE s.schedule_id = p_schedule AND s.grade = g.grade AND (s.status = 'AVAILABLE') IS TRUE) d
 					UNION
 					SELECT s.section_no FROM reservation.seats s

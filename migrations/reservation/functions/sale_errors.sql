@@ -1,6 +1,6 @@
--- reservation.sale_errors(start, end, sale opens, sale closes): which of a schedule's times are out of order, as the
--- contract's errors [{field, reason}]; NULL if none is. The order is start < end and opens < closes <= end.
--- `sale opens` NULL: the sale has no opening; `sale closes` NULL: it ends at the start.
+-- reservation.sale_errors(start, end, sale opens, sale closes): the errors in the order of a schedule's times, as the
+-- contract's [{field, reason}]; NULL if there are none. The order must be start < end and opens < closes <= end. `sale
+-- opens` NULL: the sale has no opening; `sale closes` NULL: it ends at the start.
 CREATE OR REPLACE FUNCTION reservation.sale_errors(
 	p_start_at		timestamptz,
 	p_end_at		timestamptz,

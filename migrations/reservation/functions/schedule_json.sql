@@ -1,6 +1,6 @@
--- reservation.schedule_json(schedule, now): the contract's Schedule. Its status is CLOSED from the end
--- of the sale on. One whose early comers are drawn says so, with the hash of the seed, and from the opening on the seed.
-CREATE OR REPLACE FUNCTION reservation.schedule_json(p_schedule reservation.schedules, p_now timestamptz)
+-- reservation.schedule_json(schedule, now, remaining): a schedule as the contract's Schedule. It is CLOSED from the end
+-- of its sale on. With a draw it also has preQueue, the hash of the seed, and, from the opening on, the seed.
+CREATE OR REPLACE FUNCTION reservation.schedule_json(p_schedule reservation.schedules, p_now timestamptz, p_remaining json)
 RETURNS json
 LANGUAGE plpgsql STABLE
 AS $$
@@ -19,7 +19,7 @@ BEGIN
 			       (p_schedule).max_per_user AS "maxPerUser",
 			       (SELECT coalesce(sum(c.rows::bigint * c.seats_per_row), 0)::bigint FROM reservation.sections c
 				WHERE c.schedule_id = (p_schedule).schedule_id) AS "totalSeats",
-			       reservation.remaining((p_schedule).schedule_id, p_now) AS "remaining") s);
+			       p_remaining AS "remaining") s);
 	IF (p_schedule).pre_queue = 'DRAW' THEN
 		RETURN rtrim(v_schedule::text, '}') || format(',"preQueue":"DRAW","drawCommitment":"%s","drawSeed":%s}',
 		    encode(sha256((p_schedule).draw_seed), 'hex'),
@@ -27,5 +27,15 @@ BEGIN
 		    ELSE 'null' END);
 	END IF;
 	RETURN v_schedule;
+END
+$$;
+
+-- The same with reservation.remaining, which counts the seats.
+CREATE OR REPLACE FUNCTION reservation.schedule_json(p_schedule reservation.schedules, p_now timestamptz)
+RETURNS json
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+	RETURN reservation.schedule_json(p_schedule, p_now, reservation.remaining((p_schedule).schedule_id, p_now));
 END
 $$;

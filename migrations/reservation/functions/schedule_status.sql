@@ -1,5 +1,5 @@
--- reservation.schedule_status(schedule, now): ON_SALE or CLOSED, as all answers show it. The sale ends at
--- sale_closes_at (NULL: when the concert begins), also while the stored status is ON_SALE.
+-- reservation.schedule_status(schedule, now): ON_SALE or CLOSED, as all answers show it. From sale_closes_at (NULL: the
+-- start of the concert) on it is CLOSED, even while the stored status is ON_SALE.
 CREATE OR REPLACE FUNCTION reservation.schedule_status(p_schedule reservation.schedules, p_now timestamptz)
 RETURNS text
 LANGUAGE plpgsql STABLE

@@ -1,12 +1,11 @@
--- reservation.seat_changes(schedule, since): OK with {version, changed: [{seatId,
--- status}]}: every seat that may differ from the map of that version, never one
--- too few, perhaps one too many. SCHEDULE_NOT_FOUND.
+-- reservation.seat_changes(schedule, since): the changes of a seat map (GET /schedules/{scheduleId}/seats?since=). OK
+-- {version, changed: [{seatId, status}]}, or SCHEDULE_NOT_FOUND. `changed` has every seat that differs from the map of
+-- version `since`, and perhaps some that do not.
 --
--- Transactions don't commit in the order of their ids. So a version is the
--- oldest id that was not over yet (see seat_map), and everything from it on is
--- answered, also what was seen already. Holds that have run out are added: no
--- write marks that moment. A version from the future is of another database (one
--- put back from a backup, say): then everything is answered.
+-- Transactions do not commit in the order of their ids. So a version is the oldest transaction id that was not over yet
+-- (reservation.seat_map), and the answer has all changes from that id on, even those that the client has seen. Holds
+-- that have run out since are added, because no write marks that moment. A `since` from the future belongs to another
+-- database, for example one before a restore; then the answer has all seats.
 CREATE OR REPLACE FUNCTION reservation.seat_changes(p_schedule uuid, p_since bigint)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''

@@ -1,17 +1,16 @@
--- reservation.seat_map(schedule, if_none_match): OK with the contract's seat map
--- and its ETag; NOT_MODIFIED (with the ETag) if the header names it;
--- SCHEDULE_NOT_FOUND.
+-- reservation.seat_map(schedule, if_none_match): the seat map of a schedule (GET /schedules/{scheduleId}/seats).
+--   OK                   the seat map, with its ETag
+--   NOT_MODIFIED         the header If-None-Match names the current ETag
+--   SCHEDULE_NOT_FOUND   there is no such schedule
 --
--- The tag is the sum of all seats' change counters and the number of holds that
--- have run out unswept: what is committed only grows the first, and time alone
--- only the second, so an equal tag is an equal map.
+-- The ETag is the sum of all seats' change counters and the number of holds that have run out unswept. Commits only
+-- raise the first number, and time only raises the second. So an equal ETag means an equal map.
 --
--- `version` is the oldest transaction that was not over when this looked: all
--- that came before it is in the map, and ?since= asks for the rest.
+-- `version` is the oldest transaction that was not over at this moment. The map has all earlier changes, and `?since=`
+-- asks for the rest.
 --
--- STABLE: all statements see one snapshot, that of the call. The map is pieced
--- together as text, three times as fast as by the JSON functions; only a
--- section's name needs quoting.
+-- STABLE: all statements see the snapshot of the call. The map is built as text, which is three times as fast as the
+-- JSON functions. Only the name of a section needs quoting.
 CREATE OR REPLACE FUNCTION reservation.seat_map(p_schedule uuid, p_if_none_match text)
 RETURNS platform.reply
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
@@ -31,7 +30,7 @@ BEGIN
 	    count(*) FILTER (WHERE s.status = 'HOLD' AND s.hold_expires_at <= v_now)) INTO v_tag
 	FROM reservation.seats s WHERE s.schedule_id = p_schedule;
 
-	-- The header may name several, weak or not, or any (*).
+	-- The header may list several tags, weak or strong, or be * for any.
 	IF p_if_none_match = '*' OR strpos(p_if_none_match, substr(v_tag, 3)) > 0 THEN
 		RETURN ROW('NOT_MODIFIED', NULL, v_tag, false, NULL)::platform.reply;
 	END IF;

@@ -1,6 +1,5 @@
--- reservation.section_errors(sections): what is wrong with the sections of a new
--- schedule, as the contract's errors [{field, reason}]; NULL if nothing is.
--- 1 to 100 sections with names of their own, and at most 100,000 seats.
+-- reservation.section_errors(sections): the errors in the sections of a new schedule, as the contract's [{field,
+-- reason}]; NULL if there are none. Allowed are 1 to 100 sections with different names, and at most 100,000 seats.
 CREATE OR REPLACE FUNCTION reservation.section_errors(p_sections json) RETURNS json
 LANGUAGE plpgsql IMMUTABLE
 AS $$

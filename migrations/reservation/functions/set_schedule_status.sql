@@ -1,5 +1,5 @@
--- reservation.set_schedule_status(schedule, status): only for instances of the release before change_schedule. ON_SALE or
--- CLOSED from now on; OK with the Schedule, or SCHEDULE_NOT_FOUND. Live holds stay.
+-- reservation.set_schedule_status(schedule, status): sets ON_SALE or CLOSED. Only instances of the release before
+-- reservation.change_schedule call it. OK with the Schedule, or SCHEDULE_NOT_FOUND. Live holds stay.
 CREATE OR REPLACE FUNCTION reservation.set_schedule_status(p_schedule uuid, p_status text)
 RETURNS platform.reply
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''

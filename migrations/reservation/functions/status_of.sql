@@ -1,5 +1,5 @@
--- reservation.status_of(reservation): its status as it is shown (a HOLD that has
--- run out is EXPIRED), NULL if there is none.
+-- reservation.status_of(reservation): for schema payment: the shown status of the reservation (a HOLD that has run out
+-- is EXPIRED), NULL if it does not exist.
 CREATE OR REPLACE FUNCTION reservation.status_of(p_reservation uuid)
 RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''

@@ -1,24 +1,24 @@
-/* The payment service's handlers, one endpoint a file; routes are in service.c. */
+/* The payment service's handlers, one endpoint a file; service.c has the routes. */
 #ifndef PAYMENT_HANDLERS_H
 #define PAYMENT_HANDLERS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "ct/pg.h"
-#include "ct/request.h"
+#include "http/handler.h"
 
-/* pay.c; pay_configure reads PAYMENT_MAX_ATTEMPTS in the parent. */
+/* pay.c. Parent: pay_configure reads PAYMENT_MAX_ATTEMPTS. */
 extern char	pay_max_attempts[16];
 void	pay_configure(void);
 void	pay(struct ct_request *);
 
 /*
- * pay_card.c: the card path of POST /payments, which has checked the request.
- * Strings live as long as the request. pay_card_settle is the resolver's too.
+ * payment_card.c: payments by card. payment_card is the card path of POST /payments, after
+ * its checks; strings live as long as the request. Parent: payment_card_configure reads
+ * the CARD_PROVIDER_ settings. Worker: payment_card_start starts the resolver.
  */
-extern const struct ct_pg_statement	pay_card_settle;
-void	pay_card(struct ct_request *, const char *reservation, int64_t amount, const char *payment_key,
+void	payment_card_configure(void);
+void	payment_card_start(void);
+void	payment_card(struct ct_request *, const char *reservation, int64_t amount, const char *payment_key,
 	    const char *request_hash);
 
 /* payments.c */
@@ -27,13 +27,5 @@ void	payments_get(struct ct_request *);
 
 /* webhook.c */
 void	webhook_toss(struct ct_request *);
-
-/*
- * resolver.c: card payments and refunds whose outcome is not known (ct/card_work.h).
- * resolver_observe: a payment or refund has been uncertain for so long and now is not.
- */
-void	resolver_configure(void);
-void	resolver_start(void);
-void	resolver_observe(bool refund, double seconds);
 
 #endif

@@ -1,18 +1,19 @@
 /*
- * POST /payments: pays for a hold. With points, the payment, the reservation's
- * confirmation and the ledger entry are one statement in one transaction. With
- * a card it takes two, and the provider between them: pay_card.c.
+ * POST /payments: pays for a hold. With points, one statement in one transaction writes
+ * the payment, confirms the reservation and adds the ledger entry. With a card there are
+ * two transactions, and a call to the provider between them: payment_card.c.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "ct/card.h"
-#include "ct/config.h"
-#include "ct/idempotency.h"
+#include "base/config.h"
+#include "card/provider.h"
 #include "handlers.h"
+#include "http/idempotency.h"
+#include "service/call.h"
 
-/* Well above any four seats; what is larger is a mistake, not a price. */
+/* Far above the price of four seats; a larger amount is a mistake. */
 #define AMOUNT_MAX	INT64_C(1000000000000)
 
 static const struct ct_pg_statement pay_by_points = {
@@ -21,6 +22,7 @@ static const struct ct_pg_statement pay_by_points = {
 	.batch_max = 64,
 	.order_by = 0,
 	.write = true,
+	.many = "payment.pay_by_points_many",
 };
 
 char	pay_max_attempts[16];
@@ -28,8 +30,7 @@ char	pay_max_attempts[16];
 void
 pay_configure(void)
 {
-	(void)snprintf(pay_max_attempts, sizeof(pay_max_attempts), "%ld",
-	    ct_config_number("PAYMENT_MAX_ATTEMPTS", 1, 100, 3));
+	(void)snprintf(pay_max_attempts, sizeof(pay_max_attempts), "%ld", ct_config_number("PAYMENT_MAX_ATTEMPTS"));
 }
 
 void
@@ -54,7 +55,7 @@ pay(struct ct_request *request)
 
 	ct_request_hash("payments.pay", request->body, card ? by_card : by_points, hash);
 	if (card) {
-		pay_card(request, reservation, amount, payment_key, ct_printf(request, "%s", hash));
+		payment_card(request, reservation, amount, payment_key, ct_printf(request, "%s", hash));
 		return;
 	}
 	ct_call_and_reply(request, &pay_by_points, (const char *const[]){

@@ -1,5 +1,6 @@
-/* GET /payments and GET /payments/{paymentId}: the caller's own, nobody else's. */
+/* GET /payments and GET /payments/{paymentId}: only the caller's own payments. */
 #include "handlers.h"
+#include "service/call.h"
 
 static const struct ct_pg_statement list_payments = {
 	.function = "payment.list_payments",

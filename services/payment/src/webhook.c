@@ -1,18 +1,19 @@
 /*
- * POST /payments/webhooks/toss: the card provider calls here when a payment
- * changed. Whatever the body claims is not believed, and anybody may send it;
- * all it can do is to have what is ours with that payment key, a payment or a charge,
- * looked up at the provider a little earlier than it would have been, at most once in
- * ten seconds each (payment.heard_of). Also an APPROVED payment: its money may have been
- * given back in the provider's own console.
+ * POST /payments/webhooks/toss: the card provider calls here when a payment changed.
+ * Any client can send a webhook, so the service does not believe its body. A webhook
+ * only causes an earlier look-up of our payments and charges with its payment key, at
+ * most once in ten seconds for each of them (payment.heard_of). This includes APPROVED payments,
+ * because an operator may have given money back in the provider's own console.
  *
- * 200 means noted, and only that: the provider repeats what was answered otherwise.
+ * 200 means only that the look-up will come. The provider repeats a webhook that gets another status.
  */
 #include <string.h>
 
-#include "ct/card_work.h"
-#include "ct/service.h"
+#include "base/assert.h"
+#include "card/provider.h"
+#include "card/card_resolver.h"
 #include "handlers.h"
+#include "service/service.h"
 
 static const struct ct_pg_statement heard_of = {
 	.function = "payment.heard_of",
@@ -23,26 +24,27 @@ static const struct ct_pg_statement heard_of = {
 };
 
 /*
- * Webhooks that a worker notes at once. Any client may send them: each waits for a user's lock at worst, and must not take
- * the pool's connections from buyers.
+ * Webhooks that a worker records at once. A call may wait for a user's lock, and because any
+ * client can send webhooks, they must not take the pool's connections from buyers.
  */
-#define NOTING_MAX	2
+#define RECORDING_MAX	2
 
-static unsigned	noting;
+static unsigned	recording;
 
 static void
-noted(const struct ct_outcome *outcome, void *arg)
+webhook_recorded(const struct ct_outcome *outcome, void *arg)
 {
 	struct ct_request	*request = arg;
 
-	noting--;
-	/* Not noted: the provider is to try again, that is what its retries are for. */
+	CT_ASSERT(recording > 0);
+	recording--;
+	/* The webhook is not recorded, so the provider must send it again. */
 	if (outcome->error != CT_OK) {
-		ct_reply_error(request, outcome->error == CT_INTERNAL_ERROR ? CT_INTERNAL_ERROR : CT_SERVICE_UNAVAILABLE,
+		ct_reply_error(request, outcome->error == CT_ERROR_INTERNAL_ERROR ? CT_ERROR_INTERNAL_ERROR : CT_ERROR_SERVICE_UNAVAILABLE,
 		    NULL, NULL);
 		return;
 	}
-	ct_card_work_look();
+	ct_card_resolver_look();
 	ct_reply_empty(request, 200);
 }
 
@@ -65,10 +67,10 @@ webhook_toss(struct ct_request *request)
 		ct_reply_empty(request, 200);
 		return;
 	}
-	if (noting >= NOTING_MAX) {
-		ct_reply_error(request, CT_SERVICE_UNAVAILABLE, "Too many webhooks are being noted.", NULL);
+	if (recording >= RECORDING_MAX) {
+		ct_reply_error(request, CT_ERROR_SERVICE_UNAVAILABLE, "Too many webhooks are being noted.", NULL);
 		return;
 	}
-	noting++;
-	ct_pg_call(ct_service_pg, &heard_of, (const char *const[]){ known }, noted, request);
+	recording++;
+	ct_pg_call(ct_service_pg, &heard_of, (const char *const[]){ known }, webhook_recorded, request);
 }

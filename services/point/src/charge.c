@@ -1,16 +1,16 @@
 /*
- * POST /points/charge: adds points to the caller's wallet. With `trusted`
- * funding they are credited at once, in one statement with the ledger entry and
- * the idempotency row. With `card` the provider takes the money first:
- * charge_card.c.
+ * POST /points/charge: adds points to the caller's wallet. With CHARGE_FUNDING=trusted
+ * one statement credits them at once, with the ledger entry and the idempotency row.
+ * With `card` the provider takes the money first: charge_card.c.
  */
 #include <inttypes.h>
 #include <string.h>
 
-#include "ct/card.h"
-#include "ct/config.h"
-#include "ct/idempotency.h"
+#include "base/config.h"
+#include "card/provider.h"
 #include "handlers.h"
+#include "http/idempotency.h"
+#include "service/call.h"
 
 #define CHARGE_MIN	1000
 #define CHARGE_MAX	1000000
@@ -21,6 +21,7 @@ static const struct ct_pg_statement charge_points = {
 	.batch_max = 64,
 	.order_by = 0,
 	.write = true,
+	.many = "point.charge_many",
 };
 
 static bool	by_card;
@@ -28,9 +29,7 @@ static bool	by_card;
 bool
 charge_configure(void)
 {
-	static const char *const	fundings[] = { "trusted", "card", NULL };
-
-	by_card = strcmp(ct_config_choice("CHARGE_FUNDING", fundings, "card"), "card") == 0;
+	by_card = strcmp(ct_config_choice("CHARGE_FUNDING"), "card") == 0;
 	if (!by_card && ct_production())
 		ct_config_fail("CHARGE_FUNDING", "trusted credits points without a payment: use card in production");
 	return (by_card);

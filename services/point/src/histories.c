@@ -1,5 +1,6 @@
-/* GET /points/histories: the caller's ledger entries, newest first. */
+/* GET /points/histories: the caller's ledger entries, the newest first. */
 #include "handlers.h"
+#include "service/call.h"
 
 static const struct ct_pg_statement list_entries = {
 	.function = "point.list_entries",

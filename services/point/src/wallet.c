@@ -1,5 +1,6 @@
 /* GET /points: the caller's balance. */
 #include "handlers.h"
+#include "service/call.h"
 
 static const struct ct_pg_statement get_wallet = {
 	.function = "point.get_wallet",

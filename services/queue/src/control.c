@@ -1,20 +1,21 @@
 /*
- * GET and PUT /admin/queues/{scheduleId}: what operators see and set. What is
- * set lives in Redis with the queue, so it holds for all workers at once, and is
- * saved in the database, so that it outlives Redis.
+ * GET and PUT /admin/queues/{scheduleId}: operators see a queue and set its limits.
+ * Redis keeps the settings beside the queue, so they hold for all workers at once.
+ * The database saves them, so they survive a loss of Redis.
  */
 #include <inttypes.h>
 #include <string.h>
 
-#include "ct/buf.h"
-#include "ct/service.h"
-#include "facts.h"
+#include "base/buf.h"
+#include "control.h"
 #include "handlers.h"
-#include "memory.h"
-#include "store.h"
+#include "recovery_state.h"
+#include "redis_calls.h"
+#include "schedule_facts.h"
+#include "service/service.h"
 #include "ticket.h"
 
-/* The numbers that may be set: their names here and in the store, and their range. */
+/* The numbers that operators may set: the names in the API and in Redis, and the range. */
 static const struct {
 	const char	*name;
 	const char	*field;
@@ -27,33 +28,34 @@ static const struct {
 	{ "activeTtlSeconds", "ttl", 1, 86400 },
 };
 #define NUMBERS	(sizeof(numbers) / sizeof(numbers[0]))
+_Static_assert(NUMBERS + 1 == OPERATOR_FIELDS, "operators set the mode and these numbers");
 
 struct controlling {
-	struct ct_request	*request;
-	struct ct_uuid		 schedule;
-	struct facts_wait	 wait;
-	const char		*mode;		/* to be set; NULL: not */
-	int64_t			 values[NUMBERS];	/* -1: not to be set */
-	bool			 sets;
-	bool			 begun;		/* the store had no queue: it was begun */
-	const char		*body;		/* the answer, while what was set is being saved */
+	struct ct_request		*request;
+	struct ct_uuid			 schedule;
+	struct schedule_facts_wait	 wait;
+	const char			*mode;		/* NULL: not to be set */
+	int64_t				 values[NUMBERS];	/* -1: not to be set */
+	bool				 sets;
+	bool				 begun;		/* second try: Redis did not have the queue and has begun it */
+	const char			*body;		/* the answer, while the database saves the settings */
 };
 
-static void	send_command(struct controlling *);
+static void	control_send(struct controlling *);
 
 static void
-begun(enum ct_error error, void *arg)
+control_begun(enum ct_error error, void *arg)
 {
 	struct controlling	*controlling = arg;
 
 	if (error == CT_OK)
-		send_command(controlling);
+		control_send(controlling);
 	else
 		ct_reply_error(controlling->request, error, NULL, NULL);
 }
 
 static void
-saved(enum ct_error error, void *arg)
+control_saved(enum ct_error error, void *arg)
 {
 	struct controlling	*controlling = arg;
 
@@ -64,59 +66,77 @@ saved(enum ct_error error, void *arg)
 		    "it is set now, but could not be saved and might be forgotten: set it again", NULL);
 }
 
-static void
-answered(const redisReply *reply, void *arg)
+void
+control_print(struct ct_buf *buf, const char *schedule, const struct control_answer *control)
 {
-	struct controlling	*controlling = arg;
-	struct ct_request	*request = controlling->request;
-	char			 at[TICKET_TIME_TEXT];
-	struct ct_buf		 buf;
-	long long		 n[12];
+	char	at[TICKET_TIME_TEXT];
 
-	if (!store_answered(request, reply, 18))
-		return;
-	if (strcmp(reply->element[0]->str, "NEW") == 0) {
-		if (controlling->begun) {
-			ct_reply_error(request, CT_SERVICE_UNAVAILABLE, NULL, NULL);
-			return;
-		}
-		controlling->begun = true;
-		memory_begin(request, &controlling->schedule, begun, controlling);
-		return;
-	}
-	for (size_t i = 0; i < 12; i++)
-		n[i] = reply->element[i]->integer;
-	ct_buf_init(&buf, 4096);
-	ct_buf_printf(&buf, "{\"scheduleId\":\"%s\",\"mode\":\"%s\",\"maxActive\":%lld,\"admitPerSecond\":%lld,"
-	    "\"maxWaiting\":%lld,\"activeTtlSeconds\":%lld,\"waiting\":%lld,\"active\":%lld,\"admitted\":%lld,"
-	    "\"used\":%lld,\"expired\":%lld,\"updatedBy\":",
-	    request->path_id[0], reply->element[0]->str, n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9]);
-	if (n[11] == 0) {
-		ct_buf_puts(&buf, "null,\"updatedAt\":null}");
+	ct_buf_printf(buf, "{\"scheduleId\":\"%s\",\"mode\":\"%s\",\"maxActive\":%" PRId64 ",\"admitPerSecond\":%" PRId64
+	    ",\"maxWaiting\":%" PRId64 ",\"activeTtlSeconds\":%" PRId64 ",\"waiting\":%" PRId64 ",\"active\":%" PRId64
+	    ",\"admitted\":%" PRId64 ",\"used\":%" PRId64 ",\"expired\":%" PRId64 ",\"updatedBy\":",
+	    schedule, queue_answers_mode_name(control->mode), control->max_active, control->admit, control->max_waiting,
+	    control->ttl, control->waiting, control->active, control->admitted, control->used, control->expired);
+	if (control->updated_at_ms == 0) {
+		ct_buf_puts(buf, "null,\"updatedAt\":null");
 	} else {
-		ticket_time(n[11], at);
-		ct_buf_json_string(&buf, reply->element[10]->str);
-		ct_buf_printf(&buf, ",\"updatedAt\":\"%s\"}", at);
+		ticket_time(control->updated_at_ms, at);
+		ct_buf_json_string(buf, control->updated_by);
+		ct_buf_printf(buf, ",\"updatedAt\":\"%s\"", at);
 	}
+}
+
+static void
+control_reply(struct controlling *controlling, const struct control_answer *control)
+{
+	struct ct_request	*request = controlling->request;
+	struct ct_buf		 buf;
+
+	ct_buf_init(&buf, 4096);
+	control_print(&buf, request->path_id[0], control);
+	ct_buf_puts(&buf, "}");
 	if (buf.failed) {
-		ct_reply_error(request, CT_INTERNAL_ERROR, NULL, NULL);
+		ct_reply_error(request, CT_ERROR_INTERNAL_ERROR, NULL, NULL);
 	} else if (controlling->sets) {
 		controlling->body = ct_printf(request, "%s", buf.data);
-		memory_save_control(request, request->path_id[0], reply, saved, controlling);
+		recovery_state_save_control(request, request->path_id[0], control, control_saved, controlling);
 	} else {
 		ct_reply_json(request, 200, buf.data, buf.length);
 	}
 	ct_buf_deinit(&buf);
 }
 
+static const char *
+control_function(const struct controlling *controlling)
+{
+	return (controlling->sets ? "queue3_control_set" : "queue3_control_get");
+}
+
 static void
-send_command(struct controlling *controlling)
+control_answered(const redisReply *reply, void *arg)
+{
+	struct controlling	*controlling = arg;
+	struct ct_request	*request = controlling->request;
+	struct control_answer	 control;
+
+	if (!queue_answers_control(reply, &control)) {
+		redis_calls_refuse(request, control_function(controlling), reply);
+	} else if (control.mode != QUEUE_MODE_NEW) {
+		control_reply(controlling, &control);
+	} else if (controlling->begun) {
+		ct_reply_error(request, CT_ERROR_SERVICE_UNAVAILABLE, NULL, NULL);
+	} else {
+		controlling->begun = true;
+		recovery_state_begin(request, &controlling->schedule, control_begun, controlling);
+	}
+}
+
+static void
+control_send(struct controlling *controlling)
 {
 	struct ct_queue_command	command;
 
-	ct_queue_command_init(&command, controlling->sets ? "queue2_control_set" : "queue2_control_get",
-	    &controlling->schedule);
-	store_append_settings(&command);
+	ct_queue_command_init(&command, control_function(controlling), &controlling->schedule);
+	redis_calls_append_settings(&command);
 	if (controlling->sets) {
 		ct_queue_command_text(&command, controlling->request->user);
 		if (controlling->mode != NULL) {
@@ -130,34 +150,34 @@ send_command(struct controlling *controlling)
 			ct_queue_command_number(&command, controlling->values[i]);
 		}
 	}
-	store_call(&command, answered, controlling);
+	redis_calls_send(&command, control_answered, controlling);
 }
 
 static void
-facts_known(struct queue *queue, enum ct_error error, void *arg)
+control_facts_known(struct queue *queue, enum ct_error error, void *arg)
 {
 	struct controlling	*controlling = arg;
 
 	(void)queue;
 	if (error == CT_OK)
-		send_command(controlling);
+		control_send(controlling);
 	else
 		ct_reply_error(controlling->request, error, NULL, NULL);
 }
 
-/* A schedule that is not there has no queue; once known it stays known, database or not. */
+/* Only a schedule that exists has a queue. Once this worker has read its facts, the database need not answer. */
 static void
-control(struct ct_request *request, struct controlling *controlling)
+control_start(struct ct_request *request, struct controlling *controlling)
 {
 	struct queue	*queue;
 
 	(void)ct_uuid_parse(request->path_id[0], &controlling->schedule);
-	if ((queue = queues_get(&controlling->schedule)) == NULL)
-		ct_reply_error(request, CT_SERVICE_UNAVAILABLE, NULL, NULL);
-	else if (queue->facts_ms != 0)
-		send_command(controlling);
+	if ((queue = queue_table_get(&controlling->schedule)) == NULL)
+		ct_reply_error(request, CT_ERROR_SERVICE_UNAVAILABLE, NULL, NULL);
+	else if (schedule_facts_get(queue) != NULL)
+		control_send(controlling);
 	else
-		facts_ask(queue, &controlling->wait, facts_known, controlling);
+		schedule_facts_ask(queue, &controlling->wait, control_facts_known, controlling);
 }
 
 void
@@ -166,7 +186,7 @@ control_get(struct ct_request *request)
 	struct controlling	*controlling = ct_alloc(request, sizeof(*controlling));
 
 	controlling->request = request;
-	control(request, controlling);
+	control_start(request, controlling);
 }
 
 void
@@ -192,5 +212,5 @@ control_put(struct ct_request *request)
 		(void)!ct_invalid(request);
 		return;
 	}
-	control(request, controlling);
+	control_start(request, controlling);
 }

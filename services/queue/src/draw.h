@@ -1,8 +1,8 @@
 /*
- * The fair draw: in a schedule that asks for it, the places of those who enter
- * before the sale opens follow from the schedule's seed and the user's id, so
- * that neither coming early nor coming again changes them, and anybody who is
- * given the seed can work them out.
+ * The draw. In a schedule with a draw, the place of a user who enters before the
+ * sale opens is computed from the schedule's seed and the user's id. So it does not
+ * matter when or how often the user enters, and everybody can check the places once
+ * the seed is published.
  */
 #ifndef QUEUE_DRAW_H
 #define QUEUE_DRAW_H
@@ -10,18 +10,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "queues.h"
+#include "base/ids.h"
 
-/* Reads 64 hex digits; false, with nothing written, for anything else and NULL: no draw. */
+struct schedule_facts;
+
+/* Reads 64 hex digits. Anything else, and NULL, means that there is no draw: returns false and writes nothing. */
 bool	 draw_read_seed(const char *hex, uint8_t seed_r[32]);
 
 /*
- * The user's drawn seq (microseconds): the opening, less a day, plus the first 8
- * bytes of HMAC-SHA-256(seed, the user's 16 bytes) modulo a day. 0: this schedule has no draw.
+ * The user's drawn seq in microseconds: the opening, minus one day, plus the first 8
+ * bytes of HMAC-SHA-256(seed, the user's 16 bytes) modulo one day. 0 if the schedule has no draw.
  */
-int64_t	 draw_place(const struct queue *queue, const struct ct_uuid *user);
+int64_t	 draw_place(const struct schedule_facts *facts, const struct ct_uuid *user);
 
-/* When a place was issued: a drawn one at the opening, any other at its arrival. Unix time, ms. */
-int64_t	 draw_issued_ms(const struct queue *queue, uint64_t seq);
+/* When a place was issued, as Unix time in ms: a drawn one at the opening, any other one when the user entered. */
+int64_t	 draw_issued_ms(const struct schedule_facts *facts, uint64_t seq);
 
 #endif

@@ -1,111 +1,122 @@
 /*
- * POST /queues/enter: a place in a schedule's queue, or the one the caller has.
+ * POST /queues/enter: gives the user a place in the queue of a schedule, or answers
+ * with the place that the user has.
  *
- * facts about the schedule (a cache, or the database) -> queue2_enter -> the
- * token is made from the place, so that the same place has the same token.
+ * The facts of the schedule (remembered, or from the database) decide whether the
+ * sale is on. Then queue3_enter gives the place. The token is computed from the
+ * place, so the same place always has the same token.
  */
 #include <string.h>
 
-#include "ct/queue_token.h"
-#include "ct/service.h"
+#include "auth/queue_token.h"
 #include "draw.h"
-#include "facts.h"
 #include "handlers.h"
-#include "places.h"
-#include "store.h"
+#include "place_batches.h"
+#include "redis_calls.h"
+#include "schedule_facts.h"
+#include "service/outcome.h"
+#include "service/service.h"
 #include "ticker.h"
 #include "ticket.h"
 
 struct entering {
-	struct ct_request	*request;
-	const char		*concert;
-	const char		*schedule_text;
-	struct ct_uuid		 schedule;
-	struct facts_wait	 wait;
-	struct place_call	 call;
-	struct sale		 sale;
-	int64_t			 seats_left;
+	struct ct_request		*request;
+	const char			*concert;
+	const char			*schedule_text;
+	struct ct_uuid			 schedule;
+	struct schedule_facts_wait	 wait;
+	struct place_call		 call;
+	struct schedule_facts		 facts;		/* as they were when the call was sent */
 };
 
 static void
-entered(const struct place *place, void *arg)
+enter_reply(struct entering *entering, const struct place *place)
 {
-	struct entering		*entering = arg;
 	struct ct_request	*request = entering->request;
 	struct ct_queue_token	 token;
 	char			 text[CT_QUEUE_TOKEN_TEXT];
+
+	token = (struct ct_queue_token){ .schedule = entering->schedule, .user = request->user_id,
+	    .seq = (uint64_t)place->seq, .generation = (uint64_t)place->generation,
+	    .issued_ms = (uint64_t)draw_issued_ms(&entering->facts, (uint64_t)place->seq) };
+	ct_queue_token_sign(&token, text);
+	ticket_reply(request, place->is_new ? 201 : 200, &(struct ticket){ .token = text,
+	    .schedule = entering->schedule_text, .sale = entering->facts.sale,
+	    .seats_left = entering->facts.seats_left, .issued_ms = (int64_t)token.issued_ms }, place);
+}
+
+static void
+enter_answered(const struct place *place, void *arg)
+{
+	struct entering		*entering = arg;
+	struct ct_request	*request = entering->request;
 	struct queue		*queue;
 
 	if (place == NULL) {
-		store_unavailable(request);
-		return;
+		redis_calls_unavailable(request);
+	} else if (place->state == PLACE_CLOSED) {
+		ct_reply_error(request, CT_ERROR_QUEUE_CLOSED, NULL, NULL);
+	} else if (place->state == PLACE_FULL) {
+		ct_reply_error(request, CT_ERROR_QUEUE_FULL, NULL, NULL);
+	} else if ((place->state != PLACE_WAITING && place->state != PLACE_ACTIVE) ||
+	    (queue = queue_table_get(&entering->schedule)) == NULL) {
+		ct_reply_error(request, CT_ERROR_SERVICE_UNAVAILABLE, NULL, NULL);
+	} else {
+		ticker_add(queue, place->is_new);
+		enter_reply(entering, place);
 	}
-	if (place->state == PLACE_CLOSED) {
-		ct_reply_error(request, CT_QUEUE_CLOSED, NULL, NULL);
-		return;
-	}
-	if (place->state == PLACE_FULL) {
-		ct_reply_error(request, CT_QUEUE_FULL, NULL, NULL);
-		return;
-	}
-	if ((queue = queues_get(&entering->schedule)) == NULL || (place->state != PLACE_WAITING &&
-	    place->state != PLACE_ACTIVE)) {
-		ct_reply_error(request, CT_SERVICE_UNAVAILABLE, NULL, NULL);
-		return;
-	}
-	ticker_add(queue, place->is_new);
-	token = (struct ct_queue_token){ .schedule = entering->schedule, .user = request->user_id,
-	    .seq = place->seq, .issued_ms = (uint64_t)draw_issued_ms(queue, place->seq), .epoch = place->epoch };
-	ct_queue_token_sign(&token, text);
-	ticket_reply(request, place->is_new ? 201 : 200, &(struct ticket){ .token = text,
-	    .schedule = entering->schedule_text, .sale = entering->sale,
-	    .seats_left = entering->seats_left, .issued_ms = (int64_t)token.issued_ms }, place);
 }
 
-/* It is not this concert's, or not known: the database says which of the two is not there. */
+/* The schedule is not known, or belongs to another concert: the database says which of the two ids does not exist. */
 static void
-looked_for(const struct ct_outcome *outcome, void *arg)
+enter_looked_up(const struct ct_outcome *outcome, void *arg)
 {
 	struct entering	*entering = arg;
 
-	/* Made between two questions: asking again will find it. */
+	/* The schedule was created between the two look-ups, so the next try will find it. */
 	if (outcome->error == CT_OK && strcmp(outcome->outcome, "OK") == 0)
-		ct_reply_error(entering->request, CT_SERVICE_UNAVAILABLE, NULL, NULL);
+		ct_reply_error(entering->request, CT_ERROR_SERVICE_UNAVAILABLE, NULL, NULL);
 	else
 		ct_reply_outcome(entering->request, outcome);
 }
 
 static void
-take_place(struct entering *entering, struct queue *queue)
+enter_look_up(struct entering *entering)
 {
-	struct ct_request	*request = entering->request;
+	ct_pg_call(ct_service_pg, &schedule_facts_statement,
+	    (const char *const[]){ entering->concert, entering->schedule_text }, enter_looked_up, entering);
+}
 
-	if (strcmp(queue->concert, entering->concert) != 0) {
-		ct_pg_call(ct_service_pg, &facts_statement,
-		    (const char *const[]){ entering->concert, entering->schedule_text }, looked_for, entering);
+/* The facts of the queue are fresh. */
+static void
+enter_take_place(struct entering *entering, struct queue *queue)
+{
+	const struct schedule_facts	*facts = schedule_facts_get(queue);
+	struct ct_request		*request = entering->request;
+
+	if (strcmp(facts->concert, entering->concert) != 0) {
+		enter_look_up(entering);
 		return;
 	}
-	if (sale_status(&queue->sale, false) == SALE_CLOSED) {
-		ct_reply_error(request, CT_SCHEDULE_NOT_ON_SALE, NULL, NULL);
+	if (sale_status(&facts->sale, false) == SALE_CLOSED) {
+		ct_reply_error(request, CT_ERROR_SCHEDULE_NOT_ON_SALE, NULL, NULL);
 		return;
 	}
-	entering->sale = queue->sale;
-	entering->seats_left = queue->seats_left;
-	entering->call = (struct place_call){ .request = request, .drawn = draw_place(queue, &request->user_id),
-	    .token = { .schedule = entering->schedule, .user = request->user_id }, .cb = entered, .arg = entering };
-	places_enter(queue, &entering->call);
+	entering->facts = *facts;
+	entering->call = (struct place_call){ .request = request, .drawn = draw_place(facts, &request->user_id),
+	    .token = { .schedule = entering->schedule, .user = request->user_id }, .cb = enter_answered, .arg = entering };
+	place_batches_enter(queue, &entering->call);
 }
 
 static void
-facts_known(struct queue *queue, enum ct_error error, void *arg)
+enter_facts_known(struct queue *queue, enum ct_error error, void *arg)
 {
 	struct entering	*entering = arg;
 
 	if (error == CT_OK)
-		take_place(entering, queue);
-	else if (error == CT_SCHEDULE_NOT_FOUND)
-		ct_pg_call(ct_service_pg, &facts_statement,
-		    (const char *const[]){ entering->concert, entering->schedule_text }, looked_for, entering);
+		enter_take_place(entering, queue);
+	else if (error == CT_ERROR_SCHEDULE_NOT_FOUND)
+		enter_look_up(entering);
 	else
 		ct_reply_error(entering->request, error, NULL, NULL);
 }
@@ -123,10 +134,10 @@ enter(struct ct_request *request)
 		return;
 	(void)ct_uuid_parse(entering->schedule_text, &entering->schedule);
 
-	if ((queue = queues_get(&entering->schedule)) == NULL)
-		ct_reply_error(request, CT_SERVICE_UNAVAILABLE, NULL, NULL);
-	else if (facts_are_fresh(queue))
-		take_place(entering, queue);
+	if ((queue = queue_table_get(&entering->schedule)) == NULL)
+		ct_reply_error(request, CT_ERROR_SERVICE_UNAVAILABLE, NULL, NULL);
+	else if (schedule_facts_are_fresh(queue))
+		enter_take_place(entering, queue);
 	else
-		facts_ask(queue, &entering->wait, facts_known, entering);
+		schedule_facts_ask(queue, &entering->wait, enter_facts_known, entering);
 }

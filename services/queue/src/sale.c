@@ -1,10 +1,10 @@
-/* The state of a sale. See sale.h. */
+/* See sale.h. */
 #include "sale.h"
 
 #include <time.h>
 
 static int64_t
-unix_ms(void)
+sale_now_ms(void)
 {
 	struct timespec	now;
 
@@ -15,7 +15,7 @@ unix_ms(void)
 enum sale_status
 sale_status(const struct sale *sale, bool paused)
 {
-	int64_t	now = unix_ms();
+	int64_t	now = sale_now_ms();
 
 	if (!sale->on_sale || sale->closes_ms <= now)
 		return (SALE_CLOSED);
@@ -24,8 +24,18 @@ sale_status(const struct sale *sale, bool paused)
 	return (sale->opens_ms > now ? SALE_NOT_YET : SALE_OPEN);
 }
 
+const char *
+sale_status_name(enum sale_status status)
+{
+	static const char *const	names[] = {
+		[SALE_NOT_YET] = "NOT_YET", [SALE_OPEN] = "OPEN", [SALE_PAUSED] = "PAUSED", [SALE_CLOSED] = "CLOSED"
+	};
+
+	return (names[status]);
+}
+
 bool
 sale_opens_within(const struct sale *sale, int64_t ms)
 {
-	return (sale_status(sale, false) == SALE_NOT_YET && sale->opens_ms - unix_ms() <= ms);
+	return (sale_status(sale, false) == SALE_NOT_YET && sale->opens_ms - sale_now_ms() <= ms);
 }

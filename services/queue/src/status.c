@@ -1,37 +1,37 @@
 /*
- * GET /queues/status: how far the caller has come. The call that people make
- * most: one Redis function, for all who ask in one turn of the loop; everything
- * else is at hand.
+ * GET /queues/status: the state of the caller's place. This is the most frequent
+ * call. place_batches.c asks Redis about many users at once; everything else is
+ * remembered by the worker.
  */
-#include "ct/service.h"
-#include "facts.h"
 #include "handlers.h"
-#include "memory.h"
-#include "places.h"
-#include "store.h"
+#include "place_batches.h"
+#include "recovery_state.h"
+#include "redis_calls.h"
+#include "schedule_facts.h"
+#include "service/service.h"
 #include "ticker.h"
 #include "ticket.h"
-#include "token.h"
+#include "token_header.h"
 
 struct asking {
-	struct ct_request	*request;
-	const char		*text;		/* the token as it came: it goes back as it is */
-	struct facts_wait	 wait;
-	struct place_call	 call;
-	struct sale		 sale;
-	int64_t			 seats_left;
+	struct ct_request		*request;
+	const char			*text;		/* the token as it came; the ticket returns it unchanged */
+	struct schedule_facts_wait	 wait;
+	struct place_call		 call;
+	struct sale			 sale;
+	int64_t				 seats_left;
 };
 
-static void	ask(struct asking *, struct queue *);
-static void	place_known(enum ct_error, void *);
+static void	status_ask(struct asking *, struct queue *);
+static void	status_place_known(enum ct_error, void *);
 
 static void
-reply_place(struct asking *asking, const struct place *place)
+status_reply(struct asking *asking, const struct place *place)
 {
 	char		 schedule[CT_UUID_TEXT];
 	struct queue	*queue;
 
-	if (place->state != PLACE_USED && (queue = queues_get(&asking->call.token.schedule)) != NULL)
+	if (place->state != PLACE_USED && (queue = queue_table_get(&asking->call.token.schedule)) != NULL)
 		ticker_add(queue, false);
 	ct_uuid_format(&asking->call.token.schedule, schedule);
 	ticket_reply(asking->request, 200, &(struct ticket){ .token = asking->text,
@@ -40,93 +40,100 @@ reply_place(struct asking *asking, const struct place *place)
 }
 
 static void
-answered(const struct place *place, void *arg)
+status_answered(const struct place *place, void *arg)
 {
 	struct asking	*asking = arg;
 
 	if (place == NULL)
-		store_unavailable(asking->request);
+		redis_calls_unavailable(asking->request);
 	else if (place->state == PLACE_ASK && !asking->call.unused)
-		memory_ask_place(asking->request, &asking->call.token, place_known, asking);
+		recovery_state_ask_place(asking->request, &asking->call.token, status_place_known, asking);
 	else if (place->state == PLACE_WAITING || place->state == PLACE_ACTIVE || place->state == PLACE_USED)
-		reply_place(asking, place);
+		status_reply(asking, place);
 	else
-		ct_reply_error(asking->request, CT_QUEUE_TOKEN_EXPIRED, NULL, NULL);
+		ct_reply_error(asking->request, CT_ERROR_QUEUE_TOKEN_EXPIRED, NULL, NULL);
 }
 
 static void
-ask_again(struct asking *asking)
+status_ask_again(struct asking *asking)
 {
-	struct queue	*queue = queues_find(&asking->call.token.schedule);
+	struct queue	*queue = queue_table_find(&asking->call.token.schedule);
 
-	/* Its facts went with it, should others have taken its room meanwhile. */
-	if (queue == NULL || queue->facts_ms == 0)
-		store_unavailable(asking->request);
+	/* The entry, with its facts, may have been given to another schedule meanwhile. */
+	if (queue == NULL || schedule_facts_get(queue) == NULL)
+		redis_calls_unavailable(asking->request);
 	else
-		ask(asking, queue);
+		status_ask(asking, queue);
 }
 
-/* Now the store knows it too: asking again gives USED. */
+/* Redis has noted the use, so it answers USED now. */
 static void
-marked_used(const redisReply *reply, void *arg)
+status_marked_used(const redisReply *reply, void *arg)
 {
 	struct asking	*asking = arg;
 
 	if (ct_queue_store_state(reply) == CT_QUEUE_USED)
-		ask_again(asking);
+		status_ask_again(asking);
 	else
-		(void)store_answered(asking->request, NULL, 0);
+		redis_calls_refuse(asking->request, "queue3_use", reply);
 }
 
-/* Now the store knows it too, and the next time the database is not asked. */
+/* Redis has noted the end, so the next call need not ask the database. */
 static void
-marked_ended(const redisReply *reply, void *arg)
+status_marked_ended(const redisReply *reply, void *arg)
 {
 	struct asking	*asking = arg;
+	bool		 had_place;
 
-	if (store_answered(asking->request, reply, 0))
-		ct_reply_error(asking->request, CT_QUEUE_TOKEN_EXPIRED, NULL, NULL);
+	if (queue_answers_leave(reply, &had_place))
+		ct_reply_error(asking->request, CT_ERROR_QUEUE_TOKEN_EXPIRED, NULL, NULL);
+	else
+		redis_calls_refuse(asking->request, "queue3_leave", reply);
 }
 
+/* The database has answered about a place of an earlier generation. */
 static void
-place_known(enum ct_error error, void *arg)
+status_place_known(enum ct_error error, void *arg)
 {
 	struct asking		*asking = arg;
 	struct ct_queue_command	 command;
 
-	if (error == CT_QUEUE_TOKEN_USED) {
+	if (error == CT_ERROR_QUEUE_TOKEN_USED) {
 		ct_queue_store_use(&asking->call.token, &command);
-		store_call(&command, marked_used, asking);
-	} else if (error == CT_QUEUE_TOKEN_EXPIRED) {
-		ct_queue_command_init(&command, "queue2_leave", &asking->call.token.schedule);
+		redis_calls_send(&command, status_marked_used, asking);
+	} else if (error == CT_ERROR_QUEUE_TOKEN_EXPIRED) {
+		ct_queue_command_init(&command, "queue3_leave", &asking->call.token.schedule);
 		ct_queue_command_place(&command, &asking->call.token);
-		store_call(&command, marked_ended, asking);
+		redis_calls_send(&command, status_marked_ended, asking);
 	} else if (error == CT_OK) {
 		asking->call.unused = true;
-		ask_again(asking);
+		status_ask_again(asking);
 	} else {
 		ct_reply_error(asking->request, error, NULL, NULL);
 	}
 }
 
+/* The facts of the queue are known. */
 static void
-ask(struct asking *asking, struct queue *queue)
+status_ask(struct asking *asking, struct queue *queue)
 {
-	asking->sale = queue->sale;
-	asking->seats_left = queue->seats_left;
-	places_ask(queue, &asking->call);
+	const struct schedule_facts	*facts = schedule_facts_get(queue);
+
+	asking->sale = facts->sale;
+	asking->seats_left = facts->seats_left;
+	place_batches_ask(queue, &asking->call);
 }
 
 static void
-facts_known(struct queue *queue, enum ct_error error, void *arg)
+status_facts_known(struct queue *queue, enum ct_error error, void *arg)
 {
 	struct asking	*asking = arg;
 
-	if (error == CT_OK || queue->facts_ms != 0)
-		ask(asking, queue);
-	else if (error == CT_SCHEDULE_NOT_FOUND)
-		/* We signed the token, and the schedule is gone: so is the place. */
-		ct_reply_error(asking->request, CT_QUEUE_TOKEN_EXPIRED, NULL, NULL);
+	if (schedule_facts_get(queue) != NULL)
+		status_ask(asking, queue);
+	else if (error == CT_ERROR_SCHEDULE_NOT_FOUND)
+		/* The token is genuine, but its schedule does not exist any more. */
+		ct_reply_error(asking->request, CT_ERROR_QUEUE_TOKEN_EXPIRED, NULL, NULL);
 	else
 		ct_reply_error(asking->request, error, NULL, NULL);
 }
@@ -139,16 +146,16 @@ status(struct ct_request *request)
 	const char		*text;
 	struct queue		*queue;
 
-	if ((text = token_read(request, &token)) == NULL)
+	if ((text = token_header_read(request, &token)) == NULL)
 		return;
 	asking = ct_alloc(request, sizeof(*asking));
 	asking->request = request;
 	asking->text = text;
-	asking->call = (struct place_call){ .request = request, .token = token, .cb = answered, .arg = asking };
-	if ((queue = queues_get(&token.schedule)) == NULL)
-		ct_reply_error(request, CT_SERVICE_UNAVAILABLE, NULL, NULL);
-	else if (facts_will_do(queue))
-		ask(asking, queue);
+	asking->call = (struct place_call){ .request = request, .token = token, .cb = status_answered, .arg = asking };
+	if ((queue = queue_table_get(&token.schedule)) == NULL)
+		ct_reply_error(request, CT_ERROR_SERVICE_UNAVAILABLE, NULL, NULL);
+	else if (schedule_facts_are_showable(queue))
+		status_ask(asking, queue);
 	else
-		facts_ask(queue, &asking->wait, facts_known, asking);
+		schedule_facts_ask(queue, &asking->wait, status_facts_known, asking);
 }

@@ -1,25 +1,24 @@
-/* Ticks queues that have people in them. See ticker.h. */
+/* See ticker.h. */
 #include "ticker.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "ct/log.h"
-#include "ct/loop.h"
-#include "ct/metrics.h"
-#include "ct/service.h"
-#include "facts.h"
-#include "memory.h"
-#include "store.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "loop/loop.h"
+#include "recovery_state.h"
+#include "redis_calls.h"
+#include "schedule_facts.h"
+#include "service/service.h"
 
 #define BEGIN_EVERY_MS	1000
-#define IDLE_EVERY_MS	1000	/* a queue without waiters: to tidy, until all its turns are certainly over */
-#define SHUT_EVERY_MS	500	/* a queue with waiters that admits nobody now */
-#define KNOWN_MS	5000	/* for so long the last tick's numbers are shown */
+#define IDLE_EVERY_MS	1000	/* ticks of a queue without waiters, until all its turns are certainly over */
+#define SHUT_EVERY_MS	500	/* ticks of a queue with waiters that cannot admit anybody now */
+#define SHOWN_MS	5000	/* gauges show a tick's numbers for this time */
+#define LEARN_EVERY_MS	1000
 
-/* Not under a schedule's hash tag: it is only ever used by commands of its own. */
+/* This key has no hash tag: no command uses it together with a key of a schedule. */
 #define QUEUES_SET	"queues"
 #define QUEUES_READ	"1000"
 
@@ -33,42 +32,96 @@ static struct {
 	struct ct_metric	*late;
 } metrics;
 
-/* As ADMIT_MAX in queue.lua: so that nobody else's call has to wait long, a round admits no more, and the next follows. */
-#define ADMIT_MAX	250
+/* This module's part of each queue. */
+static struct ticker_entry {
+	bool			live;		/* a user waits or is ACTIVE, as far as this worker knows */
+	bool			ticking;	/* a tick is under way */
+	bool			awake;		/* a user has entered since the last tick was sent */
+	bool			empty;		/* the last tick found no user, and none has come since */
+	uint64_t		sent_ms;
+	struct tick_answer	last;
+	uint64_t		answered_ms;	/* when `last` came; 0: never */
+	uint64_t		begun_ms;	/* when this module last began the queue; 0: never */
+}	entries[QUEUE_TABLE_MAX];
+
+static void	ticker_tick(struct queue *);
+
+static struct ticker_entry *
+ticker_entry(const struct queue *queue)
+{
+	return (&entries[queue_table_index(queue)]);
+}
+
+static bool
+ticker_is_busy(const struct queue *queue)
+{
+	return (ticker_entry(queue)->live || ticker_entry(queue)->ticking);
+}
+
+static void
+ticker_clear(const struct queue *queue)
+{
+	memset(ticker_entry(queue), 0, sizeof(struct ticker_entry));
+}
+
+const struct queue_part ticker_part = { .is_busy = ticker_is_busy, .clear = ticker_clear };
 
 void
 ticker_configure(void)
 {
 	metrics.admitted = ct_metric_counter("queue_admitted_total", "", "Users admitted");
 	metrics.expired = ct_metric_counter("queue_expired_total", "",
-	    "ACTIVE places whose time ran out unused");
+	    "Active turns that ran out unused");
 	metrics.abandoned = ct_metric_counter("queue_abandoned_total", "",
-	    "Waiting places given up because nothing was heard of the user");
+	    "Waiting places that ended because the user stopped asking");
 	metrics.seconds = ct_metric_histogram("queue_tick_seconds", "",
 	    "One round of admission, from command to answer");
 	metrics.waited = ct_metric_histogram_long("queue_wait_seconds", "",
 	    "Waits from entering to admission, of one waiter in eight");
 	metrics.early = ct_metric_histogram_long("queue_wait_error_seconds", "admitted=\"early\"",
-	    "By how much the wait told on entering was wrong, of one waiter in eight");
+	    "Error of the wait that was estimated on entering, of one waiter in eight");
 	metrics.late = ct_metric_histogram_long("queue_wait_error_seconds", "admitted=\"late\"",
-	    "By how much the wait told on entering was wrong, of one waiter in eight");
+	    "Error of the wait that was estimated on entering, of one waiter in eight");
+}
+
+const struct tick_answer *
+ticker_last(const struct queue *queue)
+{
+	const struct ticker_entry	*entry = ticker_entry(queue);
+
+	return (entry->answered_ms == 0 ? NULL : &entry->last);
+}
+
+bool
+ticker_is_recent(const struct queue *queue, uint64_t ms)
+{
+	const struct ticker_entry	*entry = ticker_entry(queue);
+
+	return (entry->answered_ms != 0 && ct_loop_about_ms() <= entry->answered_ms + ms);
 }
 
 static void
-ignore(const redisReply *reply, void *arg)
+ticker_set_changed(const redisReply *reply, void *arg)
 {
 	(void)arg;
 	if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
-		store_failed(NULL, reply);
+		redis_calls_failed(NULL, "SADD or SREM " QUEUES_SET, reply);
 }
 
-/* What those admitted had been told they would wait, and how long it was. */
 static void
-compare_waits(const redisReply *waits)
+ticker_change_set(const char *command, const struct queue *queue)
 {
-	for (size_t i = 0; i + 1 < waits->elements; i += 2) {
-		double	told = (double)waits->element[i]->integer / 1000;
-		double	waited = (double)waits->element[i + 1]->integer / 1000;
+	ct_redis_call(ct_service_redis, 3, (const char *const[]){ command, QUEUES_SET, queue->schedule_text }, NULL,
+	    ticker_set_changed, NULL);
+}
+
+/* Compares the estimated waits of admitted users with the real ones. */
+static void
+ticker_observe_waits(const struct tick_waits *waits)
+{
+	for (size_t i = 0; i < waits->count; i++) {
+		double	told = (double)waits->at[i].told_ms / 1000;
+		double	waited = (double)waits->at[i].waited_ms / 1000;
 
 		ct_metric_observe(metrics.waited, waited);
 		if (waited < told)
@@ -78,243 +131,241 @@ compare_waits(const redisReply *waits)
 	}
 }
 
+/* After a failure the next tick is answered NEW again. */
 static void
-begun(enum ct_error error, void *arg)
+ticker_begun(enum ct_error error, void *arg)
 {
-	struct queue	*queue = arg;
-
-	(void)error;	/* the next tick finds out */
-	queue->ticking = false;
+	(void)error;
+	ticker_entry(arg)->ticking = false;
 }
 
-/* The store has lost the queue, or was restarted. */
+/* Redis has lost the queue, or was restarted. */
 static void
-begin(struct queue *queue)
+ticker_begin(struct queue *queue)
 {
-	uint64_t	now = ct_loop_now_ms();
+	struct ticker_entry	*entry = ticker_entry(queue);
+	uint64_t		 now = ct_loop_now_ms();
 
-	if (queue->begun_ms != 0 && now - queue->begun_ms < BEGIN_EVERY_MS)
+	if (entry->begun_ms != 0 && now - entry->begun_ms < BEGIN_EVERY_MS)
 		return;
-	queue->begun_ms = now;
-	queue->ticking = true;
-	memory_begin(NULL, &queue->schedule, begun, queue);
+	entry->begun_ms = now;
+	entry->ticking = true;
+	recovery_state_begin(NULL, &queue->schedule, ticker_begun, queue);
 }
-
-static void	tick(struct queue *);
 
 /*
  * How long a queue rests after a tick. One user may enter all schedules, and each queue then stays live for minutes, so
  * only queues that can admit a user are ticked at the full rate.
  */
 static uint64_t
-rest_ms(const struct queue *queue)
+ticker_rest_ms(const struct queue *queue)
 {
-	if (queue->awake || queue->ticked_ms == 0)
+	const struct ticker_entry	*entry = ticker_entry(queue);
+	const struct sale		*sale = schedule_facts_sale(queue);
+
+	if (entry->awake || entry->answered_ms == 0)
 		return (0);
-	if (queue->waits == 0)
+	if (entry->last.waiting == 0)
 		return (IDLE_EVERY_MS);
-	if (strcmp(queue->mode, "PAUSED") == 0 || (queue->sale_ms != 0 && sale_status(&queue->sale, false) != SALE_OPEN &&
-	    !sale_opens_within(&queue->sale, SHUT_EVERY_MS)))
+	if (entry->last.mode == QUEUE_MODE_PAUSED || (sale != NULL && sale_status(sale, false) != SALE_OPEN &&
+	    !sale_opens_within(sale, SHUT_EVERY_MS)))
 		return (SHUT_EVERY_MS);
 	return (0);
 }
 
+/*
+ * Saves how far the queue has come. Once it is empty and the database knows that all users have had their turn, this worker
+ * stops ticking it. If a user has just entered through another worker, that worker goes on ticking, and the next call about
+ * the queue puts it back into the set.
+ */
 static void
-ticked(const redisReply *reply, void *arg)
+ticker_save_progress(struct queue *queue, const struct tick_answer *answer)
 {
-	struct queue	*queue = arg;
-	struct progress	 progress;
+	struct ticker_entry	*entry = ticker_entry(queue);
+	const struct progress	 progress = { .generation = answer->generation, .last = answer->last,
+				    .admitted_to = answer->admitted_to, .ended = answer->ended };
 
-	queue->ticking = false;
-	if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != 12) {
-		store_failed(NULL, reply);
-		return;
+	recovery_state_save_progress(queue, &progress);
+	/* A tick that has ended turns may have left more of them for the next one. */
+	entry->empty = answer->waiting == 0 && answer->active == 0 && answer->expired == 0;
+	if (entry->empty && answer->ended >= answer->admitted_to && recovery_state_is_saved(queue, &progress)) {
+		entry->live = false;
+		ticker_change_set("SREM", queue);
 	}
-	if (strcmp(reply->element[10]->str, "NEW") == 0) {
-		begin(queue);
-		return;
-	}
-	ct_metric_observe(metrics.seconds, (double)(ct_loop_now_ms() - queue->tick_sent_ms) / 1000);
-	ct_metric_add(metrics.admitted, (uint64_t)reply->element[2]->integer);
-	ct_metric_add(metrics.expired, (uint64_t)reply->element[3]->integer);
-	ct_metric_add(metrics.abandoned, (uint64_t)reply->element[4]->integer);
-	compare_waits(reply->element[11]);
-	queue->waits = reply->element[0]->integer;
-	queue->active = reply->element[1]->integer;
-	queue->speed = reply->element[9]->integer;
-	queue->ticked_ms = ct_loop_now_ms();
-	(void)snprintf(queue->mode, sizeof(queue->mode), "%s", reply->element[10]->str);
-	progress = (struct progress){ .epoch = reply->element[5]->integer, .last = reply->element[6]->integer,
-	    .admitted_to = reply->element[7]->integer, .ended = reply->element[8]->integer };
-	memory_note_progress(queue, &progress);
-	/* Nobody is left, not even one whose time is over and who is to be tidied away. */
-	queue->empty = queue->waits == 0 && queue->active == 0 && reply->element[3]->integer == 0;
-	if (queue->empty && progress.ended >= progress.admitted_to && memory_has(queue, &progress)) {
-		/*
-		 * The database knows that all have had their turn. If somebody came in just now by another worker, that
-		 * worker goes on ticking, and whoever asks next puts the queue
-		 * back into the set.
-		 */
-		queue->live = false;
-		ct_redis_call(ct_service_redis, 3,
-		    (const char *const[]){ "SREM", QUEUES_SET, queue->schedule_text }, NULL, ignore, NULL);
-	}
-	if (reply->element[2]->integer >= ADMIT_MAX)
-		tick(queue);
 }
 
 static void
-tick(struct queue *queue)
+ticker_ticked(const redisReply *reply, void *arg)
 {
+	struct queue		*queue = arg;
+	struct ticker_entry	*entry = ticker_entry(queue);
+	struct tick_answer	 answer;
+	struct tick_waits	 waits;
+
+	entry->ticking = false;
+	if (!queue_answers_tick(reply, &answer, &waits)) {
+		redis_calls_failed(NULL, "queue3_tick", reply);
+		return;
+	}
+	if (answer.mode == QUEUE_MODE_NEW) {
+		ticker_begin(queue);
+		return;
+	}
+	ct_metric_observe(metrics.seconds, (double)(ct_loop_now_ms() - entry->sent_ms) / 1000);
+	ct_metric_add(metrics.admitted, (uint64_t)answer.admitted);
+	ct_metric_add(metrics.expired, (uint64_t)answer.expired);
+	ct_metric_add(metrics.abandoned, (uint64_t)answer.abandoned);
+	ticker_observe_waits(&waits);
+	entry->last = answer;
+	entry->answered_ms = ct_loop_now_ms();
+	ticker_save_progress(queue, &answer);
+	if (answer.admitted >= QUEUE_ADMIT_MAX)
+		ticker_tick(queue);
+}
+
+/* Sends no tick while the last one is not answered: Redis is slow or away. */
+static void
+ticker_tick(struct queue *queue)
+{
+	struct ticker_entry	*entry = ticker_entry(queue);
 	struct ct_queue_command	 command;
 	uint64_t		 now = ct_loop_now_ms();
 
-	/* Redis is slow or away: what was asked is not asked again before it is answered. */
-	if (queue->ticking || now - queue->ticked_ms < rest_ms(queue))
+	if (!entry->live || entry->ticking || now - entry->answered_ms < ticker_rest_ms(queue))
 		return;
-	queue->ticking = true;
-	queue->awake = false;
-	queue->tick_sent_ms = now;
-	ct_queue_command_init(&command, "queue2_tick", &queue->schedule);
-	store_append_settings(&command);
-	ct_queue_command_number(&command, facts_admit_until(queue) * 1000);
-	store_call(&command, ticked, queue);
+	entry->ticking = true;
+	entry->awake = false;
+	entry->sent_ms = now;
+	ct_queue_command_init(&command, "queue3_tick", &queue->schedule);
+	redis_calls_append_settings(&command);
+	ct_queue_command_number(&command, schedule_facts_admit_until(queue) * 1000);
+	redis_calls_send(&command, ticker_ticked, queue);
 }
 
 static void
-tick_all(void *arg)
+ticker_tick_all(void *arg)
 {
 	(void)arg;
 	if (ct_redis_ready(ct_service_redis))
-		queues_each_live(tick);
+		queue_table_each(ticker_tick);
 }
 
 void
 ticker_add(struct queue *queue, bool has_come)
 {
-	queue->empty = false;
-	queue->awake = queue->awake || has_come;
-	if (queue->live)
+	struct ticker_entry	*entry = ticker_entry(queue);
+
+	entry->empty = false;
+	entry->awake = entry->awake || has_come;
+	if (entry->live)
 		return;
-	queue->live = true;
-	ct_redis_call(ct_service_redis, 3,
-	    (const char *const[]){ "SADD", QUEUES_SET, queue->schedule_text }, NULL, ignore, NULL);
+	entry->live = true;
+	ticker_change_set("SADD", queue);
 }
 
-static void
-learned(const redisReply *reply, void *arg)
+static bool
+ticker_take_set(const redisReply *reply)
 {
 	struct ct_uuid	 schedule;
 	struct queue	*queue;
 
-	(void)arg;
 	if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
-		store_failed(NULL, reply);
-		return;
+		redis_calls_failed(NULL, "SRANDMEMBER " QUEUES_SET, reply);
+		return (false);
 	}
 	for (size_t i = 0; i < reply->elements; i++) {
-		if (ct_uuid_parse(reply->element[i]->str, &schedule) &&
-		    (queue = queues_get(&schedule)) != NULL)
-			queue->live = true;
+		if (reply->element[i]->type == REDIS_REPLY_STRING && ct_uuid_parse(reply->element[i]->str, &schedule) &&
+		    (queue = queue_table_get(&schedule)) != NULL)
+			ticker_entry(queue)->live = true;
 	}
+	return (true);
 }
 
-/* Learns of queues that others serve; at random, should there ever be more than fit. */
+/* A caller that waits for the set. */
+struct learning {
+	ticker_learned_cb	 cb;
+	void			*arg;
+};
+
 static void
-learn(void *arg)
+ticker_learned(const redisReply *reply, void *arg)
 {
-	(void)arg;
-	if (!ct_redis_ready(ct_service_redis))
+	struct learning	*learning = arg;
+	bool		 ok = ticker_take_set(reply);
+
+	if (learning == NULL)
 		return;
+	learning->cb(ok, learning->arg);
+	free(learning);
+}
+
+/* The choice is random in case there are ever more than QUEUES_READ. */
+static void
+ticker_read_set(struct learning *learning)
+{
 	ct_redis_call(ct_service_redis, 3,
-	    (const char *const[]){ "SRANDMEMBER", QUEUES_SET, QUEUES_READ }, NULL, learned, NULL);
-}
-
-static struct ct_buf	*printing;
-
-#define PRINT(name, fmt, value) \
-	ct_buf_printf(printing, name "{schedule=\"%s\"} " fmt "\n", queue->schedule_text, value)
-
-static void
-print_waiting(struct queue *queue)
-{
-	PRINT("queue_waiting", "%" PRId64, queue->waits);
-}
-
-static void
-print_active(struct queue *queue)
-{
-	PRINT("queue_active", "%" PRId64, queue->active);
-}
-
-static void
-print_speed(struct queue *queue)
-{
-	PRINT("queue_speed_per_second", "%.3f", (double)queue->speed / 1000);
-}
-
-/* Only while the facts say that the sale is open: the speed does not count the time until the opening. */
-static void
-print_predicted(struct queue *queue)
-{
-	if (queue->speed > 0 && facts_will_do(queue) && sale_status(&queue->sale, false) == SALE_OPEN)
-		PRINT("queue_predicted_wait_seconds", "%.0f", (double)queue->waits * 1000 / (double)queue->speed);
-}
-
-static void
-print_seats(struct queue *queue)
-{
-	/* Asks anew in the background if need be: the next reader has it. */
-	if (facts_will_do(queue))
-		PRINT("queue_seats_left", "%" PRId64, queue->seats_left);
-}
-
-static void
-print_mode(struct queue *queue)
-{
-	ct_buf_printf(printing, "queue_mode{schedule=\"%s\",mode=\"%s\"} 1\n", queue->schedule_text,
-	    queue->mode[0] == '\0' ? "OPEN" : queue->mode);
-}
-
-static void	(*print_gauge)(struct queue *);
-
-/* What the store said last is not what is, once it has not answered for a while. */
-static void
-print_if_known(struct queue *queue)
-{
-	if (!queue->empty && queue->ticked_ms != 0 && ct_loop_now_ms() - queue->ticked_ms <= KNOWN_MS)
-		print_gauge(queue);
+	    (const char *const[]){ "SRANDMEMBER", QUEUES_SET, QUEUES_READ }, NULL, ticker_learned, learning);
 }
 
 void
-ticker_print_metrics(struct ct_buf *buf)
+ticker_learn(ticker_learned_cb cb, void *arg)
 {
-	static const struct {
-		const char	*name;
-		const char	*help;
-		void		(*print)(struct queue *);
-	} gauges[] = {
-		{ "queue_waiting", "Users waiting", print_waiting },
-		{ "queue_active", "Users who may choose seats now", print_active },
-		{ "queue_speed_per_second", "Users a second that leave the front of the line", print_speed },
-		{ "queue_predicted_wait_seconds", "Wait of whoever enters now, by that speed", print_predicted },
-		{ "queue_seats_left", "Seats that can still be had", print_seats },
-		{ "queue_mode", "1, with the mode that operators set", print_mode },
-	};
+	struct learning	*learning = malloc(sizeof(*learning));
 
-	printing = buf;
-	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++) {
-		ct_buf_printf(buf, "# HELP %s %s\n# TYPE %s gauge\n", gauges[i].name, gauges[i].help,
-		    gauges[i].name);
-		print_gauge = gauges[i].print;
-		queues_each_live(print_if_known);
-	}
+	if (learning == NULL)
+		abort();
+	*learning = (struct learning){ .cb = cb, .arg = arg };
+	ticker_read_set(learning);
+}
+
+/* Reads the queues that other workers have added. */
+static void
+ticker_learn_tick(void *arg)
+{
+	(void)arg;
+	if (ct_redis_ready(ct_service_redis))
+		ticker_read_set(NULL);
+}
+
+static void	(*each_live)(struct queue *);
+
+static void
+ticker_if_live(struct queue *queue)
+{
+	if (ticker_entry(queue)->live)
+		each_live(queue);
+}
+
+void
+ticker_each_live(void (*each)(struct queue *))
+{
+	each_live = each;
+	queue_table_each(ticker_if_live);
+}
+
+static void	(*each_shown)(struct queue *);
+
+static void
+ticker_show(struct queue *queue)
+{
+	const struct ticker_entry	*entry = ticker_entry(queue);
+
+	if (entry->live && !entry->empty && entry->answered_ms != 0 &&
+	    ct_loop_now_ms() - entry->answered_ms <= SHOWN_MS)
+		each_shown(queue);
+}
+
+void
+ticker_each_shown(void (*each)(struct queue *))
+{
+	each_shown = each;
+	queue_table_each(ticker_show);
 }
 
 void
 ticker_start(void)
 {
-	/* Twice a tick: a late timer then takes nothing away from the rate. */
-	ct_loop_every((uint64_t)store_settings.tick_us / 2000, tick_all, NULL);
-	ct_loop_every(1000, learn, NULL);
+	/* Twice per tick time, so that a late timer does not lower the admission rate. */
+	ct_loop_every((uint64_t)queue_settings.tick_us / 2000, ticker_tick_all, NULL);
+	ct_loop_every(LEARN_EVERY_MS, ticker_learn_tick, NULL);
 }

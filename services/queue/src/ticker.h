@@ -1,27 +1,47 @@
 /*
- * Admission's clockwork: every worker calls queue2_tick for each schedule with
- * people in its queue. How many are admitted is the function's to say, by
- * Redis' clock; more workers only make it more punctual.
+ * Drives admission: every worker calls queue3_tick for each schedule with users in
+ * its queue. The function decides by Redis' clock how many users it admits, so more
+ * workers only make admission more punctual.
  *
- * Which schedules: those people asked this worker about, and those other
- * workers have put into the set `queues`, read once a second.
+ * A worker ticks the queues that users have asked it about, and those in the set
+ * `queues` in Redis. Workers add queues to the set, and read it once a second.
  */
 #ifndef QUEUE_TICKER_H
 #define QUEUE_TICKER_H
 
-#include "ct/buf.h"
-#include "queues.h"
+#include <stdint.h>
 
-/* Registers metrics. Parent. */
+#include "queue_answers.h"
+#include "queue_table.h"
+
+extern const struct queue_part	ticker_part;
+
+/* Registers the metrics. Runs in the parent process. */
 void	 ticker_configure(void);
 
-/* Begins to tick. Worker. */
+/* Begins to tick. Runs in each worker. */
 void	 ticker_start(void);
 
-/* A user is in this queue: all workers tick it from now on. `has_come`: the user has just entered, so tick it at once. */
+/* A user is in this queue, so all workers tick it from now on. `has_come`: the user has just entered; tick it at once. */
 void	 ticker_add(struct queue *queue, bool has_come);
 
-/* Appends the gauges of each live queue, labelled with its schedule. */
-void	 ticker_print_metrics(struct ct_buf *buf);
+/* The answer of the last tick; NULL if there was none yet. */
+const struct tick_answer	*ticker_last(const struct queue *queue);
+
+/* Was the last tick answered at most `ms` ago? */
+bool	 ticker_is_recent(const struct queue *queue, uint64_t ms);
+
+/*
+ * Reads the queues that other workers have added, up to 1,000 of them, as every second. `cb` runs once, later; `ok` is false if Redis does
+ * not answer. After it, ticker_each_live knows the queues.
+ */
+typedef void (*ticker_learned_cb)(bool ok, void *arg);
+void	 ticker_learn(ticker_learned_cb cb, void *arg);
+
+/* Calls `each` for the queues that may have users: those that this worker ticks. */
+void	 ticker_each_live(void (*each)(struct queue *));
+
+/* Calls `each` for the queues that have users and whose last tick is recent enough to be shown. */
+void	 ticker_each_shown(void (*each)(struct queue *));
 
 #endif

@@ -1,14 +1,14 @@
-/* The contract's Ticket: how a place is shown to its owner. */
+/* The Ticket of the API: a place as its user sees it. */
 #ifndef QUEUE_TICKET_H
 #define QUEUE_TICKET_H
 
-#include "ct/request.h"
+#include "http/handler.h"
+#include "queue_answers.h"
 #include "sale.h"
-#include "store.h"
 
 #define TICKET_TIME_TEXT	25	/* 2025-03-01T10:00:00.123Z and the NUL */
 
-/* What of a ticket is not in the place. */
+/* The parts of a ticket that are not in the place. */
 struct ticket {
 	const char	*token;
 	const char	*schedule;
@@ -21,13 +21,13 @@ struct ticket {
 void	 ticket_reply(struct ct_request *request, int status, const struct ticket *ticket,
 	     const struct place *place);
 
-/* Writes a Unix time in milliseconds as the contract has times. */
+/* Writes a Unix time in milliseconds in the format of all times of the API. */
 void	 ticket_time(int64_t ms, char text_r[TICKET_TIME_TEXT]);
 
 /*
- * Seconds after which to ask again, 1 to 20: `position` of a waiter (0: not
- * waiting), `until_open_s` seconds before the sale opens (0: it has), `closed`:
- * the sale is CLOSED. `random` in [0, 1) is the jitter.
+ * pollAfterSeconds: after how many seconds the user should ask again, 1 to 20.
+ * `position` is 0 for a user who does not wait. `until_open_s` is the time until the
+ * sale opens; 0 if it has. `closed`: the sale is CLOSED. `random`, in [0, 1), is the jitter.
  */
 int	 ticket_poll_after(int64_t position, int64_t until_open_s, bool closed, double random);
 

@@ -1,20 +1,22 @@
 /*
- * Catalogue administration, for operators: concerts and their names, schedules
- * with all their seats, and what can be changed of a schedule: whether and until
- * when it is sold, and how many seats a user may have.
+ * Catalogue administration, for operators: creates concerts, and schedules with all
+ * their seats; changes a concert's names, and a schedule's status, end of sale and
+ * limit of seats per user.
  */
 #include <inttypes.h>
 #include <string.h>
 
-#include "ct/buf.h"
+#include "base/buf.h"
 #include "handlers.h"
+#include "http/names.h"
+#include "service/call.h"
 
 #define NAME_MAX	200
 #define CHANGES_BYTES	(8 * 1024)
 #define SECTION_MAX	50
 #define PER_USER_MAX	100
 #define PER_USER_DEFAULT 4
-#define FIELD_MAX	100	/* of a field's name that an error repeats */
+#define FIELD_MAX	100	/* characters; an error repeats no longer field name */
 #define SECTIONS_MAX	100
 #define SECTIONS_BYTES	(128 * 1024)
 #define SEATS_MAX	100000
@@ -36,8 +38,16 @@ static const struct ct_pg_statement change_concert = {
 	.write = true,
 };
 
+/*
+ * The seats of a large hall are made in several calls, each of bounded time. With the
+ * wait for its turn, a creation may take longer than the client waits. A client
+ * that has hung up sends its request again. So the creation is rolled back when its
+ * client hangs up: two schedules on sale would sell the same seats twice.
+ */
 static const struct ct_pg_statement create_schedule = {
-	.function = "reservation.create_schedule",
+	.function = "reservation.begin_schedule",
+	.next = "reservation.make_seats",
+	.wanted = ct_request_wanted,
 	.args = "uuid, timestamptz, timestamptz, timestamptz, timestamptz, text, int, json, text",
 	.batch_max = 1,
 	.order_by = -1,
@@ -72,11 +82,11 @@ admin_create_concert(struct ct_request *request)
 }
 
 /*
- * Refuses what a PATCH cannot change: half a change would be worse than none.
- * `changeable` ends with NULL, `list` names the same fields for the reader.
+ * Notes every field that a PATCH cannot change, so that no request is carried out in
+ * part. `changeable` ends with NULL; `list` names the same fields for the client.
  */
 static void
-check_changeable(struct ct_request *request, const char *const *changeable, const char *list)
+admin_check_changeable(struct ct_request *request, const char *const *changeable, const char *list)
 {
 	const cJSON	*item;
 	size_t		 i;
@@ -100,7 +110,7 @@ admin_patch_concert(struct ct_request *request)
 	struct ct_buf			 buf;
 	size_t				 i;
 
-	check_changeable(request, changeable, "title, artist, venue and address");
+	admin_check_changeable(request, changeable, "title, artist, venue and address");
 	ct_buf_init(&buf, CHANGES_BYTES);
 	for (i = 0; changeable[i] != NULL; i++) {
 		if (cJSON_GetObjectItemCaseSensitive(request->body, changeable[i]) == NULL ||
@@ -126,9 +136,9 @@ struct section {
 	int64_t		 per_row;
 };
 
-/* Reads one section, and notes each wrong field. */
+/* Reads one section and notes each wrong field. Returns false if there is one. */
 static bool
-read_section(struct ct_request *request, const cJSON *at, struct section *section)
+admin_read_section(struct ct_request *request, const cJSON *at, struct section *section)
 {
 	static const char *const	grades[] = { "VIP", "R", "S", NULL };
 	bool				valid;
@@ -141,13 +151,13 @@ read_section(struct ct_request *request, const cJSON *at, struct section *sectio
 	return (valid);
 }
 
-/* Two sections of one name would make two seats of one label. */
+/* Notes a repeated name: two sections of one name would make two seats with one label. */
 static void
-check_section_name(struct ct_request *request, const cJSON *at, const char *name, const char **labels, int count)
+admin_check_section_name(struct ct_request *request, const cJSON *at, const char *name, const char **labels, int count)
 {
 	int	i;
 
-	labels[count] = ct_name_label(request, name);
+	labels[count] = ct_name_label(&request->memory, name);
 	for (i = 0; i < count; i++) {
 		if (labels[i] != NULL && strcmp(labels[i], labels[count]) == 0) {
 			ct_body_note(request, at, "section", "is there twice");
@@ -156,9 +166,9 @@ check_section_name(struct ct_request *request, const cJSON *at, const char *name
 	}
 }
 
-/* Reads all sections and how many seats they make together; NULL if anything is wrong with them. As JSON for SQL. */
+/* Reads all sections, and checks the number of their seats. Returns them as JSON for SQL, or NULL after noting what is wrong. */
 static const char *
-read_sections(struct ct_request *request)
+admin_read_sections(struct ct_request *request)
 {
 	const cJSON	*sections = ct_body_member(request->body, "sections"), *at;
 	const char	*labels[SECTIONS_MAX] = { NULL };
@@ -181,9 +191,9 @@ read_sections(struct ct_request *request)
 			ct_note_invalid(request, ct_printf(request, "sections[%d]", n), "must be an object");
 			valid = false;
 		} else {
-			valid &= read_section(request, at, &section);
+			valid &= admin_read_section(request, at, &section);
 			if (section.name != NULL)
-				check_section_name(request, at, section.name, labels, n);
+				admin_check_section_name(request, at, section.name, labels, n);
 		}
 		n++;
 		if (!valid)
@@ -215,7 +225,7 @@ admin_create_schedule(struct ct_request *request)
 	(void)ct_body_choice(request, request->body, "status", statuses, true, &status);
 	(void)ct_body_number(request, request->body, "maxPerUser", 1, PER_USER_MAX, false, &max_per_user);
 	(void)ct_body_choice(request, request->body, "preQueue", pre_queues, false, &pre_queue);
-	sections = read_sections(request);
+	sections = admin_read_sections(request);
 	if (ct_invalid(request))
 		return;
 
@@ -231,8 +241,8 @@ admin_patch_schedule(struct ct_request *request)
 	const char			*status = NULL, *sale_closes_at = NULL, *changes = "";
 	int64_t				 max_per_user = 0;
 
-	check_changeable(request, changeable, "status, saleClosesAt and maxPerUser");
-	/* A null is "none", and only the end of the sale may be that. */
+	admin_check_changeable(request, changeable, "status, saleClosesAt and maxPerUser");
+	/* In a PATCH null means "none", which only saleClosesAt accepts. */
 	if (cJSON_GetObjectItemCaseSensitive(body, "status") != NULL)
 		(void)ct_body_choice(request, body, "status", statuses, true, &status);
 	if (cJSON_GetObjectItemCaseSensitive(body, "maxPerUser") != NULL)

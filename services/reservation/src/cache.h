@@ -1,28 +1,26 @@
 /*
- * Answers that many readers ask for at once, kept for a moment in this worker,
- * so that under load reading does not cost PostgreSQL a call a request.
+ * Copies of answers that many readers ask for at once. This worker keeps each copy
+ * for a moment, so that under load a reader does not cost PostgreSQL a call.
  *
  * How old an answer may be:
- * - Few readers: not at all. Each key (a statement and its arguments) has a
- *   budget of calls, 8 at once and 4 a second; while it lasts, every answer
- *   comes from a call that began after the request came in.
- * - Many readers: a copy answers. It is refreshed four times a second, by one
- *   call at a time whoever asks, and never older than half a second when given
- *   out; or a call that is in flight does, if it began no longer than a quarter
- *   of a second ago. However long calls take, a change is visible within a
- *   second everywhere.
- * - Who names a version that he has seen gets no answer of a lower one: if the
- *   copy is, he waits for a call that begins after his request.
- * - PostgreSQL is gone: the copy for that half a second, then 503. A seat map
- *   that nobody can vouch for is worse than none.
- * Only OK is kept; that something does not exist is asked anew.
+ * - Few readers: every answer comes from a call that began after the request came
+ *   in. Each key (a statement and its arguments) has a budget for such calls: 8 at
+ *   once, and 4 per second.
+ * - Many readers: a copy answers, at most half a second old. One call at a time
+ *   refreshes it, four times a second. Or the answer comes from a call in flight that
+ *   began at most a quarter of a second ago. So every reader sees a change within a
+ *   second, however long calls take.
+ * - A reader that names a version it has seen never gets a lower version. If the
+ *   copy is lower, the reader waits for a call that begins after its request.
+ * - PostgreSQL is down: the copy answers for that half a second, then 503, because
+ *   an old seat map misleads more than no map.
+ * Only OK answers are copied. For an id that does not exist, each request asks again.
  *
- * The cost of answers is bounded for all requests:
- * - Calls go through the lane (lane.h), so readers never take more than their
- *   share of PostgreSQL.
- * - A copy of 1 KiB or more is compressed once, before it is given out (pack.h).
- * - Copies are bounded in number and bytes, both forms counted; the one not asked
- *   for longest goes first.
+ * The cost of answers is bounded:
+ * - Calls use the readers' share of PostgreSQL (readers_share.h).
+ * - A copy of 1 KiB or more is compressed once, before it is given out (gzip.h).
+ * - The number and the bytes of copies have a limit, which counts both forms. The
+ *   least recently used copy is removed first.
  */
 #ifndef RESERVATION_CACHE_H
 #define RESERVATION_CACHE_H
@@ -30,8 +28,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ct/pg.h"
-#include "ct/request.h"
+#include "http/handler.h"
+#include "pg/pg.h"
 
 #define CACHE_ARGS_MAX	4
 
@@ -40,10 +38,10 @@ struct cache_budget {
 	uint64_t	spent_until_ms;
 };
 
-/* True, and one call less, if there is one left. */
+/* Takes one call. Returns false if none is left. */
 bool	 cache_budget_take(struct cache_budget *budget);
 
-/* Parent: metrics. Worker: begins to forget what nobody asks for any more. */
+/* Parent: metrics. Worker: starts the removal of idle copies. */
 void	 cache_configure(void);
 void	 cache_start(void);
 
@@ -52,24 +50,24 @@ struct cache_question {
 	const struct ct_pg_statement	*stmt;
 	unsigned			 args_count;	/* up to CACHE_ARGS_MAX */
 	const char			*args[CACHE_ARGS_MAX];
-	bool				 has_tag;	/* the last argument takes the ETag of the copy at hand, for NOT_MODIFIED */
+	bool				 has_tag;	/* the last argument takes the ETag of the copy, for NOT_MODIFIED */
 	int64_t				 seen;		/* the version that the reader has seen; 0: none */
-	bool				 once;		/* the answer is of no use to other readers: it is not kept */
+	bool				 once;		/* no other reader needs the answer: keep no copy */
 
-	/* Replies with a part of the answer; NULL: with all of it. */
+	/* Replies with a part of the answer. NULL: the reply is the whole answer. */
 	void				(*reply)(struct ct_request *request, const char *body, size_t length);
 };
 
 /*
- * Calls the statement or takes a copy, and replies with the outcome. If it has
- * an ETag that If-None-Match names, the reply is 304. If the request accepts
- * gzip, and the whole answer is compressed, the reply is.
+ * Replies with a copy, or calls the statement and replies with its outcome. 304 if
+ * If-None-Match names the answer's ETag. Compressed if the request accepts gzip, the
+ * reply is the whole answer, and a compressed copy exists.
  */
 void	 cache_reply(struct ct_request *request, const struct cache_question *question);
 
 /*
- * Given every answer that came from the database for `stmt`, says which version
- * it is of; 0: answers of this kind have none. One for the worker.
+ * Sets the function that returns the version of an answer of `stmt`, or 0 if such
+ * answers have none. It is called for every answer from the database. One per worker.
  */
 void	 cache_watch(int64_t (*version)(const struct ct_pg_statement *stmt, const char *const *args, const char *body));
 

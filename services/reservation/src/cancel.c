@@ -1,12 +1,13 @@
 /*
- * POST /reservations/{reservationId}/cancel: gives a hold back, or a ticket
- * with its refund, in one transaction. The same answer again and again, so it
- * needs no idempotency key. A body is optional, and no field of it is known.
+ * POST /reservations/{reservationId}/cancel: cancels a hold, or a confirmed
+ * reservation with its refund, in one transaction. A repeated call gets the same
+ * answer, so it needs no idempotency key. The body is optional, and its fields are ignored.
  */
 #include <string.h>
 
-#include "ct/service.h"
 #include "handlers.h"
+#include "service/outcome.h"
+#include "service/service.h"
 
 static const struct ct_pg_statement cancel_reservation = {
 	.function = "reservation.cancel",
@@ -17,11 +18,11 @@ static const struct ct_pg_statement cancel_reservation = {
 };
 
 static void
-cancelled(const struct ct_outcome *outcome, void *arg)
+cancel_done(const struct ct_outcome *outcome, void *arg)
 {
-	/* Too late to give back is a conflict; only paying for it finds it gone. */
+	/* A payment of an expired hold is 410; cancelling it is a conflict (409). */
 	if (outcome->error == CT_OK && strcmp(outcome->outcome, "RESERVATION_EXPIRED") == 0)
-		ct_reply_error(arg, CT_CANCEL_EXPIRED, NULL, NULL);
+		ct_reply_error(arg, CT_ERROR_CANCEL_EXPIRED, NULL, NULL);
 	else
 		ct_reply_outcome(arg, outcome);
 }
@@ -30,5 +31,5 @@ void
 cancel(struct ct_request *request)
 {
 	ct_pg_call(ct_service_pg, &cancel_reservation,
-	    (const char *const[]){ request->user, request->path_id[0], request->id }, cancelled, request);
+	    (const char *const[]){ request->user, request->path_id[0], request->id }, cancel_done, request);
 }

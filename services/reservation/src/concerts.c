@@ -1,4 +1,4 @@
-/* GET /concerts and GET /concerts/{concertId}: the catalogue's first page. Both may come from a copy (cache.h). */
+/* GET /concerts and GET /concerts/{concertId}. Both answers may come from a copy (cache.h). */
 #include "cache.h"
 #include "handlers.h"
 

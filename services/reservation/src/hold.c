@@ -1,21 +1,22 @@
 /*
- * POST /reservations/hold: the call everything is built for.
+ * POST /reservations/hold: takes seats for the holder of an ACTIVE place.
  *
- * verify the queue token's signature (no I/O) -> ask Redis that its place is
- * ACTIVE -> one SQL function that takes the seats, all or none -> mark the
- * place used in Redis -> 201.
+ * verify the queue token's signature (no I/O) -> ask Redis whether its place is
+ * ACTIVE -> one SQL function takes all the seats or none -> mark the place as used
+ * in Redis -> 201.
  *
- * PostgreSQL has the last word on the token, too (a unique index on the
- * place): Redis keeps people in line, it never decides who owns a seat.
+ * PostgreSQL also decides whether a token was used (a unique index on the place).
+ * Redis keeps the order of the queue; it never decides who owns a seat.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "ct/config.h"
-#include "ct/idempotency.h"
-#include "ct/queue_store.h"
-#include "ct/service.h"
+#include "base/config.h"
 #include "handlers.h"
+#include "http/idempotency.h"
+#include "queue_client/queue_store.h"
+#include "service/outcome.h"
+#include "service/service.h"
 
 #define SEATS_MAX	4
 
@@ -23,7 +24,7 @@ static const struct ct_pg_statement hold_seats = {
 	.function = "reservation.hold",
 	.args = "uuid, uuid, uuid[], text, int, bigint, int, text, text, text, text, int",
 	.batch_max = 64,
-	/* As they came: of two who want a seat the first has it. hold_many itself locks the users in one order. */
+	/* In the order of arrival: the first request for a seat gets it. hold_many itself locks the users in one order. */
 	.order_by = -1,
 	.write = true,
 	.many = "reservation.hold_many",
@@ -38,7 +39,7 @@ static const struct ct_pg_statement place_used = {
 
 static char	hold_ttl_seconds[16], unpaid_holds_max[16];
 
-/* Where one hold stands between its two stores. */
+/* One hold on its way between Redis and PostgreSQL. */
 struct hold {
 	struct ct_request	*request;
 	struct ct_queue_token	 token;
@@ -47,7 +48,7 @@ struct hold {
 	const char		*grade;		/* best available, or NULL */
 	const char		*quantity;
 	char			 hash[CT_REQUEST_HASH_TEXT];
-	struct ct_outcome	 outcome;	/* the database's, while Redis is told */
+	struct ct_outcome	 outcome;	/* the database's answer, until Redis knows that the place is used */
 };
 
 static void	hold_checked(const redisReply *, void *);
@@ -60,15 +61,13 @@ void
 hold_configure(void)
 {
 	ct_queue_token_configure();
-	(void)snprintf(hold_ttl_seconds, sizeof(hold_ttl_seconds), "%ld",
-	    ct_config_number("HOLD_TTL_SECONDS", 1, 86400, 300));
-	(void)snprintf(unpaid_holds_max, sizeof(unpaid_holds_max), "%ld",
-	    ct_config_number("UNPAID_HOLDS_MAX", 0, 1000, 5));
+	(void)snprintf(hold_ttl_seconds, sizeof(hold_ttl_seconds), "%ld", ct_config_number("HOLD_TTL_SECONDS"));
+	(void)snprintf(unpaid_holds_max, sizeof(unpaid_holds_max), "%ld", ct_config_number("UNPAID_HOLDS_MAX"));
 }
 
-/* Reads seatIds into a PostgreSQL array: 1 to 4 UUIDs, no two the same. */
+/* Reads seatIds, 1 to 4 different UUIDs, into a PostgreSQL array. Returns NULL after noting what is wrong. */
 static const char *
-read_seat_ids(struct ct_request *request, const cJSON *ids)
+hold_read_seat_ids(struct ct_request *request, const cJSON *ids)
 {
 	char		text[SEATS_MAX][CT_UUID_TEXT];
 	struct ct_uuid	uuid;
@@ -98,12 +97,13 @@ read_seat_ids(struct ct_request *request, const cJSON *ids)
 	}
 	if (!valid)
 		return (NULL);
+	_Static_assert(SEATS_MAX == 4, "the array below has four places");
 	return (ct_printf(request, "{%s%s%s%s%s%s%s}", text[0], n > 1 ? "," : "", n > 1 ? text[1] : "",
 	    n > 2 ? "," : "", n > 2 ? text[2] : "", n > 3 ? "," : "", n > 3 ? text[3] : ""));
 }
 
 static void
-read_best_available(struct ct_request *request, const cJSON *best, struct hold *hold)
+hold_read_best_available(struct ct_request *request, const cJSON *best, struct hold *hold)
 {
 	static const char *const	grades[] = { "VIP", "R", "S", NULL };
 	int64_t				quantity = 0;
@@ -142,7 +142,7 @@ hold(struct ct_request *request)
 	hold->request = request;
 
 	if ((token = ct_header(request, "x-queue-token")) == NULL || *token == '\0') {
-		ct_reply_error(request, CT_QUEUE_TOKEN_REQUIRED, NULL, NULL);
+		ct_reply_error(request, CT_ERROR_QUEUE_TOKEN_REQUIRED, NULL, NULL);
 		return;
 	}
 
@@ -152,20 +152,20 @@ hold(struct ct_request *request)
 	if ((seat_ids == NULL) == (best == NULL))
 		ct_note_invalid(request, "seatIds", "give either seatIds or bestAvailable");
 	else if (seat_ids != NULL)
-		hold->seat_ids = read_seat_ids(request, seat_ids);
+		hold->seat_ids = hold_read_seat_ids(request, seat_ids);
 	else
-		read_best_available(request, best, hold);
+		hold_read_best_available(request, best, hold);
 	if (ct_invalid(request))
 		return;
 
 	if (!ct_queue_token_verify(token, &hold->token)) {
-		ct_reply_error(request, CT_QUEUE_TOKEN_NOT_FOUND, NULL, NULL);
+		ct_reply_error(request, CT_ERROR_QUEUE_TOKEN_NOT_FOUND, NULL, NULL);
 		return;
 	}
 	(void)ct_uuid_parse(hold->schedule, &schedule);
 	if (memcmp(&hold->token.user, &request->user_id, sizeof(request->user_id)) != 0 ||
 	    memcmp(&hold->token.schedule, &schedule, sizeof(schedule)) != 0) {
-		ct_reply_error(request, CT_QUEUE_TOKEN_MISMATCH, NULL, NULL);
+		ct_reply_error(request, CT_ERROR_QUEUE_TOKEN_MISMATCH, NULL, NULL);
 		return;
 	}
 
@@ -184,23 +184,23 @@ hold_checked(const redisReply *reply, void *arg)
 	case CT_QUEUE_ACTIVE:
 		break;
 	case CT_QUEUE_WAITING:
-		refusal = CT_QUEUE_TOKEN_NOT_ACTIVE;
+		refusal = CT_ERROR_QUEUE_TOKEN_NOT_ACTIVE;
 		break;
 	case CT_QUEUE_USED:
-		refusal = CT_QUEUE_TOKEN_USED;
+		refusal = CT_ERROR_QUEUE_TOKEN_USED;
 		break;
 	case CT_QUEUE_EXPIRED:
-		refusal = CT_QUEUE_TOKEN_EXPIRED;
+		refusal = CT_ERROR_QUEUE_TOKEN_EXPIRED;
 		break;
 	case CT_QUEUE_UNKNOWN:
-		ct_reply_error(hold->request, CT_SERVICE_UNAVAILABLE, "the queue cannot be asked now", NULL);
+		ct_reply_error(hold->request, CT_ERROR_SERVICE_UNAVAILABLE, "the queue cannot be asked now", NULL);
 		return;
 	}
 
 	/*
-	 * A repeated hold finds its place used by the first, or waiting again if
-	 * the queue's store was lost meanwhile: with a key it is the database
-	 * that knows whether this is a repetition.
+	 * A repeated hold finds its place used by the first one, or waiting again if
+	 * Redis was lost since. With an idempotency key, the database knows whether this
+	 * is a repetition.
 	 */
 	if (refusal != CT_OK && hold->request->idempotency_key == NULL)
 		ct_reply_error(hold->request, refusal, NULL, NULL);
@@ -221,7 +221,7 @@ hold_run(struct hold *hold, const char *refusal)
 }
 
 static const char *
-copy(struct ct_request *request, const char *text)
+hold_copy(struct ct_request *request, const char *text)
 {
 	return (text == NULL ? NULL : ct_printf(request, "%s", text));
 }
@@ -231,7 +231,7 @@ hold_used(const redisReply *reply, void *arg)
 {
 	struct hold	*hold = arg;
 
-	/* If Redis did not hear it, the unique index still refuses the place a second time. */
+	/* Also without Redis the unique index refuses a second use of the place. */
 	(void)reply;
 	ct_reply_outcome(hold->request, &hold->outcome);
 }
@@ -248,20 +248,19 @@ hold_done(const struct ct_outcome *outcome, void *arg)
 		return;
 	}
 
-	/* Whoever asks the queue after our answer must find the place used: the answer waits. */
+	/* A user who polls the queue after our answer must find the place used, so the answer waits for Redis. */
 	hold->outcome = *outcome;
-	hold->outcome.outcome = copy(request, outcome->outcome);
-	hold->outcome.body = copy(request, outcome->body);
-	hold->outcome.etag = copy(request, outcome->etag);
-	hold->outcome.request_id = copy(request, outcome->request_id);
+	hold->outcome.outcome = hold_copy(request, outcome->outcome);
+	hold->outcome.body = hold_copy(request, outcome->body);
+	hold->outcome.etag = hold_copy(request, outcome->etag);
+	hold->outcome.request_id = hold_copy(request, outcome->request_id);
 	if (!outcome->replayed) {
 		hold_use_place(hold);
 		return;
 	}
 	/*
-	 * The first answer may be about another place than the one this request
-	 * came with, which then stays ACTIVE. Or it is about this one, and Redis
-	 * has yet to hear it.
+	 * The first answer may belong to another place than this request's; then this
+	 * place stays ACTIVE. Or it belongs to this one, and Redis may not know yet.
 	 */
 	ct_pg_call(ct_service_pg, &place_used, (const char *const[]){
 	    hold->schedule, request->user,

@@ -1,5 +1,6 @@
-/* GET /reservations and GET /reservations/{reservationId}: the caller's own, nobody else's. */
+/* GET /reservations and GET /reservations/{reservationId}: only the caller's own reservations. */
 #include "handlers.h"
+#include "service/call.h"
 
 static const struct ct_pg_statement list_reservations = {
 	.function = "reservation.list_reservations",

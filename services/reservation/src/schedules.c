@@ -1,18 +1,17 @@
 /*
- * GET /schedules (by concert, days and status) and GET /schedules/{scheduleId}.
- * With how many seats are left; both may come from a copy (cache.h).
+ * GET /schedules (by concert, days and status) and GET /schedules/{scheduleId}, both
+ * with the number of seats left. Both answers may come from a copy (cache.h).
  *
- * Any dates may be asked for. One copy of a concert's schedules has the answer to
- * all of them: the days are cut out of it here, so other dates cost PostgreSQL
- * nothing.
+ * One copy of all schedules of a concert answers every range of dates. The range is
+ * cut out of it here, so that requests with many different dates cost PostgreSQL nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "cache.h"
-#include "ct/buf.h"
 #include "handlers.h"
 
 static const struct ct_pg_statement list_schedules = {
@@ -32,15 +31,15 @@ static const struct ct_pg_statement get_schedule = {
 #define SEOUL_MIDNIGHT	"T15:00:00.000Z"	/* of the next day, in UTC */
 #define INSTANT_TEXT	sizeof("2000-01-01" SEOUL_MIDNIGHT)
 
-/* Instants as the answer has them: they sort as text. Empty: open on that side. */
+/* Times in the form of the answer, which sort as text. Empty: no limit on that side. */
 struct range {
 	char	from[INSTANT_TEXT];
-	char	to[INSTANT_TEXT];	/* the first that is not in it */
+	char	to[INSTANT_TEXT];	/* not in the range itself */
 };
 
-/* The Seoul days from `from` to `to`, both included; NULL: open. */
+/* Returns the range of the Seoul days `from` to `to`, both included. NULL: no limit. */
 static struct range *
-range_new(struct ct_request *request, const char *from, const char *to)
+schedules_range(struct ct_request *request, const char *from, const char *to)
 {
 	struct range	*range = ct_alloc(request, sizeof(*range));
 	struct tm	 day = { 0 };
@@ -59,20 +58,19 @@ range_new(struct ct_request *request, const char *from, const char *to)
 }
 
 static bool
-in_range(const struct range *range, const char *start)
+schedules_in_range(const struct range *range, const char *start)
 {
 	return ((*range->from == '\0' || strncmp(start, range->from, strlen(range->from)) >= 0) &&
 	    (*range->to == '\0' || strncmp(start, range->to, strlen(range->to)) < 0));
 }
 
 /*
- * Replies with the schedules of the range. They are in the order of their starts,
- * so they are one piece of the text. The text that begins a schedule, and that
- * before its start, are nowhere else in it: in a JSON string their quotes would be
- * escaped.
+ * Replies with the schedules of the range. They are ordered by start, so they are one
+ * piece of the text. `opening` and `start` occur only where a schedule and its start
+ * begin, because a JSON string would escape their quotes.
  */
 static void
-reply_range(struct ct_request *request, const char *body, size_t length)
+schedules_reply_range(struct ct_request *request, const char *body, size_t length)
 {
 	static const char	 opening[] = "{\"scheduleId\":\"", start[] = "\"startAt\":\"";
 	const struct range	*range = request->state;
@@ -83,7 +81,7 @@ reply_range(struct ct_request *request, const char *body, size_t length)
 	for (at = list; at != NULL; at = strstr(at + 1, opening)) {
 		if ((start_at = strstr(at, start)) == NULL)
 			break;
-		if (in_range(range, start_at + strlen(start)))
+		if (schedules_in_range(range, start_at + strlen(start)))
 			begin = begin == NULL ? at : begin;
 		else if (begin != NULL) {
 			end = at - 1;
@@ -102,7 +100,7 @@ reply_range(struct ct_request *request, const char *body, size_t length)
 		ct_buf_append(&part, begin, (size_t)(end - begin));
 	ct_buf_append(&part, "]}", 2);
 	if (part.failed)
-		ct_reply_error(request, CT_SERVICE_UNAVAILABLE, NULL, NULL);
+		ct_reply_error(request, CT_ERROR_SERVICE_UNAVAILABLE, NULL, NULL);
 	else
 		ct_reply_json(request, 200, part.data, part.length);
 	ct_buf_deinit(&part);
@@ -126,9 +124,9 @@ schedules_list(struct ct_request *request)
 	if (ct_invalid(request))
 		return;
 
-	request->state = range_new(request, from, to);
+	request->state = schedules_range(request, from, to);
 	cache_reply(request, &(struct cache_question){ .stmt = &list_schedules, .args_count = 4,
-	    .args = { concert, NULL, NULL, status }, .reply = from == NULL && to == NULL ? NULL : reply_range });
+	    .args = { concert, NULL, NULL, status }, .reply = from == NULL && to == NULL ? NULL : schedules_reply_range });
 }
 
 void

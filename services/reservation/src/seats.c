@@ -1,26 +1,26 @@
 /*
- * GET /schedules/{scheduleId}/seats: the whole map, with an ETag, or with
- * ?since=<version> only what has changed. Both may come from a copy (cache.h).
+ * GET /schedules/{scheduleId}/seats: the whole map with an ETag, or with
+ * ?since=<version> only the changes. Both answers may come from a copy (cache.h).
  *
- * Any number may be asked since; were each a key of its own, nothing would be
- * saved. But what has changed since an earlier version holds all that has
- * changed since a later one. So under load a question is answered as if it had
- * been asked since one of a few versions that were given out before: the latest
- * of them that is not later. A seat may be told twice, and never left out.
+ * Readers ask for changes since many different versions, so a copy for each version
+ * would save nothing. But the changes since an earlier version include all changes
+ * since a later one. So under load the answer holds the changes since one of a few
+ * remembered versions: the latest one that is not later than `since`. A reader may
+ * get a changed seat twice, but never misses one.
  *
- * A copy is a little behind, and its version with it: who knows more already is
- * not answered from it.
+ * A copy has the version of its time. A reader that has seen a later version is not
+ * answered from it.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cache.h"
-#include "ct/loop.h"
 #include "handlers.h"
-#include "lane.h"
+#include "readers_share.h"
+#include "loop/loop.h"
 
-#define HISTORIES	128	/* schedules whose versions are remembered */
+#define HISTORIES	128	/* schedules with remembered versions */
 #define STEPS		10	/* versions of about 1/4, 1/2, 1, 2, ... 128 seconds ago */
 #define STEP_MS		250
 
@@ -38,11 +38,11 @@ static const struct ct_pg_statement seat_changes = {
 	.order_by = -1,
 };
 
-/* Versions of one schedule's map that were given out. */
+/* Versions of one schedule's map that readers got. */
 struct history {
 	char			 schedule[CT_UUID_TEXT];	/* "": free */
 	uint64_t		 used_ms;
-	struct cache_budget	 budget;	/* of questions that are asked exactly as they came */
+	struct cache_budget	 budget;	/* of calls with exactly the reader's version */
 	struct {
 		uint64_t	 at_ms;
 		int64_t		 now;		/* 0: none */
@@ -53,7 +53,7 @@ struct history {
 static struct history	histories[HISTORIES];
 
 static struct history *
-history_of(const char *schedule, bool make)
+seats_history(const char *schedule, bool make)
 {
 	struct history	*history, *oldest = &histories[0];
 	unsigned	 i;
@@ -72,9 +72,12 @@ history_of(const char *schedule, bool make)
 	return (oldest);
 }
 
-/* The version that was given out. Each step keeps two, its own time apart, so that one of about its age is always there. */
+/*
+ * Returns the answer's version, and remembers it. Step i keeps two versions that are 250 ms << i apart, so it always has a
+ * version of about that age.
+ */
 static int64_t
-remember(const struct ct_pg_statement *stmt, const char *const *args, const char *body)
+seats_version(const struct ct_pg_statement *stmt, const char *const *args, const char *body)
 {
 	struct history	*history;
 	const char	*at;
@@ -85,7 +88,7 @@ remember(const struct ct_pg_statement *stmt, const char *const *args, const char
 	if ((stmt != &seat_map && stmt != &seat_changes) || (at = strstr(body, "\"version\":")) == NULL ||
 	    (version = strtoll(at + strlen("\"version\":"), NULL, 10)) <= 0)
 		return (0);
-	if ((history = history_of(args[0], false)) == NULL)
+	if ((history = seats_history(args[0], false)) == NULL)
 		return (version);
 	for (i = 0; i < STEPS; i++) {
 		if (history->steps[i].now != 0 && now - history->steps[i].at_ms < (uint64_t)STEP_MS << i)
@@ -97,9 +100,9 @@ remember(const struct ct_pg_statement *stmt, const char *const *args, const char
 	return (version);
 }
 
-/* The latest version given out that is not later than `since`; 0, that is everything, if there is none. */
+/* Returns the latest remembered version that is not later than `since`, or 0 (all seats) if there is none. */
 static int64_t
-not_later(const struct history *history, int64_t since)
+seats_version_before(const struct history *history, int64_t since)
 {
 	int64_t		best = 0, latest = 0;
 	unsigned	i;
@@ -112,7 +115,8 @@ not_later(const struct history *history, int64_t since)
 		if (history->steps[i].now > latest)
 			latest = history->steps[i].now;
 	}
-	/* Later than all: of another worker, or of another database. Only everything is right for both. */
+	/* A version later than all remembered ones is from another worker or from another database. In both cases only
+	 * all seats are a right answer. */
 	return (since > latest ? 0 : best);
 }
 
@@ -127,24 +131,24 @@ seats_get(struct ct_request *request)
 	if (ct_invalid(request))
 		return;
 
-	/* Clients may keep the map, but must ask whether it is still true. */
+	/* Clients may store the map, but must ask whether it is still current. */
 	ct_reply_header(request, "cache-control", "no-cache");
 
-	history = history_of(request->path_id[0], true);
+	history = seats_history(request->path_id[0], true);
 	history->used_ms = ct_loop_now_ms();
 	if (since < 0) {
 		cache_reply(request, &(struct cache_question){ .stmt = &seat_map, .args_count = 2,
 		    .args = { request->path_id[0], NULL }, .has_tag = true });
 		return;
 	}
-	exact = !lane_busy() && cache_budget_take(&history->budget);
+	exact = !readers_share_spent() && cache_budget_take(&history->budget);
 	cache_reply(request, &(struct cache_question){ .stmt = &seat_changes, .args_count = 2,
-	    .args = { request->path_id[0], ct_printf(request, "%lld", (long long)(exact ? since : not_later(history, since))) },
+	    .args = { request->path_id[0], ct_printf(request, "%lld", (long long)(exact ? since : seats_version_before(history, since))) },
 	    .seen = since, .once = exact });
 }
 
 void
 seats_configure(void)
 {
-	cache_watch(remember);
+	cache_watch(seats_version);
 }

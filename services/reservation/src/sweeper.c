@@ -1,19 +1,18 @@
 /*
- * Tidies holds that have run out. Correctness never waits for it: the database
- * decides by its clock whether a hold is alive. It runs in bounded batches and
- * goes on at once while a batch came back full.
+ * Ends holds that ran out: marks them EXPIRED and frees their seats. No decision
+ * waits for it, because the database's clock decides whether a hold is alive.
  */
 #include <stdlib.h>
 
-#include "ct/config.h"
-#include "ct/log.h"
-#include "ct/loop.h"
-#include "ct/service.h"
+#include "background/work.h"
+#include "base/config.h"
+#include "base/log.h"
 #include "handlers.h"
+#include "service/service.h"
 
 #define SWEEP_BATCH	"200"
 
-static const struct ct_pg_statement sweep = {
+static const struct ct_pg_statement	sweep = {
 	.function = "reservation.sweep",
 	.args = "int",
 	.batch_max = 1,
@@ -21,55 +20,41 @@ static const struct ct_pg_statement sweep = {
 	.write = true,
 };
 
-static long	interval_ms;
-static bool	running;
-
-static void	sweeper_run(void *);
-
-static void
-sweeper_done(const struct ct_outcome *outcome, void *arg)
+static bool
+sweeper_prepare(const char *args[CT_PG_ARGS_MAX])
 {
-	cJSON	*body;
-	double	 expired = 0;
+	args[0] = SWEEP_BATCH;
+	return (true);
+}
 
-	(void)arg;
-	running = false;
+static enum ct_work_next
+sweeper_answered(const cJSON *body, const char *text)
+{
+	double	expired = ct_work_number(body, "expired");
 
-	/* Unreachable stores are the pool's to report; the next tick tries again. */
-	if (outcome->error != CT_OK) {
-		if (outcome->error == CT_INTERNAL_ERROR)
-			ct_log(CT_LOG_ERROR, NULL, "sweep: %s", ct_error_info(outcome->error)->code);
-		return;
-	}
-
-	if ((body = cJSON_ParseWithLength(outcome->body, outcome->body_length)) != NULL) {
-		expired = cJSON_GetNumberValue(cJSON_GetObjectItem(body, "expired"));
-		cJSON_Delete(body);
-	}
+	(void)text;
 	if (expired > 0)
-		ct_log(CT_LOG_DEBUG, NULL, "sweep: %.0f holds had run out", expired);
-	if (expired >= atoi(SWEEP_BATCH))
-		sweeper_run(NULL);
+		ct_log(CT_LOG_DEBUG, NULL, "sweep: %.0f holds ran out", expired);
+	return (expired >= atoi(SWEEP_BATCH) ? CT_WORK_MORE : CT_WORK_DONE);
 }
 
-static void
-sweeper_run(void *arg)
-{
-	(void)arg;
-	if (running)
-		return;
-	running = true;
-	ct_pg_call(ct_service_pg, &sweep, (const char *const[]){ SWEEP_BATCH }, sweeper_done, NULL);
-}
+static struct ct_work	sweeper = {
+	.name = "sweep",
+	.batch = &sweep,
+	.prepare = sweeper_prepare,
+	.answered = sweeper_answered,
+	.left_member = "left",
+};
 
 void
 sweeper_configure(void)
 {
-	interval_ms = ct_config_number("SWEEP_INTERVAL_MS", 50, 600000, 1000);
+	sweeper.interval_ms = (uint64_t)ct_config_number("SWEEP_INTERVAL_MS");
+	ct_work_configure(&sweeper);
 }
 
 void
 sweeper_start(void)
 {
-	ct_loop_every((uint64_t)interval_ms, sweeper_run, NULL);
+	ct_work_start(&sweeper, ct_service_pg);
 }

@@ -17,7 +17,7 @@ const gzip = { 'Accept-Encoding': 'gzip' };
 
 /** The cost of an attack of `seconds` for the reservation service. */
 async function cost(length, start) {
-	const names = ['pack_total', 'cache_calls_total', 'lane_milliseconds_total', 'cache_replies_total'];
+	const names = ['pack_total', 'cache_calls_total', 'lane_seconds_total', 'cache_replies_total'];
 	const before = await Promise.all(names.map((name) => metric('reservation', name)));
 	const gateway = cpuMs(workers('gateway'));
 	const began = Date.now();
@@ -62,12 +62,12 @@ found = await cost(seconds, () => attacker('since', { path: map, headers: gzip, 
 // Exact answers have a budget of their own, and there are ten steps of two versions each (seats.c).
 judge('PostgreSQL calls for it', found.calls, 22 * budget(found.seconds));
 if (!short)
-	judge('milliseconds of PostgreSQL in a second', Math.round(found.used / found.seconds), 1000);
+	judge('milliseconds of PostgreSQL in a second', Math.round(1000 * found.used / found.seconds), 1000);
 
 say('concerts, schedules and maps that do not exist');
 found = await cost(seconds, () => attacker('nothing', { at }));
 if (!short)
-	judge('milliseconds of PostgreSQL in a second', Math.round(found.used / found.seconds), 1000);
+	judge('milliseconds of PostgreSQL in a second', Math.round(1000 * found.used / found.seconds), 1000);
 
 if (!short) {
 	say('clients that do not read a plain map, each another version of it');

@@ -1,0 +1,144 @@
+# Sourced by prepare and by the commands about backups: where PostgreSQL's cluster, its write-ahead log and pgBackRest's
+# repository are, and how the user postgres works on them.
+# shellcheck shell=bash
+
+STANZA=concert # pgBackRest's name for this cluster
+
+# PostgreSQL refuses to run as root, so root runs it as the package's own user.
+as_postgres() {
+	if ((EUID == 0)); then
+		(cd / && setpriv --reuid=postgres --regid=postgres --init-groups "$@")
+	else
+		"$@"
+	fi
+}
+
+# The folder that the name stands for, also if it is a link to one, and also if that one is gone.
+real_folder() {
+	readlink -m "$1"
+}
+
+# The folder of the cluster. A RUN_DIR that the user postgres cannot reach (under /root, say) gets a link
+# to a folder under /var/lib instead.
+make_data_folder() {
+	local outside
+	[[ ! -d $RUN_DIR/postgres ]] || return 0
+	if [[ -L $RUN_DIR/postgres ]]; then
+		mkdir -m 700 "$(real_folder "$RUN_DIR/postgres")"
+	elif as_postgres test -x "$RUN_DIR"; then
+		mkdir -m 700 "$RUN_DIR/postgres"
+	else
+		outside=/var/lib/concert-$(sha256sum <<<"$RUN_DIR" | cut -c1-12)
+		echo "    the user postgres cannot reach $RUN_DIR: the cluster is in $outside"
+		rm -rf "$outside"
+		mkdir -m 700 "$outside"
+		ln -sfn "$outside" "$RUN_DIR/postgres"
+	fi
+	((EUID != 0)) || chown postgres: "$RUN_DIR/postgres/"
+}
+
+# make_postgres_folder FOLDER: makes it, for the user postgres alone. If that user cannot reach RUN_DIR, the folder there is a
+# link to one under /var/lib. One that is there already is kept: it may be all that is left of a cluster.
+make_postgres_folder() {
+	local folder=$1
+	if [[ ${1%/*} == "$RUN_DIR" && ! -L $1 ]] && ! as_postgres test -x "$RUN_DIR"; then
+		folder=/var/lib/concert-$(sha256sum <<<"$RUN_DIR" | cut -c1-12)-${1##*/}
+		echo "    the user postgres cannot reach $RUN_DIR: its folder ${1##*/} is $folder"
+		ln -sfn "$folder" "$1"
+	fi
+	folder=$(real_folder "$folder")
+	if [[ ! -d $folder ]]; then
+		mkdir -p "$folder"
+		chmod 700 "$folder"
+		((EUID != 0)) || chown postgres: "$folder"
+	fi
+	as_postgres test -w "$folder" || die "the user $(as_postgres id -un) cannot write to $1"
+}
+
+# Makes the folders of the log and of the backups, and pgBackRest's configuration. Sets DATA_DIR, WAL_DIR, REPOSITORY.
+prepare_backups() {
+	make_postgres_folder "$RUN_DIR/pgbackrest"
+	make_postgres_folder "$PG_WAL_DIR"
+	make_postgres_folder "$BACKUP_DIR"
+	find_cluster
+	as_postgres mkdir -p "$WAL_DIR" "$PGBACKREST/lock" "$PGBACKREST/log" "$PGBACKREST/spool"
+	as_postgres chmod 700 "$WAL_DIR"
+	# shellcheck disable=SC2016 # the inner shell's
+	as_postgres sh -c 'cat >"$1"' sh "$PGBACKREST/pgbackrest.conf" <<-END
+		# Rendered by deploy/local/cluster.sh; changes here are lost.
+		[global]
+		repo1-path=$REPOSITORY
+		repo1-retention-full=$BACKUP_KEEP
+		compress-type=lz4
+		process-max=2
+		start-fast=y
+		log-path=$PGBACKREST/log
+		log-level-file=info
+		log-level-console=warn
+		lock-path=$PGBACKREST/lock
+		spool-path=$PGBACKREST/spool
+
+		[$STANZA]
+		pg1-path=$DATA_DIR
+		pg1-port=$PG_PORT
+		pg1-user=postgres
+	END
+}
+
+find_cluster() {
+	DATA_DIR=$(real_folder "$RUN_DIR/postgres")
+	WAL_DIR=$(real_folder "$PG_WAL_DIR")/pg_wal # PG_WAL_DIR itself may be where a disk is mounted
+	REPOSITORY=$(real_folder "$BACKUP_DIR")
+	PGBACKREST=$(real_folder "$RUN_DIR/pgbackrest")
+	# Before the first backup the log is kept nowhere. The file is in the cluster, so a restored one archives again.
+	ARCHIVE_COMMAND="test ! -e archiving || pgbackrest --config=$PGBACKREST/pgbackrest.conf --stanza=$STANZA archive-push %p"
+	export ARCHIVE_COMMAND BACKUP_WAL_SECONDS
+}
+
+# The log of a cluster that was made elsewhere (in the cluster, or in an earlier PG_WAL_DIR) moves to WAL_DIR. For a stopped
+# cluster. Interrupted, it begins again: the old folder is the log until the link points to the new one.
+move_wal() {
+	local old
+	! as_postgres test -d "$DATA_DIR/pg_wal.old" || as_postgres test -e "$DATA_DIR/pg_wal" ||
+		as_postgres mv "$DATA_DIR/pg_wal.old" "$DATA_DIR/pg_wal"
+	old=$(as_postgres readlink -f "$DATA_DIR/pg_wal")
+	if [[ $old == "$WAL_DIR" ]]; then
+		# A restored cluster gets its log from the archive.
+		as_postgres test -e "$DATA_DIR/recovery.signal" || as_postgres find "$WAL_DIR" -maxdepth 1 -name '0*' | grep -q . ||
+			die "the write-ahead log of the cluster in $DATA_DIR is gone ($WAL_DIR is empty): make restore"
+		return
+	fi
+	[[ ! -e $DATA_DIR/postmaster.pid ]] || die "PostgreSQL runs in $DATA_DIR: its write-ahead log cannot move to $WAL_DIR"
+	echo "    moving the write-ahead log to $WAL_DIR"
+	as_postgres find "$WAL_DIR" -mindepth 1 -delete
+	as_postgres cp -a "$old/." "$WAL_DIR/"
+	as_postgres sync -f "$WAL_DIR"
+	if as_postgres test -L "$DATA_DIR/pg_wal"; then
+		as_postgres ln -sfn "$WAL_DIR" "$DATA_DIR/pg_wal"
+	else
+		as_postgres mv "$DATA_DIR/pg_wal" "$DATA_DIR/pg_wal.old"
+		as_postgres ln -s "$WAL_DIR" "$DATA_DIR/pg_wal"
+		old=$DATA_DIR/pg_wal.old
+	fi
+	as_postgres rm -rf "$old"
+}
+
+# pgBackRest of this cluster. It reads PostgreSQL's password from the environment.
+pgbackrest() {
+	PGHOST=127.0.0.1 PGPASSWORD=$(cat "$RUN_DIR/secrets/postgres" 2>/dev/null) \
+		as_postgres setpriv --pdeathsig TERM pgbackrest --config="$PGBACKREST/pgbackrest.conf" --stanza="$STANZA" "$@"
+}
+
+# Was there ever a backup of this cluster or of an earlier one?
+has_repository() {
+	as_postgres test -e "$REPOSITORY/backup/$STANZA/backup.info"
+}
+
+# The backups that can be restored, oldest first, as JSON: [{label, type, start, stop, size, ...}].
+backup_list() {
+	pgbackrest --output=json info | jq -c '[.[0].backup // [] | .[] | select(.error | not)]'
+}
+
+bytes() {
+	numfmt --to=iec --format=%.1f "$1"
+}

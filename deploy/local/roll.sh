@@ -1,0 +1,256 @@
+# Sourced by up, deploy and scale: replaces, adds and removes instances of a service while the gateway goes on.
+# shellcheck shell=bash
+#
+# Functions that can fail set WHY and return 1. They then leave the instances as they say.
+
+# The gateway passes over an instance that failed for this time (nginx/upstreams.conf: fail_timeout, and a half second). So the
+# next instance is stopped only after it.
+GATEWAY_FORGETS_SECONDS=2.5
+
+# set_count SERVICE N: writes the number of instances where the gateway, supervisor and Prometheus find it. Starts and stops nothing.
+set_count() {
+	local name=${1^^}_INSTANCES
+	export "$name=$2"
+	sed "s/^$name=.*/$name=$2/" "$RUN_DIR/env" >"$RUN_DIR/env.new"
+	mv "$RUN_DIR/env.new" "$RUN_DIR/env"
+	"$LOCAL/prepare" --programs
+	"$LOCAL/render-monitoring"
+}
+
+# reload_gateway: the gateway uses the instances that RUN_DIR/env says.
+reload_gateway() {
+	local said
+	if said=$("$LOCAL/gateway-reload" 2>&1); then
+		echo "    gateway         uses the instances $(for service in "${SERVICES[@]}"; do printf '%s=%s ' "$service" "$(instances_of "$service")"; done)"
+	else
+		WHY="the gateway did not take the new number of instances: $said"
+		return 1
+	fi
+}
+
+# log_since NAME SIZE: prints the last lines that the program logged after its log had SIZE bytes.
+log_since() {
+	local log=$RUN_DIR/log/$1.log
+	[[ -r $log ]] || return 0
+	echo "the last lines of $log:"
+	tail -c "+$(($2 + 1))" "$log" | tail -n 15 | cut -c1-400 | sed 's/^/    /'
+}
+
+# wait_for_instance NAME: until it is ready. Returns 1 at once if it ends again and again, else at UP_TIMEOUT_SECONDS.
+wait_for_instance() {
+	local name=$1 deadline=$((SECONDS + UP_TIMEOUT_SECONDS)) ended=0 said=$((SECONDS + 5)) state process seen=""
+	until answers "$name"; do
+		state=$(supervisor status "$name" | awk '{ print $2 }' || true)
+		[[ $state != BACKOFF && $state != FATAL ]] || ended=$((ended + 1))
+		# On a slow machine a program that ends counts as started for a moment, so each new process counts too.
+		process=$(supervisor pid "$name" 2>/dev/null || true)
+		[[ ! $process =~ ^[1-9] || $process == "$seen" ]] || {
+			[[ -z $seen ]] || ended=$((ended + 1))
+			seen=$process
+		}
+		if ((ended >= 4)); then
+			WHY="$name ends when it starts"
+			return 1
+		elif ((SECONDS >= deadline)); then
+			WHY="$name is not ready after $UP_TIMEOUT_SECONDS s"
+			return 1
+		elif ((SECONDS >= said)); then
+			echo "    waiting for $name"
+			said=$((SECONDS + 5))
+		fi
+		sleep 0.3
+	done
+}
+
+# smoke SERVICE URL [OPTION of curl...]: a request that the service answers in a known way. Returns 1 if the answer is another.
+smoke() {
+	local service=$1 path expected status token=""
+	[[ $JWT_ALG != HS256 ]] || token=$("$LOCAL/token")
+	case $service in
+	queue) path=/queues/status expected=401 token="" ;;
+	reservation) path=/concerts expected=200 ;;
+	payment) path=/payments/00000000-0000-7000-8000-000000000000 expected=${token:+404} ;;
+	point) path=/points expected=${token:+200} ;;
+	esac
+	: "${expected:=401}"
+	status=$(curl -sS -m 5 -o /dev/null -w '%{http_code}' ${token:+-H "Authorization: Bearer $token"} "${@:3}" "$2$path" 2>&1) || true
+	[[ $status == "$expected" ]] || {
+		WHY="GET $path answers $status, not $expected"
+		return 1
+	}
+}
+
+# check_instance SERVICE K VERSION: it is ready, says that it has this version, and answers a request.
+check_instance() {
+	local name=$1-$2 version
+	wait_for_instance "$name" || return 1
+	version=$(version_of "$name")
+	# Programs from before build_info cannot say it.
+	[[ -n $version ]] || grep -aq build_info "$RUN_DIR/releases/$1/$3/$1.so" || version=$3
+	[[ $version == "$3" ]] || {
+		WHY="$name says that it has version '$version', not $3"
+		return 1
+	}
+	smoke "$1" "http://$(address_of "$name")" || {
+		WHY="$name: $WHY"
+		return 1
+	}
+	printf '    %-15s ready at %s, version %s\n' "$name" "$(address_of "$name")" "$version"
+}
+
+# check_gateway SERVICE: a request through the gateway reaches the service.
+check_gateway() {
+	local try
+	for ((try = 0; try < 10; try++)); do
+		! smoke "$1" "https://$(address_of gateway)" --cacert "$RUN_DIR/tls/cert.pem" || return 0
+		sleep 0.5
+	done
+	WHY="through the gateway: $WHY"
+	return 1
+}
+
+# restart_instance SERVICE K VERSION: stops the instance, which finishes its requests, and starts it with this version.
+restart_instance() {
+	point_release "$1" "instance-$2" "$3"
+	supervisor restart "$1-$2" >/dev/null 2>&1 || true
+	check_instance "$@"
+}
+
+# add_instances SERVICE FROM TO VERSION: starts instances FROM to TO - 1, waits until they are ready, and gives them to the gateway.
+# On failure they are gone again, and their last log lines are printed.
+add_instances() {
+	local service=$1 from=$2 to=$3 version=$4 k failed=0
+	local sizes=()
+	for ((k = from; k < to; k++)); do
+		point_release "$service" "instance-$k" "$version"
+		sizes[k]=$(stat -c %s "$RUN_DIR/log/$service-$k.log" 2>/dev/null || echo 0)
+	done
+	set_count "$service" "$to"
+	for ((k = from; k < to; k++)); do
+		supervisor update "$service-$k" >/dev/null 2>&1 || true
+		supervisor start "$service-$k" >/dev/null 2>&1 &
+	done
+	# shellcheck disable=SC2046 # job numbers, one a word
+	wait $(jobs -p) || true
+	for ((k = from; k < to; k++)); do
+		check_instance "$service" "$k" "$version" || {
+			failed=1
+			log_since "$service-$k" "${sizes[k]}" >&2
+			break
+		}
+	done
+	((failed)) || reload_gateway || failed=1
+	((failed)) || return 0
+	set_count "$service" "$from"
+	drop_programs "$service" "$from" "$to"
+	return 1
+}
+
+# drop_programs SERVICE FROM TO: stops instances FROM to TO - 1, which the gateway no longer uses, and forgets them.
+drop_programs() {
+	local k
+	for ((k = $3 - 1; k >= $2; k--)); do
+		supervisor update "$1-$k" >/dev/null 2>&1 || true
+		rm -f "$RUN_DIR/releases/$1/instance-$k" "$RUN_DIR/groups/$1-$k"
+	done
+}
+
+# remove_instances SERVICE FROM TO: takes instances TO to FROM - 1 from the gateway, then lets them finish their requests and stops
+# them. On failure all go on.
+remove_instances() {
+	set_count "$1" "$3"
+	reload_gateway || {
+		set_count "$1" "$2"
+		return 1
+	}
+	drop_programs "$1" "$3" "$2"
+}
+
+# room_for SERVICE N: whether PostgreSQL has connections for N instances of the service beside those of the others.
+room_for() {
+	local max others=0 each=$((WORKERS * PG_POOL_SIZE)) room service most
+	use_superuser
+	max=$(sql -c 'SHOW max_connections')
+	room=$(((max - PG_SPARE_CONNECTIONS) / each))
+	for service in "${SERVICES[@]}"; do
+		[[ $service == "$1" ]] || others=$((others + $(instances_of "$service")))
+	done
+	((others + $2 > room)) || return 0
+	most=$((room > others ? room - others : 0))
+	WHY="PostgreSQL has no room: max_connections is $max, of which $PG_SPARE_CONNECTIONS are for tools. Each instance needs $each \
+(WORKERS x PG_POOL_SIZE), so $room instances fit. $((others + $2)) are too many, and $1 can have at most $most"
+	return 1
+}
+
+# end_surge: removes the second instance of an interrupted deployment.
+end_surge() {
+	local service
+	[[ -s $RUN_DIR/surge ]] || return 0
+	service=$(<"$RUN_DIR/surge")
+	if (($(instances_of "$service") == 2)); then
+		echo "    removing the second instance of $service, which an interrupted deployment left"
+		remove_instances "$service" 2 1 || return 1
+	fi
+	rm -f "$RUN_DIR/surge"
+}
+
+# replace_instances SERVICE COUNT VERSION: one after the other. On failure the failed one has its version before, the earlier ones
+# have VERSION, and the later ones are untouched.
+replace_instances() {
+	local service=$1 count=$2 version=$3 k before size why
+	for ((k = 0; k < count; k++)); do
+		before=$(instance_release "$service" "$k")
+		if [[ $before == "$version" && -z ${FORCE:-} && $(version_of "$service-$k") == "$version" ]]; then
+			echo "    $service-$k has version $version already"
+			continue
+		fi
+		size=$(stat -c %s "$RUN_DIR/log/$service-$k.log" 2>/dev/null || echo 0)
+		if ! restart_instance "$service" "$k" "$version" || ! check_gateway "$service"; then
+			why=$WHY
+			echo "error: $why" >&2
+			log_since "$service-$k" "$size" >&2
+			WHY="$why. $service-$k does not come back with version $before either: make logs P=$service-$k"
+			[[ $before == "$version" ]] || ! restart_instance "$service" "$k" "$before" ||
+				WHY="$why. $service-$k has version $before again"
+			return 1
+		fi
+		((k + 1 == count && count > 1)) || sleep "$GATEWAY_FORGETS_SECONDS"
+	done
+}
+
+# roll SERVICE VERSION: all instances get the version, one after the other, without a lost request. An only instance gets a second
+# one beside it meanwhile. On failure `current` stays.
+roll() {
+	local service=$1 version=$2 count
+	count=$(instances_of "$service")
+	if ((count > 1)); then
+		replace_instances "$service" "$count" "$version" || return 1
+	else
+		room_for "$service" 2 || return 1
+		check_free_port "$service" 1
+		echo "$service" >"$RUN_DIR/surge"
+		add_instances "$service" 1 2 "$version" || {
+			rm -f "$RUN_DIR/surge"
+			return 1
+		}
+		if ! replace_instances "$service" 1 "$version"; then
+			version=$WHY
+			remove_instances "$service" 2 1 && rm -f "$RUN_DIR/surge"
+			WHY=$version
+			return 1
+		fi
+		remove_instances "$service" 2 1 || return 1
+		rm -f "$RUN_DIR/surge"
+		check_gateway "$service" || return 1
+	fi
+	set_current "$service" "$version"
+}
+
+# check_free_port SERVICE K: dies if another program has the port of a new instance.
+check_free_port() {
+	local address holder
+	address=$(address_of "$1-$2")
+	! stack_ports | grep -q "^${address##*:} " || die "port ${address##*:} for $1-$2 is that of another part of this stack"
+	holder=$(ss -Hltnp "sport = :${address##*:}" | head -n 1)
+	[[ -z $holder ]] || die "port ${address##*:} for $1-$2 is taken; nothing was changed"
+}

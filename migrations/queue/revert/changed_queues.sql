@@ -1,0 +1,5 @@
+BEGIN;
+
+DROP INDEX queue.changed_queues;
+
+COMMIT;

@@ -1,0 +1,5 @@
+BEGIN;
+
+DROP INDEX reservation.seats_given_back;
+
+COMMIT;

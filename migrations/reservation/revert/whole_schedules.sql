@@ -1,0 +1,5 @@
+BEGIN;
+
+DROP FUNCTION reservation.check_schedule() CASCADE;
+
+COMMIT;

@@ -1,0 +1,80 @@
+/* See queue_gauges.h. */
+#include "queue_gauges.h"
+
+#include <inttypes.h>
+
+#include "schedule_facts.h"
+#include "ticker.h"
+
+static struct ct_buf	*printing;
+
+#define PRINT(name, fmt, value) \
+	ct_buf_printf(printing, name "{schedule=\"%s\"} " fmt "\n", queue->schedule_text, value)
+
+static void
+gauges_waiting(struct queue *queue)
+{
+	PRINT("queue_waiting", "%" PRId64, ticker_last(queue)->waiting);
+}
+
+static void
+gauges_active(struct queue *queue)
+{
+	PRINT("queue_active", "%" PRId64, ticker_last(queue)->active);
+}
+
+static void
+gauges_speed(struct queue *queue)
+{
+	PRINT("queue_speed_per_second", "%.3f", (double)ticker_last(queue)->speed / QUEUE_TICK_SPEED_SCALE);
+}
+
+/* Only while the sale is open: the speed does not include the time until the opening. */
+static void
+gauges_predicted_wait(struct queue *queue)
+{
+	const struct tick_answer	*tick = ticker_last(queue);
+
+	if (tick->speed > 0 && schedule_facts_are_recent(queue) &&
+	    sale_status(schedule_facts_sale(queue), false) == SALE_OPEN)
+		PRINT("queue_predicted_wait_seconds", "%" PRId64, queue_answers_tick_wait(tick, tick->waiting));
+}
+
+/* If the facts are too old, this asks for them, and the next scrape shows them. */
+static void
+gauges_seats(struct queue *queue)
+{
+	if (schedule_facts_are_recent(queue))
+		PRINT("queue_seats_left", "%" PRId64, schedule_facts_get(queue)->seats_left);
+}
+
+static void
+gauges_mode(struct queue *queue)
+{
+	ct_buf_printf(printing, "queue_mode{schedule=\"%s\",mode=\"%s\"} 1\n", queue->schedule_text,
+	    queue_answers_mode_name(ticker_last(queue)->mode));
+}
+
+void
+queue_gauges_print(struct ct_buf *buf)
+{
+	static const struct {
+		const char	*name;
+		const char	*help;
+		void		(*print)(struct queue *);
+	} gauges[] = {
+		{ "queue_waiting", "Users waiting", gauges_waiting },
+		{ "queue_active", "Users who may choose seats now", gauges_active },
+		{ "queue_speed_per_second", "Users per second that leave the front of the line", gauges_speed },
+		{ "queue_predicted_wait_seconds", "Wait of a user who enters now, by that speed", gauges_predicted_wait },
+		{ "queue_seats_left", "Seats that can still be bought", gauges_seats },
+		{ "queue_mode", "1, with the mode that operators set", gauges_mode },
+	};
+
+	printing = buf;
+	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++) {
+		ct_buf_printf(buf, "# HELP %s %s\n# TYPE %s gauge\n", gauges[i].name, gauges[i].help,
+		    gauges[i].name);
+		ticker_each_shown(gauges[i].print);
+	}
+}

@@ -1,0 +1,5 @@
+/* This worker's clients. */
+#include "service/service.h"
+
+struct ct_pg	*ct_service_pg;
+struct ct_redis	*ct_service_redis;

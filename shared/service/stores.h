@@ -1,0 +1,24 @@
+/*
+ * The state of this worker's stores, as /readyz, the metrics and the details of problems tell it.
+ *
+ * A store that answers is not enough: PostgreSQL and Redis go on answering reads while they refuse writes, for example
+ * because the disk is full. So each worker asks Redis once a second for a script that may write and does nothing. Redis
+ * refuses it for the same reasons as a write. PostgreSQL tells by its errors and its parameters (ct_pg_state).
+ */
+#ifndef CT_STORES_H
+#define CT_STORES_H
+
+#include "base/buf.h"
+#include "base/store_state.h"
+
+/* Worker: begins to ask. Call it after the clients are created. */
+void			 ct_stores_start(void);
+
+/* CT_STORE_UP for a store that the service does not have. */
+enum ct_store_state	 ct_stores_postgres(void);
+enum ct_store_state	 ct_stores_redis(void);
+
+/* Appends redis_up, pg_up and store_problem{store,reason} to /metrics. */
+void			 ct_stores_print(struct ct_buf *buf);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * Sends finished spans to a collector (TRACE_COLLECTOR_URL) as OTLP/HTTP JSON, in the background. At most one request is
+ * under way. No request of a user waits for it, and its memory is bounded: CT_SPANS_BYTES_MAX for spans that gather, and
+ * as much for those under way.
+ *
+ * Spans that the collector certainly did not take (no connection, or 429, 502, 503, 504) are sent again, with the pauses of
+ * base/backoff.h. After any other answer, or none in time, they are dropped and counted.
+ */
+#ifndef CT_EXPORTER_H
+#define CT_EXPORTER_H
+
+#include <stdbool.h>
+
+/*
+ * Parent: TRACE_COLLECTOR_URL (empty: off; in production https, or an address of this machine), TRACE_SAMPLE_ONE_IN,
+ * TRACE_TRUST_CALLER; registers metrics. `service` is the service's name, kept by pointer.
+ */
+void	 ct_exporter_configure(const char *service);
+
+/* Worker: begins to send. */
+void	 ct_exporter_start(void);
+
+/* Worker: sends the rest soon, because the worker ends. */
+void	 ct_exporter_drain(void);
+
+/* While it drains: returns true if all is sent, or a second has passed. */
+bool	 ct_exporter_drained(void);
+
+/* Returns how many of the worker's HTTP requests are the exporter's: 0 or 1. A worker that ends need not wait for them. */
+unsigned ct_exporter_pending(void);
+
+#endif

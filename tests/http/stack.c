@@ -1,0 +1,46 @@
+/* Starts, stops and finds programs of the test stack, which supervisor runs. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "harness.h"
+
+void
+ctl(const char *command)
+{
+	cr_assert_eq(system(format("%s/ctl %s >/dev/null", setting("RUN_DIR"), command)), 0, "ctl %s", command);
+}
+
+pid_t
+pid_of(const char *program)
+{
+	FILE	*pipe = popen(format("%s/ctl pid %s", setting("RUN_DIR"), program), "r");
+	char	 line[64] = "";
+
+	cr_assert_not_null(pipe);
+	cr_assert_not_null(fgets(line, sizeof(line), pipe), "ctl pid %s", program);
+	cr_assert_eq(pclose(pipe), 0, "ctl pid %s", program);
+	cr_assert_gt(atoi(line), 1, "%s: %s", program, line);
+	return ((pid_t)atoi(line));
+}
+
+pid_t
+worker_of(const char *program)
+{
+	int	 master = (int)pid_of(program);
+	char	*children = read_file(format("/proc/%d/task/%d/children", master, master));
+
+	cr_assert_gt(atoi(children), 1, "%s has no worker", program);
+	return ((pid_t)atoi(children));
+}
+
+void
+kill_workers(const char *program)
+{
+	int	 master = (int)pid_of(program);
+	char	*rest = read_file(format("/proc/%d/task/%d/children", master, master));
+	long	 worker;
+
+	while ((worker = strtol(rest, &rest, 10)) > 1)
+		cr_assert_eq(kill((pid_t)worker, SIGKILL), 0);
+}

@@ -1,0 +1,38 @@
+# The helpers of the tests of the local stack. Each test_*.sh sources this. tests/run starts the test stack and runs all files.
+# shellcheck shell=bash
+set -uo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+# shellcheck source=deploy/local/settings.sh
+source deploy/local/settings.sh
+# shellcheck source=deploy/local/stack.sh
+source deploy/local/stack.sh
+# shellcheck source=tests/lib/tap.sh
+source tests/lib/tap.sh
+use_running_settings
+work=$tap_folder
+
+# The settings of a second stack: its folder and ports differ from those of the test stack.
+port=$((GATEWAY_HTTPS_PORT + 180))
+other=(STACK_ENV=test RUN_DIR="$work/run" GATEWAY_HTTPS_PORT="$port" GATEWAY_HTTP_PORT=$((port + 1)) PG_PORT=$((port + 2))
+	REDIS_PORT=$((port + 3)) QUEUE_PORT=$((port + 4)) RESERVATION_PORT=$((port + 6)) PAYMENT_PORT=$((port + 8))
+	POINT_PORT=$((port + 10)) TOSS_PORT=$((port + 12)) GATEWAY_STATUS_PORT=$((port + 13)))
+
+# refused_up NAME=VALUE...: starts a second stack with these settings. The start must be refused, and no program may start. Sets
+# $said to what it printed.
+refused_up() {
+	local status=0
+	rm -rf "$work/run"
+	said=$(env -u RUN_DIR "${other[@]}" "$@" deploy/local/up --no-journey 2>&1 </dev/null) || status=$?
+	[[ $status != 0 ]] || fail "the start was not refused"
+	[[ ! -e $work/run/supervisord.pid && ! -e $work/run/secrets ]] || fail "a program was started"
+}
+
+# get PATH [OPTION of curl...]: prints the body of the gateway's answer.
+get() {
+	curl -fsS -m 5 --cacert "$RUN_DIR/tls/cert.pem" "${@:2}" "https://localhost:$GATEWAY_HTTPS_PORT$1"
+}
+
+nothing_waits_in_the_outbox() {
+	[[ $(sql -c 'SELECT count(*) FROM platform.outbox') == 0 ]]
+}

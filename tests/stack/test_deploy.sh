@@ -1,0 +1,165 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154 # variables of common.sh
+# make deploy and make scale, while clients send requests through the gateway: none may fail. make test-deploy runs
+# another version beside this one.
+# shellcheck source=tests/stack/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=deploy/local/releases.sh
+source deploy/local/releases.sh
+
+load_pid=""
+# make test-deploy sets DEPLOY_LONG.
+most=$([[ -n ${DEPLOY_LONG:-} ]] && echo 3 || echo 2)
+
+# new_version NAME: the programs of the payment service as another version. Sets version, and folder where they are.
+new_version() {
+	version=$1-$$ folder=$work/$1
+	mkdir -p "$folder"
+	cp "$BUILD_DIR/payment.so" "$BUILD_DIR/kore/kore" "$folder"
+	echo "$version" | tee "$folder/version" >>"$folder/payment.so"
+}
+
+start_load() {
+	deploy/local/token --count 8 >"$work/tokens"
+	node tests/stack/load.mjs "https://localhost:$GATEWAY_HTTPS_PORT" "$RUN_DIR/tls/cert.pem" "$work/tokens" "$work/report" &
+	load_pid=$!
+}
+
+# Stops the load. No request failed, and there were some.
+nothing_was_lost() {
+	kill -TERM "$load_pid"
+	wait "$load_pid"
+	load_pid=""
+	is 'failed requests' "$(jq .failed "$work/report")" 0
+	[[ $(jq .failed "$work/report") == 0 ]] || fail "$(jq -r '.failures[:5][]' "$work/report")"
+	(($(jq .charged "$work/report") > 0)) || fail "the load charged nothing"
+	echo "# $(jq .requests "$work/report") requests, $(jq .failed "$work/report") failed"
+}
+
+tear_down_file() {
+	[[ -z $load_pid ]] || kill "$load_pid" 2>/dev/null
+	deploy/local/scale payment 1 >/dev/null 2>&1
+	deploy/local/scale queue 1 >/dev/null 2>&1
+	# The release of the tree, for the other files.
+	deploy/local/deploy payment --from "$BUILD_DIR" >/dev/null 2>&1
+}
+
+# runs SERVICE: prints the versions of its instances.
+runs() {
+	local k
+	for ((k = 0; k < $(use_running_settings && instances_of "$1"); k++)); do
+		version_of "$1-$k"
+	done | paste -sd' '
+}
+
+test_missing_or_unknown_service_is_refused() {
+	said=$(make -s deploy STACK_ENV="${STACK_ENV:-}" 2>&1) && fail "deploy without S succeeded"
+	has deploy "$said" "S: '' is none of queue, reservation, payment, point: make deploy S=payment"
+	said=$(make -s scale S=nothing N=2 STACK_ENV="${STACK_ENV:-}" 2>&1) && fail "scale of an unknown service succeeded"
+	has scale "$said" "S: 'nothing' is none of"
+}
+
+test_number_out_of_range_is_refused() {
+	local n
+	for n in 0 99 '' x; do
+		said=$(make -s scale S=queue N="$n" STACK_ENV="${STACK_ENV:-}" 2>&1) && fail "N=$n succeeded"
+		has "N=$n" "$said" "N: '$n' is not a number of instances from 1 to 8"
+	done
+}
+
+test_rollback_without_an_earlier_version_is_refused() {
+	[[ ! -e $RUN_DIR/releases/point/previous ]] || return 0
+	said=$(make -s deploy S=point ROLLBACK=1 STACK_ENV="${STACK_ENV:-}" 2>&1) && fail "it succeeded"
+	has 'the message' "$said" "there is no version of point before"
+}
+
+test_scale_beyond_the_connections_of_postgres_changes_nothing() {
+	local before
+	before=$(grep '^PG_POOL_SIZE=' "$RUN_DIR/env")
+	sed -i 's/^PG_POOL_SIZE=.*/PG_POOL_SIZE=64/' "$RUN_DIR/env"
+	said=$(deploy/local/scale queue 2 2>&1) && fail "it succeeded"
+	sed -i "s/^PG_POOL_SIZE=.*/$before/" "$RUN_DIR/env"
+	has 'the message' "$said" "Each instance needs 64 (WORKERS x PG_POOL_SIZE), so 0 instances fit. 5 are too many"
+	has 'the message' "$said" "Nothing was changed"
+	is 'instances' "$(use_running_settings && instances_of queue)" 1
+	[[ ! -e $RUN_DIR/releases/queue/instance-1 ]] || fail "an instance was prepared"
+}
+
+test_only_instance_is_replaced_without_a_lost_request() {
+	local before folder version
+	before=$(runs payment)
+	new_version test-1
+	start_load
+	said=$(deploy/local/deploy payment --from "$folder" 2>&1) || fail "deploy failed: $said"
+	is 'the version in /metrics' "$(runs payment)" "$version"
+	has 'what deploy says' "$said" "payment: version $version on 1 instance(s); before: $before"
+	has 'status' "$(deploy/local/status)" "$version"
+	has 'the log' "$(tail -n 50 "$RUN_DIR/log/payment-0.log")" "version $version starts"
+	nothing_was_lost
+	is 'programs' "$("$RUN_DIR/ctl" status | grep -c '^payment-')" 1
+}
+
+test_scale_and_rollback_lose_no_request() {
+	local k before all_now="" all_before=""
+	before=$(release_of payment previous)
+	for ((k = 0; k < most; k++)); do
+		all_now+="${all_now:+ }$(release_of payment current)"
+		all_before+="${all_before:+ }$before"
+	done
+	start_load
+	said=$(deploy/local/scale payment "$most" 2>&1) || fail "scale up failed: $said"
+	is 'instances' "$(runs payment)" "$all_now"
+	said=$(deploy/local/deploy payment --rollback 2>&1) || fail "rollback failed: $said"
+	is 'the versions after the rollback' "$(runs payment)" "$all_before"
+	said=$(deploy/local/scale payment 1 2>&1) || fail "scale down failed: $said"
+	is 'instances' "$(runs payment)" "$before"
+	nothing_was_lost
+}
+
+test_version_that_does_not_start_stops_the_deployment() {
+	local folder before version
+	before=$(runs payment)
+	new_version test-broken
+	head -c 20000 "$BUILD_DIR/payment.so" >"$folder/payment.so"
+	start_load
+	said=$(deploy/local/deploy payment --from "$folder" 2>&1) && fail "it succeeded"
+	has 'one instance' "$said" 'payment-1 ends when it starts'
+	has 'one instance' "$said" 'the last lines of'
+	is 'the version' "$(runs payment)" "$before"
+	nothing_was_lost
+	is 'current' "$(release_of payment current)" "$before"
+}
+
+test_failed_instance_of_several_gets_its_version_before_again() {
+	local folder before version
+	[[ -n ${DEPLOY_LONG:-} ]] || return 0
+	before=$(runs payment)
+	new_version test-broken-2
+	head -c 20000 "$BUILD_DIR/payment.so" >"$folder/payment.so"
+	start_load
+	said=$(deploy/local/scale payment 2 2>&1) || fail "scale failed: $said"
+	said=$(deploy/local/deploy payment --from "$folder" 2>&1) && fail "it succeeded with two instances"
+	has 'two instances' "$said" "payment-0 ends when it starts. payment-0 has version $before again"
+	has 'two instances' "$said" "the deployment of payment $version stopped"
+	is 'the versions' "$(runs payment)" "$before $before"
+	nothing_was_lost
+	is 'current' "$(release_of payment current)" "$before"
+}
+
+test_releases_are_bounded() {
+	local count
+	count=$(find "$RUN_DIR/releases/payment" -mindepth 1 -maxdepth 1 -type d | wc -l)
+	((count <= RELEASES_KEPT + 2)) || fail "$count releases of payment are kept"
+}
+
+test_reservation_service_newer_than_redis_functions_is_refused() {
+	local folder=$work/newer
+	mkdir -p "$folder"
+	cp "$BUILD_DIR/kore/kore" "$folder"
+	sed 's/queue3_check/queue9_check/g' "$BUILD_DIR/reservation.so" >"$folder/reservation.so"
+	echo "test-newer-$$" >"$folder/version"
+	said=$(deploy/local/deploy reservation --from "$folder" 2>&1) && fail "it succeeded"
+	has 'the message' "$said" 'needs queue9_check in Redis, which a newer queue service loads: make deploy S=queue first. Nothing was changed'
+}
+
+run_tests

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154 # variables of common.sh
+# Which settings a later `make up` keeps. Starts no stack.
+# shellcheck source=tests/stack/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# up_with NAME=VALUE...: loads the settings as make up does, with this environment only, and keeps what was given. Prints what it
+# recalled, and then INSTANCES, QUEUE_INSTANCES and PAYMENT_PORT.
+up_with() {
+	mkdir -p "$work/kept"
+	# shellcheck disable=SC2016
+	env -i PATH="$PATH" RUN_DIR="$work/kept" "$@" bash -euc '
+		source deploy/local/settings.sh
+		source deploy/local/given.sh
+		recall_given
+		load_settings
+		check_settings
+		save_given
+		echo "${RECALLED:--} / $INSTANCES ${QUEUE_INSTANCES:--} $PAYMENT_PORT"' 2>&1
+}
+
+test_given_settings_stay() {
+	is 'the first start' "$(up_with INSTANCES=2 PAYMENT_PORT=9530)" "- / 2 - 9530"
+	is 'a bare start' "$(up_with)" "INSTANCES=2 PAYMENT_PORT=9530 / 2 - 9530"
+	is 'the next bare start' "$(up_with)" "INSTANCES=2 PAYMENT_PORT=9530 / 2 - 9530"
+}
+
+test_explicit_setting_wins_and_stays() {
+	is 'another number' "$(up_with INSTANCES=3)" "PAYMENT_PORT=9530 / 3 - 9530"
+	has 'a bare start' "$(up_with)" "/ 3 - 9530"
+}
+
+test_number_of_make_scale_stays() {
+	env -i PATH="$PATH" RUN_DIR="$work/kept" bash -euc 'source deploy/local/settings.sh; source deploy/local/given.sh
+		keep_given QUEUE_INSTANCES 4; keep_given QUEUE_INSTANCES 5'
+	has 'a bare start' "$(up_with)" "/ 3 5 9530"
+}
+
+test_empty_setting_is_forgotten() {
+	has 'this start' "$(up_with PAYMENT_PORT=)" "/ 3 5 9130"
+	has 'the next start' "$(up_with)" "/ 3 5 9130"
+}
+
+test_refused_setting_is_not_kept() {
+	has 'a wrong number' "$(up_with INSTANCES=9)" "setting INSTANCES: '9'"
+	has 'a bare start' "$(up_with)" "/ 3 5 9130"
+}
+
+test_defaults_forget_everything() {
+	is 'with DEFAULTS' "$(up_with DEFAULTS=1)" "- / 1 - 9130"
+	is 'a bare start' "$(up_with)" "- / 1 - 9130"
+}
+
+test_stacks_of_tests_keep_nothing() {
+	is 'the file' "$(RUN_DIR=$ROOT/.run-test bash -c 'source deploy/local/settings.sh; source deploy/local/given.sh; given_file')" ""
+}
+
+run_tests
