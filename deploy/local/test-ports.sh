@@ -14,7 +14,7 @@ declare -A TEST_PORT_OFFSETS=([GATEWAY_HTTPS_PORT]=0 [GATEWAY_HTTP_PORT]=1 [PG_P
 	[POSTGRES_METRICS_PORT]=76 [REDIS_METRICS_PORT]=77 [NODE_METRICS_PORT]=78 [PROBE_METRICS_PORT]=79 [REDIS_PORT]=100)
 
 # Does a process listen on a port of the block that begins at $1?
-test_ports_taken() {
+ports_are_taken() {
 	ss -Hltn | awk -v first="$1" -v size="$TEST_PORT_BLOCK" '
 		{ sub(/.*:/, "", $4) }
 		$4 >= first && $4 < first + size { taken = 1 }
@@ -51,7 +51,7 @@ choose_test_ports() {
 	for ((k = 0; k < TEST_PORT_BLOCKS; k++)); do
 		base=$((TEST_PORT_FIRST + (${first%% *} + k) % TEST_PORT_BLOCKS * TEST_PORT_BLOCK))
 		exec {claim}>"$claims/$base"
-		if flock -n "$claim" && ! test_ports_taken "$base"; then
+		if flock -n "$claim" && ! ports_are_taken "$base"; then
 			for name in "${!TEST_PORT_OFFSETS[@]}"; do
 				[[ -n ${!name:-} ]] || printf -v "$name" '%d' $((base + TEST_PORT_OFFSETS[$name]))
 				export "${name?}"

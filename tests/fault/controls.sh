@@ -142,5 +142,4 @@ off_token() {
 	alter reservation hold_seats 'r\.queue_seq = p_queue_seq' 'false'
 	alter reservation hold_many 'u\.queue_seq = r\.queue_seq' 'false'
 	alter reservation take_seats 'ON CONFLICT ON CONSTRAINT queue_token_used_once DO NOTHING' ''
-	alter reservation hold_many 'ON CONFLICT ON CONSTRAINT queue_token_used_once DO NOTHING' ''
 }

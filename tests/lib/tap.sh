@@ -15,13 +15,15 @@
 # T=word runs only the tests with the word in their name, or all if the name of the file or of its folder contains it. The functions
 # set_up_file and tear_down_file, if the file has them, run once: before the first test that is wanted, and at the end.
 
+tap_process=$BASHPID
 tap_file=$(realpath "$0")
 tap_count=0
 tap_failed=0
 tap_running= # the name of the test that runs
 tap_folder=$(mktemp -d)
 tap_faults=$tap_folder/faults # a file, because a test also fails in its subshells
-trap 'tap_clean_up' EXIT
+# bash also runs this trap in a subshell that ends at an unset variable. There the tests go on.
+trap '[[ $BASHPID != "$tap_process" ]] || tap_clean_up' EXIT
 
 tap_clean_up() {
 	trap - EXIT
@@ -33,16 +35,20 @@ tap_clean_up() {
 	rm -rf "$tap_folder"
 }
 
-# result NAME FILE: one test, which passed if the file is empty. Otherwise the file says why it failed.
+# result NAME FILE: one test, which passed if the file is there and empty. Otherwise the file says why it failed.
 result() {
 	tap_count=$((tap_count + 1))
-	if [[ ! -s $2 ]]; then
+	if [[ -e $2 && ! -s $2 ]]; then
 		echo "ok $tap_count - $1"
 		return
 	fi
 	tap_failed=$((tap_failed + 1))
 	echo "not ok $tap_count - $1"
-	head -n 20 "$2" | cut -c1-600 | sed 's/^/#   /'
+	if [[ -e $2 ]]; then
+		head -n 20 "$2" | cut -c1-600 | sed 's/^/#   /'
+	else
+		echo "#   nothing was compared: $2 is gone"
+	fi
 }
 
 # end_tests: the plan, and the exit status.
@@ -87,10 +93,16 @@ wanted() {
 	[[ $1 == *"${T:-}"* || $(basename "$tap_file" .sh) == *"${T:-}"* || $(basename "${tap_file%/*}") == *"${T:-}"* ]]
 }
 
-# run_tests: all test functions of the file, in the order in which it defines them; then those of $tap_more, a file that it sources.
+# names_of_tests: prints the names of the file's test functions, in the order in which it defines them; then those of $tap_more, a file
+# that it sources.
+names_of_tests() {
+	sed -n 's/^test_\([A-Za-z0-9_]*\)() {$/\1/p' "$tap_file" ${tap_more:+"$tap_more"}
+}
+
+# run_tests: all of them.
 run_tests() {
 	local name names
-	mapfile -t names < <(sed -n 's/^test_\([A-Za-z0-9_]*\)() {$/\1/p' "$tap_file" ${tap_more:+"$tap_more"})
+	mapfile -t names < <(names_of_tests)
 	for name in "${names[@]}"; do
 		wanted "$name" || continue
 		: >"$tap_faults"
