@@ -57,9 +57,18 @@ is_ready() {
 	case $1 in
 	postgres) docker exec "$(container postgres)" pg_isready -q -h 127.0.0.1 -d concert ;;
 	redis) docker exec "$(container redis)" redis-cli ping ;;
-	gateway) curl -fsS -m 2 -o /dev/null --cacert "$RUN_DIR/tls/cert.pem" https://localhost:8443/concerts ;;
+	gateway) gateway_reaches_all ;;
 	*) docker exec "$(container "$1")" sh -c 'curl -fsS -m 2 -o /dev/null "http://127.0.0.1:$PORT/readyz"' ;;
 	esac >/dev/null 2>&1
+}
+
+# The gateway follows the addresses of the services, so it may reach one a moment later than another.
+gateway_reaches_all() {
+	local path status
+	for path in /concerts /queues/status /payments /points; do
+		status=$(curl -sS -m 2 -o /dev/null -w '%{http_code}' --cacert "$RUN_DIR/tls/cert.pem" "https://localhost:8443$path")
+		[[ $status == 200 || $status == 401 ]] || return 1
+	done
 }
 
 # wait_until_ready SECONDS NAME...: says each container that is ready.

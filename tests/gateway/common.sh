@@ -29,6 +29,12 @@ tear_down_file() {
 
 # --- what runs -----------------------------------------------------------------
 
+# A file of tests may have its own.
+declare -F start_gateway >/dev/null || start_gateway() {
+	"$work/nginx/reload" --first
+	nginx -c "$RUN_DIR/gateway/current/nginx.conf" &
+}
+
 # The services have these instances: queue one, reservation two, payment two of which the second is down, point one that is
 # down. The gateway's files are a copy, which tests may change.
 set_up_file() {
@@ -55,8 +61,7 @@ set_up_file() {
 	cp -R "$root/nginx" "$work/nginx"
 	cp -R "$root/deploy/settings" "$work/deploy/settings"
 	sed -i 's/^proxy_read_timeout .*/proxy_read_timeout 5s;/' "$work/nginx/tuning.conf"
-	"$work/nginx/reload" --first
-	nginx -c "$RUN_DIR/gateway/current/nginx.conf" &
+	start_gateway
 	secure=https://127.0.0.1:$GATEWAY_HTTPS_PORT
 	for ((i = 0; i < 50; i++)); do
 		curl -ksf -o /dev/null "$secure/healthz" && return

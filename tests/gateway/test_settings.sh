@@ -75,8 +75,18 @@ test_few_open_files_reduce_the_connections() {
 
 test_instances_have_consecutive_ports() {
 	env -u QUEUE_UPSTREAMS QUEUE_PORT=9110 INSTANCES=3 BIND=0.0.0.0 "$work/nginx/render" "$work/three"
-	is servers "$(grep -o '127.0.0.1:911[0-9]' "$work/three/upstreams.conf" | xargs)" \
+	is servers "$(grep -o '127.0.0.1:911[0-9]' "$work/three/servers/queue.conf" | xargs)" \
 		'127.0.0.1:9110 127.0.0.1:9111 127.0.0.1:9112'
+}
+
+test_name_without_an_address_does_not_keep_nginx_from_starting() {
+	QUEUE_UPSTREAMS='nowhere.invalid:9110' RESERVATION_UPSTREAMS='[::1]:9120 127.0.0.1:9121 localhost:9122' \
+		"$work/nginx/render" "$work/unknown" >"$work/out" 2>&1 || fail "render: $(cat "$work/out")"
+	is 'nginx -t' "$(nginx -t -q -c "$work/unknown/nginx.conf" 2>&1)" ''
+	is 'the names without an answer' "$(cat "$work/unknown/unanswered")" nowhere.invalid
+	has servers "$(cat "$work/unknown/servers/reservation.conf")" 'server [::1]:9120 max_fails=5 fail_timeout=2s;'
+	has servers "$(cat "$work/unknown/servers/reservation.conf")" 'server 127.0.0.1:9121 max_fails=5 fail_timeout=2s;'
+	has servers "$(cat "$work/unknown/servers/reservation.conf")" 'server 127.0.0.1:9122 max_fails=5 fail_timeout=2s;'
 }
 
 test_limit_without_calls_applies_to_every_call() {

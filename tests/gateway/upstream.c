@@ -3,9 +3,9 @@
  * test sees exactly what the gateway passes on. Like Kore, it reads a body only if Content-Length announces one with
  * POST, PUT or PATCH. Other bytes are the next request.
  *
- *	upstream LOGFILE PORT...
+ *	upstream LOGFILE [ADDRESS:]PORT...
  *
- * LOGFILE gets a line for each request: port, method and target. Words in the path change the answer: "hang" gets
+ * Without an address it listens at 127.0.0.1. LOGFILE gets a line for each request: the argument, method and target. Words in the path change the answer: "hang" gets
  * none, "break" closes without one, "junk" is no header, "half" closes within one, "big" is 2 MiB of JSON, "conflict"
  * is a 409 with a body of the service's own, "missing" a 404, "readonly" has no method but GET, "slow" takes 300 ms,
  * "slowly" 600. A write without Authorization gets a 401, except for "webhooks". A read whose X-Body-Length shows a
@@ -31,8 +31,8 @@
 #define BIG_SIZE	(2 * 1024 * 1024)
 
 struct client {
-	int	fd;
-	int	port;
+	int		 fd;
+	const char	*at;
 };
 
 static FILE	*request_log;
@@ -89,7 +89,7 @@ serve(const struct client *client, char *request, size_t length)
 	request[length] = '\0';
 	if (sscanf(request, "%15s %4095s", method, target) != 2)
 		return false;
-	fprintf(request_log, "%d %s %s\n", client->port, method, target);
+	fprintf(request_log, "%s %s %s\n", client->at, method, target);
 	fflush(request_log);
 
 	write_method = !strcmp(method, "POST") || !strcmp(method, "PUT") || !strcmp(method, "PATCH");
@@ -176,8 +176,8 @@ close:
 }
 
 struct listener {
-	int	fd;
-	int	port;
+	int		 fd;
+	const char	*at;	/* the argument */
 };
 
 static void *
@@ -197,7 +197,7 @@ listener_run(void *arg)
 			err(1, "malloc");
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		client->fd = fd;
-		client->port = listener->port;
+		client->at = listener->at;
 		if (pthread_create(&thread, NULL, client_run, client) != 0)
 			errx(1, "pthread_create");
 		pthread_detach(thread);
@@ -211,7 +211,7 @@ main(int argc, char **argv)
 	static struct listener	listeners[16];
 
 	if (argc < 3 || argc > 17)
-		errx(1, "usage: upstream LOGFILE PORT...");
+		errx(1, "usage: upstream LOGFILE [ADDRESS:]PORT...");
 	request_log = fopen(argv[1], "a");
 	if (request_log == NULL)
 		err(1, "%s", argv[1]);
@@ -221,16 +221,21 @@ main(int argc, char **argv)
 		struct listener		*listener = &listeners[i - 2];
 		struct sockaddr_in	 address = { .sin_family = AF_INET };
 		pthread_t		 thread;
+		const char		*colon = strchr(argv[i], ':');
+		char			 host[INET_ADDRSTRLEN] = "127.0.0.1";
 		int			 on = 1;
 
-		listener->port = atoi(argv[i]);
+		if (colon != NULL)
+			snprintf(host, sizeof(host), "%.*s", (int)(colon - argv[i]), argv[i]);
+		listener->at = argv[i];
 		listener->fd = socket(AF_INET, SOCK_STREAM, 0);
-		address.sin_port = htons((uint16_t)listener->port);
-		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		address.sin_port = htons((uint16_t)atoi(colon != NULL ? colon + 1 : argv[i]));
+		if (inet_pton(AF_INET, host, &address.sin_addr) != 1)
+			errx(1, "%s is no address", argv[i]);
 		setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 		if (bind(listener->fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
 		    listen(listener->fd, 1024) != 0)
-			err(1, "port %s", argv[i]);
+			err(1, "%s", argv[i]);
 		if (pthread_create(&thread, NULL, listener_run, listener) != 0)
 			errx(1, "pthread_create");
 	}
