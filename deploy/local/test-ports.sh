@@ -7,7 +7,7 @@
 
 TEST_PORT_FIRST=10000 TEST_PORT_BLOCK=200 TEST_PORT_BLOCKS=110
 # Where each port is in the block. Services need eight ports each, one for each instance. Tests use the ports between these for
-# their own servers: +48 and +80 (services), +60 (servers of benchmarks, tests/clients), +75 (a provider), +101 (Redis servers),
+# their own servers: +48 and +80 (services), +60 (servers of benchmarks, tests/clients), +75 (a provider), +101 (Redis servers), +120 (a Redis Cluster),
 # +160 (tests/gateway), +170 (services) and +180 (tests/stack).
 declare -A TEST_PORT_OFFSETS=([GATEWAY_HTTPS_PORT]=0 [GATEWAY_HTTP_PORT]=1 [PG_PORT]=2 [QUEUE_PORT]=10 [RESERVATION_PORT]=20
 	[PAYMENT_PORT]=30 [POINT_PORT]=40 [TOSS_PORT]=70 [GATEWAY_STATUS_PORT]=71 [GATEWAY_METRICS_PORT]=72 [NGINX_METRICS_PORT]=73 [PROMETHEUS_PORT]=74

@@ -11,7 +11,7 @@ ct_background_configure(void)
 }
 
 void
-ct_background_start(struct ct_pg *pg, struct ct_redis *redis)
+ct_background_start(struct ct_pg *pg, struct ct_redis_cluster *redis)
 {
 	event_relay_start(pg, redis);
 	cleanup_start(pg);

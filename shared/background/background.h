@@ -7,12 +7,12 @@
 #define CT_BACKGROUND_H
 
 #include "pg/pg.h"
-#include "redis/redis.h"
+#include "redis/redis_cluster.h"
 
 /* Parent: EVENTS_KEEP_SECONDS, EVENTS_KEEP; registers metrics. */
 void	 ct_background_configure(void);
 
 /* Worker: starts after its clients. */
-void	 ct_background_start(struct ct_pg *pg, struct ct_redis *redis);
+void	 ct_background_start(struct ct_pg *pg, struct ct_redis_cluster *redis);
 
 #endif

@@ -28,6 +28,7 @@
 #include "base/metrics.h"
 #include "loop/loop.h"
 
+#define RELAY_STREAM		"events"
 #define RELAY_BATCH		"200"
 #define RELAY_AGAIN_BATCH	"5000"
 #define RELAY_LEASE_MS		"3000"
@@ -91,7 +92,7 @@ static struct {
 	struct ct_metric	*again;
 } relay_metrics;
 
-static struct ct_redis	*relay_redis;
+static struct ct_redis_cluster	*relay_redis;
 static char		 relay_holder[CT_UUID_TEXT];
 static char		 relay_keep_seconds[CT_NUMBER_TEXT];
 static char		 relay_keep[CT_NUMBER_TEXT];
@@ -185,7 +186,7 @@ relay_appended(const redisReply *reply, void *arg)
 static bool
 relay_can_append(void)
 {
-	return (ct_redis_ready(relay_redis) && ct_loop_now_ms() >= relay_refused_until_ms);
+	return (ct_redis_cluster_serves(relay_redis, RELAY_STREAM) && ct_loop_now_ms() >= relay_refused_until_ms);
 }
 
 static bool
@@ -239,8 +240,8 @@ relay_answered(const cJSON *body, const char *text)
 		return (CT_WORK_DONE);
 	}
 	event_counts_take(cJSON_GetObjectItem(body, "events"));
-	ct_redis_call(relay_redis, 8, (const char *const[]){ "EVAL", relay_append_script, "1", "events",
-	    entry == NULL ? "" : entry, relay_keep_seconds, relay_keep, text }, NULL, relay_appended, NULL);
+	ct_redis_cluster_call(relay_redis, RELAY_STREAM, 8, (const char *const[]){ "EVAL", relay_append_script, "1", RELAY_STREAM,
+	    entry == NULL ? "" : entry, relay_keep_seconds, relay_keep, text }, relay_appended, NULL);
 	return (CT_WORK_PENDING);
 }
 
@@ -272,7 +273,7 @@ event_relay_configure(void)
 }
 
 void
-event_relay_start(struct ct_pg *pg, struct ct_redis *redis)
+event_relay_start(struct ct_pg *pg, struct ct_redis_cluster *redis)
 {
 	struct ct_uuid	id;
 

@@ -40,24 +40,24 @@ queue_store_append(struct ct_queue_command *command, const void *data, size_t le
 	command->argc++;
 }
 
-/* Appends the name of one of a schedule's keys: "q:{" schedule "}:" name. */
+/* Appends the name of one of the schedule's keys: "q:{" schedule "}:" name. */
 static void
-queue_store_append_key(struct ct_queue_command *command, const char schedule[CT_UUID_TEXT], const char *name)
+queue_store_append_key(struct ct_queue_command *command, const char *name)
 {
 	char	text[KEY_MAX];
 	size_t	len = strlen(name);
 
 	memcpy(text, "q:{", 3);
-	memcpy(text + 3, schedule, CT_UUID_TEXT - 1);
+	memcpy(text + 3, command->schedule, CT_UUID_TEXT - 1);
 	memcpy(text + 3 + CT_UUID_TEXT - 1, "}:", 2);
 	memcpy(text + 5 + CT_UUID_TEXT - 1, name, len);
 	queue_store_append(command, text, 5 + CT_UUID_TEXT - 1 + len);
 }
 
 static void
-queue_store_begin(struct ct_queue_command *command, const char *name, const struct ct_uuid *schedule, char text_r[CT_UUID_TEXT])
+queue_store_begin(struct ct_queue_command *command, const char *name, const struct ct_uuid *schedule)
 {
-	ct_uuid_format(schedule, text_r);
+	ct_uuid_format(schedule, command->schedule);
 	command->argc = 0;
 	command->used = HEAD_MAX;
 	ct_queue_command_text(command, name);
@@ -66,13 +66,11 @@ queue_store_begin(struct ct_queue_command *command, const char *name, const stru
 static void
 queue_store_begin_function(struct ct_queue_command *command, const char *call, const char *function, const struct ct_uuid *schedule)
 {
-	char	text[CT_UUID_TEXT];
-
-	queue_store_begin(command, call, schedule, text);
+	queue_store_begin(command, call, schedule);
 	ct_queue_command_text(command, function);
 	ct_queue_command_number(command, CT_QUEUE_KEYS);
 	for (int i = 0; i < CT_QUEUE_KEYS; i++)
-		queue_store_append_key(command, text, key_names[i]);
+		queue_store_append_key(command, key_names[i]);
 }
 
 void
@@ -84,10 +82,8 @@ ct_queue_command_init(struct ct_queue_command *command, const char *function, co
 void
 ct_queue_read_init(struct ct_queue_command *command, const char *name, const struct ct_uuid *schedule)
 {
-	char	text[CT_UUID_TEXT];
-
-	queue_store_begin(command, name, schedule, text);
-	queue_store_append_key(command, text, key_names[KEY_WAITING]);
+	queue_store_begin(command, name, schedule);
+	queue_store_append_key(command, key_names[KEY_WAITING]);
 }
 
 void

@@ -29,6 +29,7 @@
 
 /* A Redis command in the form of the protocol. 8 KiB, so no allocation is necessary. */
 struct ct_queue_command {
+	char		schedule[CT_UUID_TEXT];	/* the hash tag of its keys */
 	unsigned	argc;
 	size_t		used;
 	char		bytes[8192];

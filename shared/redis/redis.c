@@ -1,9 +1,10 @@
 /*
- * The Redis client: hiredis' asynchronous context on the event loop.
+ * The client of one Redis server: hiredis' asynchronous context on the event loop.
  *
  * DOWN -> CONNECTING -> READY; CONNECTING and READY also go to DOWN (redis_set_state). Connecting ends with the reply to
- * a PING, sent after AUTH if there is a password. So a server that is still loading its data counts as down. Replies come
- * in the order of the commands, so the client checks only the deadline of the oldest command.
+ * a PING, sent after AUTH if there is a password. So a server that is still loading its data counts as down. A node of a
+ * cluster is also asked for the slots and for its role, and is not used while it is a replica. Replies come in the order
+ * of the commands, so the client checks only the deadline of the oldest command.
  *
  * Rules of hiredis 0.14: After an error the context first replies NULL to all its commands and then frees itself. It
  * refuses commands meanwhile. Before it is freed it always calls the `cleanup` hook, but not always the disconnect
@@ -24,9 +25,10 @@
 #include "base/metrics.h"
 #include "base/outage.h"
 #include "base/resolve.h"
-#include "base/watched.h"
 #include "loop/loop.h"
 #include "redis/redis.h"
+#include "redis/redis_login.h"
+#include "redis/redis_node.h"
 #include "redis/redis_trace.h"
 
 #define REDIS_TICK_MS	50
@@ -52,6 +54,11 @@ enum redis_state {
 };
 
 struct ct_redis {
+	TAILQ_ENTRY(ct_redis)	 list;		/* of `clients` */
+	struct redis_address	 at;
+	char			 name[CT_ADDRESS_TEXT + 16];	/* in the log */
+	const struct redis_node_hooks	*hooks;	/* of a node of a cluster; NULL: the one server */
+	bool			 used;		/* false: a node that is not wanted now; it has no connection */
 	enum redis_state	 state;
 	redisAsyncContext	*context;	/* NULL exactly while DOWN */
 	struct ct_watch		*watch;
@@ -61,7 +68,6 @@ struct ct_redis {
 	struct ct_outage	 outage;
 	enum ct_store_state	 problem;	/* why there is no connection; CT_STORE_UP: not known yet */
 	bool			 closing;
-	bool			 turn_set;	/* redis_turn is deferred */
 	bool			 to_write;	/* commands are in hiredis' buffer; they are written in the next turn */
 	bool			 writing;	/* hiredis is writing now */
 	bool			 accepting;	/* a command is being accepted: no callback may run */
@@ -71,17 +77,12 @@ struct ct_redis {
 	unsigned		 pending;	/* in `sent` and `refused` */
 	uint64_t		 now_ms;	/* read once a turn: when its commands were given, or its replies came */
 	void			(*on_connect)(struct ct_redis *, void *);
-	void			*on_connect_arg;
+	void			*arg;		/* of on_connect and the hooks */
 };
 
 static struct {
-	const char	*host;
-	char		 address[CT_ADDRESS_TEXT];
-	int		 port;
-	const char	*user;		/* "": the default user */
-	char		*password;	/* NULL: none */
-	size_t		 password_length;
-	uint64_t	 timeout_ms;
+	struct redis_address	 at;
+	uint64_t		 timeout_ms;
 } settings;
 
 static struct {
@@ -92,56 +93,21 @@ static struct {
 	struct ct_metric	*seconds;
 } metrics;
 
-/* The loop's ticks may outlive the client, so they find it here (NULL: none). */
-static struct ct_redis	*instance;
+/* The clients of this worker. The loop's ticks may outlive a client, so they find it here. */
+static TAILQ_HEAD(, ct_redis)	clients = TAILQ_HEAD_INITIALIZER(clients);
 static bool		 ticking;
-
-/* The next login uses the new password. A connection that is logged in stays. */
-static bool
-redis_load_password(const char *path, char why_r[CT_CONFIG_WHY])
-{
-	size_t	 length;
-	char	*password;
-
-	(void)path;
-	password = ct_config_read_secret("REDIS_PASSWORD_FILE", &length, why_r);
-	if (password == NULL)
-		return (false);
-	ct_config_free_secret(settings.password);
-	settings.password = password;
-	settings.password_length = length;
-	return (true);
-}
-
-static unsigned
-redis_password_values(struct ct_loaded_value *values_r)
-{
-	if (settings.password == NULL)
-		return (0);
-	ct_loaded_fingerprint(settings.password, settings.password_length, values_r[0].text);
-	values_r[0].use = "logs in";
-	return (1);
-}
+static bool		 turn_set;	/* redis_turn is deferred */
+static unsigned		 connections;	/* clients that are READY */
+static unsigned		 pending;	/* calls of all clients that are not answered */
 
 void
 ct_redis_configure(void)
 {
-	static const struct ct_watched_file	password = { "REDIS_PASSWORD_FILE", redis_load_password, redis_password_values };
-
-	settings.host = ct_config_text("REDIS_HOST");
-	settings.port = (int)ct_config_number("REDIS_PORT");
+	settings.at.port = (int)ct_config_number("REDIS_PORT");
 	settings.timeout_ms = (uint64_t)ct_config_number("REDIS_TIMEOUT_MS");
-	if (!ct_resolve(settings.host, settings.address))
+	if (!ct_resolve(ct_config_text("REDIS_HOST"), settings.at.text))
 		ct_config_fail("REDIS_HOST", "it has no address");
-	settings.user = ct_config_text("REDIS_USER");
-	ct_config_free_secret(settings.password);
-	settings.password = NULL;
-	if (ct_config_is_set("REDIS_PASSWORD_FILE"))
-		ct_watched_add(&password, ct_config_secret_path("REDIS_PASSWORD_FILE"));
-	else if (ct_production())
-		ct_config_fail("REDIS_PASSWORD_FILE", "is required in production: the file with the password of REDIS_USER");
-	else if (*settings.user != '\0')
-		ct_config_fail("REDIS_PASSWORD_FILE", "is required with REDIS_USER");
+	redis_login_configure();
 
 	metrics.calls = ct_metric_counter("redis_calls_total", "", "Commands given to Redis");
 	metrics.unanswered = ct_metric_counter("redis_unanswered_total", "",
@@ -164,8 +130,10 @@ redis_set_state(struct ct_redis *redis, enum redis_state state)
 	};
 
 	CT_ASSERT(allowed[redis->state][state]);
+	connections += state == REDIS_READY;
+	connections -= redis->state == REDIS_READY;
 	redis->state = state;
-	ct_metric_set(metrics.connected, state == REDIS_READY);
+	ct_metric_set(metrics.connected, connections);
 	if (state == REDIS_DOWN)
 		ct_backoff_pause(&redis->backoff, ct_loop_now_ms());
 }
@@ -173,7 +141,7 @@ redis_set_state(struct ct_redis *redis, enum redis_state state)
 static void
 redis_log_outage(struct ct_redis *redis, const char *why)
 {
-	if (!redis->closing)
+	if (!redis->closing && redis->used)
 		ct_outage_begin(&redis->outage, why);
 }
 
@@ -186,7 +154,7 @@ redis_answer(struct ct_redis *redis, struct redis_call *call, const redisReply *
 	CT_ASSERT_MSG(!redis->accepting, "no callback runs before the call returns");
 	CT_ASSERT(redis->pending > 0);
 	redis->pending--;
-	ct_metric_set(metrics.pending, redis->pending);
+	ct_metric_set(metrics.pending, --pending);
 	if (reply == NULL)
 		ct_metric_add(metrics.unanswered, 1);
 	else
@@ -220,7 +188,7 @@ static bool
 redis_cannot_serve(const redisReply *reply)
 {
 	return (reply->type == REDIS_REPLY_ERROR && (strncmp(reply->str, "LOADING ", 8) == 0 ||
-	    strncmp(reply->str, "READONLY ", 9) == 0));
+	    strncmp(reply->str, "READONLY ", 9) == 0 || strncmp(reply->str, "MASTERDOWN ", 11) == 0));
 }
 
 /* Only an answered command shows that the server serves, because a replica answers PING too. */
@@ -260,13 +228,34 @@ redis_greeting_refused(struct ct_redis *redis, const char *error)
 	redis->problem = ct_store_state_of_redis(error);
 	if (redis->problem == CT_STORE_UNAUTHORIZED)
 		(void)snprintf(why, sizeof(why), "%.200s (check REDIS_USER '%.100s', the file of REDIS_PASSWORD_FILE and "
-		    "Redis' users)", error, settings.user);
+		    "Redis' users)", error, redis_login_user());
 	else
 		(void)snprintf(why, sizeof(why), "%.400s", error);
 	redis_drop(redis, why);
 }
 
-/* The replies to AUTH (arg is NULL) and PING. */
+static void
+redis_heard_slots(struct ct_redis *redis, const redisReply *reply)
+{
+	/* The hook may end the connection. */
+	if (!redis->hooks->slots(redis, reply, redis->arg) && redis->context != NULL)
+		redis_drop(redis, "it names no master with an address: it has not joined the cluster, or it announces host names");
+}
+
+/* The reply to ROLE. */
+static void
+redis_heard_role(struct ct_redis *redis, const redisReply *reply)
+{
+	if (reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 && reply->element[0]->type == REDIS_REPLY_STRING &&
+	    strcmp(reply->element[0]->str, "master") == 0)
+		return;
+	redis->problem = CT_STORE_READ_ONLY;
+	redis_drop(redis, "it is a replica");
+}
+
+/* The commands of the greeting, as the argument of their replies. */
+static char	auth[] = "AUTH", slots[] = "CLUSTER SLOTS", role[] = "ROLE", ping[] = "PING";
+
 static void
 redis_on_greeting(redisAsyncContext *context, void *data, void *arg)
 {
@@ -277,14 +266,16 @@ redis_on_greeting(redisAsyncContext *context, void *data, void *arg)
 		return;
 	if (reply->type == REDIS_REPLY_ERROR) {
 		redis_greeting_refused(redis, reply->str);
-		return;
+	} else if (arg == slots) {
+		redis_heard_slots(redis, reply);
+	} else if (arg == role) {
+		redis_heard_role(redis, reply);
+	} else if (arg == ping) {
+		redis->problem = CT_STORE_UP;
+		redis_set_state(redis, REDIS_READY);
+		if (redis->on_connect != NULL)
+			redis->on_connect(redis, redis->arg);
 	}
-	if (arg == NULL)
-		return;		/* PING's follows */
-	redis->problem = CT_STORE_UP;
-	redis_set_state(redis, REDIS_READY);
-	if (redis->on_connect != NULL)
-		redis->on_connect(redis, redis->on_connect_arg);
 }
 
 static void
@@ -317,21 +308,23 @@ redis_write(struct ct_redis *redis)
 static void
 redis_turn(void *arg)
 {
+	struct ct_redis	*redis;
+
 	(void)arg;
-	if (instance == NULL)
-		return;
-	instance->turn_set = false;
-	if (instance->to_write)
-		redis_write(instance);
-	redis_answer_refused(instance);
+	turn_set = false;
+	TAILQ_FOREACH(redis, &clients, list) {
+		if (redis->to_write)
+			redis_write(redis);
+		redis_answer_refused(redis);
+	}
 }
 
 static void
-redis_defer_turn(struct ct_redis *redis)
+redis_defer_turn(void)
 {
-	if (redis->turn_set)
+	if (turn_set)
 		return;
-	redis->turn_set = true;
+	turn_set = true;
 	ct_loop_defer(redis_turn, NULL);
 }
 
@@ -372,7 +365,7 @@ redis_hook_add_write(void *arg)
 		redis_hook_set(redis, redis->events | CT_WRITE);
 	} else if ((redis->events & CT_WRITE) == 0) {
 		redis->to_write = true;
-		redis_defer_turn(redis);
+		redis_defer_turn();
 	}
 }
 
@@ -417,22 +410,18 @@ redis_on_event(void *arg, int events)
 
 /* --- connecting --- */
 
-/* Sends AUTH, if there is a password, and PING. */
+/* Sends AUTH, if there is a password, and PING. A node of a cluster is also asked for the slots and its role. */
 static void
 redis_greet(struct ct_redis *redis)
 {
 	redisAsyncContext	*context = redis->context;
-	const char		*auth[3] = { "AUTH", settings.user, settings.password };
-	size_t			 lens[3] = { 4, strlen(settings.user), settings.password_length };
 
-	if (settings.password != NULL && *settings.user != '\0') {
-		(void)redisAsyncCommandArgv(context, redis_on_greeting, NULL, 3, auth, lens);
-	} else if (settings.password != NULL) {
-		auth[1] = settings.password;
-		lens[1] = settings.password_length;
-		(void)redisAsyncCommandArgv(context, redis_on_greeting, NULL, 2, auth, lens);
+	redis_login_send(context, redis_on_greeting, auth);
+	if (redis->hooks != NULL) {
+		(void)redisAsyncCommand(context, redis_on_greeting, slots, slots);
+		(void)redisAsyncCommand(context, redis_on_greeting, role, role);
 	}
-	(void)redisAsyncCommand(context, redis_on_greeting, redis, "PING");
+	(void)redisAsyncCommand(context, redis_on_greeting, ping, ping);
 }
 
 static void
@@ -440,7 +429,7 @@ redis_connect(struct ct_redis *redis)
 {
 	redisAsyncContext	*context;
 
-	context = redisAsyncConnect(settings.address, settings.port);
+	context = redisAsyncConnect(redis->at.text, redis->at.port);
 	if (context == NULL)
 		abort();
 	redis_set_state(redis, REDIS_CONNECTING);
@@ -467,18 +456,13 @@ redis_connect(struct ct_redis *redis)
 }
 
 static void
-redis_tick(void *arg)
+redis_tick_one(struct ct_redis *redis, uint64_t now)
 {
-	struct ct_redis		*redis = instance;
 	struct redis_call	*oldest;
-	uint64_t		 now = ct_loop_now_ms();
 
-	(void)arg;
-	if (redis == NULL)
-		return;
 	switch (redis->state) {
 	case REDIS_DOWN:
-		if (ct_backoff_is_over(&redis->backoff, now))
+		if (redis->used && ct_backoff_is_over(&redis->backoff, now))
 			redis_connect(redis);
 		break;
 	case REDIS_CONNECTING:
@@ -497,27 +481,49 @@ redis_tick(void *arg)
 	}
 }
 
+static void
+redis_tick(void *arg)
+{
+	struct ct_redis	*redis;
+	uint64_t	 now = ct_loop_now_ms();
+
+	(void)arg;
+	TAILQ_FOREACH(redis, &clients, list)
+		redis_tick_one(redis, now);
+}
+
 /* --- the client --- */
 
-struct ct_redis *
-ct_redis_init(void (*on_connect)(struct ct_redis *, void *), void *arg)
+static struct ct_redis *
+redis_new(const struct redis_address *at, void (*on_connect)(struct ct_redis *, void *), void *arg)
 {
 	struct ct_redis	*redis;
 
 	redis = calloc(1, sizeof(*redis));
 	if (redis == NULL)
 		abort();
+	redis->at = *at;
+	(void)snprintf(redis->name, sizeof(redis->name), "redis");
 	ct_backoff_init(&redis->backoff, CT_BACKOFF_MIN_MS, CT_BACKOFF_MAX_MS);
-	ct_outage_init(&redis->outage, "redis");
+	ct_outage_init(&redis->outage, redis->name);
 	redis->on_connect = on_connect;
-	redis->on_connect_arg = arg;
+	redis->arg = arg;
 	TAILQ_INIT(&redis->sent);
 	TAILQ_INIT(&redis->refused);
-	instance = redis;
-	redis_connect(redis);
+	TAILQ_INSERT_TAIL(&clients, redis, list);
 	if (!ticking)
 		ct_loop_every(REDIS_TICK_MS, redis_tick, NULL);
 	ticking = true;
+	return (redis);
+}
+
+struct ct_redis *
+ct_redis_init(void (*on_connect)(struct ct_redis *, void *), void *arg)
+{
+	struct ct_redis	*redis = redis_new(&settings.at, on_connect, arg);
+
+	redis->used = true;
+	redis_connect(redis);
 	return (redis);
 }
 
@@ -535,9 +541,68 @@ ct_redis_deinit(struct ct_redis **redisp)
 	while (!TAILQ_EMPTY(&redis->refused))
 		redis_answer_refused(redis);
 	CT_ASSERT(redis->pending == 0 && TAILQ_EMPTY(&redis->sent));
-	instance = NULL;
+	TAILQ_REMOVE(&clients, redis, list);
 	free(redis);
 	*redisp = NULL;
+}
+
+/* --- a node of a cluster --- */
+
+static void
+redis_node_place(struct ct_redis *redis, const struct redis_address *at)
+{
+	redis->at = *at;
+	(void)snprintf(redis->name, sizeof(redis->name), "redis %s:%d", at->text, at->port);
+	ct_backoff_init(&redis->backoff, CT_BACKOFF_MIN_MS, CT_BACKOFF_MAX_MS);
+	ct_outage_init(&redis->outage, redis->name);
+	redis->problem = CT_STORE_UP;
+}
+
+struct ct_redis *
+redis_node_init(const struct redis_address *at, const struct redis_node_hooks *hooks, void *arg)
+{
+	struct ct_redis	*redis = redis_new(at, hooks->connected, arg);
+
+	redis->hooks = hooks;
+	redis_node_place(redis, at);
+	return (redis);
+}
+
+void
+redis_node_use(struct ct_redis *redis, bool used)
+{
+	if (redis->used == used)
+		return;
+	redis->used = used;
+	if (!used && redis->context != NULL)
+		redis_drop(redis, "not used");
+	else if (used && redis->state == REDIS_DOWN && ct_backoff_is_over(&redis->backoff, ct_loop_now_ms()))
+		redis_connect(redis);
+}
+
+bool
+redis_node_is_free(const struct ct_redis *redis)
+{
+	return (!redis->used && redis->state == REDIS_DOWN && redis->pending == 0 && redis->answering == 0);
+}
+
+void
+redis_node_move(struct ct_redis *redis, const struct redis_address *at)
+{
+	CT_ASSERT(redis_node_is_free(redis));
+	redis_node_place(redis, at);
+}
+
+const struct redis_address *
+redis_node_address(const struct ct_redis *redis)
+{
+	return (&redis->at);
+}
+
+uint64_t
+redis_timeout_ms(void)
+{
+	return (settings.timeout_ms);
 }
 
 bool
@@ -577,7 +642,7 @@ redis_call_new(struct ct_redis *redis, ct_redis_cb cb, void *arg)
 	call->sent_ms = redis->now_ms;
 	redis->pending++;
 	ct_metric_add(metrics.calls, 1);
-	ct_metric_set(metrics.pending, redis->pending);
+	ct_metric_set(metrics.pending, ++pending);
 	return (call);
 }
 
@@ -589,7 +654,7 @@ redis_call_sent(struct ct_redis *redis, struct redis_call *call, int taken)
 		TAILQ_INSERT_TAIL(&redis->sent, call, list);
 	} else {
 		TAILQ_INSERT_TAIL(&redis->refused, call, list);
-		redis_defer_turn(redis);
+		redis_defer_turn();
 	}
 }
 

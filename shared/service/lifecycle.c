@@ -75,7 +75,7 @@ ct_service_configure(void)
 	if (ct_service.uses_pg)
 		ct_pg_configure();
 	if (ct_service.uses_redis || ct_service.uses_pg)
-		ct_redis_configure();
+		ct_redis_cluster_configure();
 	if (ct_service.uses_pg)
 		ct_background_configure();
 	if (ct_service.configure != NULL)
@@ -102,7 +102,7 @@ ct_service_start(void)
 	if (ct_service.uses_pg)
 		ct_service_pg = ct_pg_init();
 	if (ct_service.uses_redis || ct_service.uses_pg)
-		ct_service_redis = ct_redis_init(ct_service.redis_connected, NULL);
+		ct_service_redis = ct_redis_cluster_init(ct_service.redis_connected, NULL);
 	ct_stores_start();
 	if (ct_service.uses_pg)
 		ct_background_start(ct_service_pg, ct_service_redis);
@@ -113,7 +113,7 @@ ct_service_start(void)
 bool
 ct_service_reaches_stores(void)
 {
-	return ((!ct_service.uses_pg || ct_pg_ready(ct_service_pg)) && (!ct_service.uses_redis || ct_redis_ready(ct_service_redis)));
+	return ((!ct_service.uses_pg || ct_pg_ready(ct_service_pg)) && (!ct_service.uses_redis || ct_redis_cluster_ready(ct_service_redis)));
 }
 
 void
@@ -128,7 +128,7 @@ ct_service_idle(void)
 {
 	return (ct_exchange_count() == 0 && ct_http_pending() == ct_exporter_pending() && ct_exporter_drained() &&
 	    (ct_service_pg == NULL || ct_pg_pending(ct_service_pg) == 0) &&
-	    (ct_service_redis == NULL || ct_redis_pending(ct_service_redis) == 0));
+	    (ct_service_redis == NULL || ct_redis_cluster_pending(ct_service_redis) == 0));
 }
 
 void
@@ -138,7 +138,7 @@ ct_service_stop(void)
 	if (ct_service_pg != NULL)
 		ct_pg_deinit(&ct_service_pg);
 	if (ct_service_redis != NULL)
-		ct_redis_deinit(&ct_service_redis);
+		ct_redis_cluster_deinit(&ct_service_redis);
 	if (ct_service.stop != NULL)
 		ct_service.stop();
 }

@@ -2,4 +2,4 @@
 #include "service/service.h"
 
 struct ct_pg	*ct_service_pg;
-struct ct_redis	*ct_service_redis;
+struct ct_redis_cluster	*ct_service_redis;

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "http/request.h"
 #include "pg/pg.h"
-#include "redis/redis.h"
+#include "redis/redis_cluster.h"
 
 /* All functions may be NULL. */
 struct ct_service {
@@ -19,7 +19,7 @@ struct ct_service {
 	void			(*configure)(void);	/* in the parent: reads settings, registers metrics */
 	void			(*start)(void);		/* in each worker, after its clients are created */
 	void			(*stop)(void);		/* in each worker, after its clients' end: no callback runs later */
-	void			(*redis_connected)(struct ct_redis *, void *);	/* see ct_redis_init */
+	void			(*redis_connected)(struct ct_redis *, void *);	/* see ct_redis_cluster_init */
 	void			(*print_metrics)(struct ct_buf *);	/* appends to /metrics, in the worker that answers it */
 };
 
@@ -27,6 +27,6 @@ extern const struct ct_service	ct_service;
 
 /* This worker's clients; NULL where the service does not use them. */
 extern struct ct_pg	*ct_service_pg;
-extern struct ct_redis	*ct_service_redis;
+extern struct ct_redis_cluster	*ct_service_redis;
 
 #endif

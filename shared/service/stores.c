@@ -8,9 +8,22 @@
 
 #define STORES_EVERY_MS	1000
 
-/* The last answer to the script; CT_STORE_UP before the first one. */
-static enum ct_store_state	stores_redis_writes = CT_STORE_UP;
-static bool			stores_asking;
+/* The last answers of the servers to the script: of the one that takes writes best, and of the worst. */
+struct stores_answers {
+	enum ct_store_state	best, worst;
+};
+static struct stores_answers	stores_redis, stores_round;
+static unsigned			stores_asked;	/* servers that have not answered in this round */
+static bool			stores_heard;	/* a server has answered in this round */
+
+static void
+stores_round_ended(void)
+{
+	if (stores_heard && stores_redis.worst != CT_STORE_UP && stores_round.worst == CT_STORE_UP)
+		ct_log(CT_LOG_INFO, NULL, "redis: takes writes again");
+	if (stores_heard)
+		stores_redis = stores_round;
+}
 
 static void
 stores_redis_answered(const redisReply *reply, void *arg)
@@ -18,37 +31,45 @@ stores_redis_answered(const redisReply *reply, void *arg)
 	enum ct_store_state	state;
 
 	(void)arg;
-	stores_asking = false;
 	/* Without an answer the client knows why. */
-	if (reply == NULL)
-		return;
-	state = reply->type == REDIS_REPLY_ERROR ? ct_store_state_of_redis(reply->str) : CT_STORE_UP;
-	if (state == stores_redis_writes)
-		return;
-	if (state == CT_STORE_UP)
-		ct_log(CT_LOG_INFO, NULL, "redis: takes writes again");
-	else
-		ct_log(CT_LOG_WARNING, NULL, "redis: %s: %s", ct_store_state_text(state), reply->str);
-	stores_redis_writes = state;
+	if (reply != NULL) {
+		state = reply->type == REDIS_REPLY_ERROR ? ct_store_state_of_redis(reply->str) : CT_STORE_UP;
+		if (state != CT_STORE_UP && state != stores_redis.worst)
+			ct_log(CT_LOG_WARNING, NULL, "redis: %s: %s", ct_store_state_text(state), reply->str);
+		if (!stores_heard || state == CT_STORE_UP)
+			stores_round.best = state;
+		if (!stores_heard || state != CT_STORE_UP)
+			stores_round.worst = state;
+		stores_heard = true;
+	}
+	if (--stores_asked == 0)
+		stores_round_ended();
 }
 
 /* Redis checks a script with a shebang and no flags like a write, before it runs it. */
 static void
+stores_ask_server(struct ct_redis *server, void *arg)
+{
+	(void)arg;
+	stores_asked++;
+	ct_redis_call(server, 3, (const char *const[]){ "EVAL", "#!lua\nreturn 1", "0" }, NULL, stores_redis_answered, NULL);
+}
+
+static void
 stores_ask(void *arg)
 {
 	(void)arg;
-	if (ct_service_redis == NULL || stores_asking || !ct_redis_ready(ct_service_redis))
+	if (ct_service_redis == NULL || stores_asked > 0)
 		return;
-	stores_asking = true;
-	ct_redis_call(ct_service_redis, 3, (const char *const[]){ "EVAL", "#!lua\nreturn 1", "0" }, NULL,
-	    stores_redis_answered, NULL);
+	stores_heard = false;
+	ct_redis_cluster_each(ct_service_redis, stores_ask_server, NULL);
 }
 
 void
 ct_stores_start(void)
 {
-	stores_asking = false;
-	stores_redis_writes = CT_STORE_UP;
+	stores_asked = 0;
+	stores_redis = (struct stores_answers){ .best = CT_STORE_UP, .worst = CT_STORE_UP };
 	if (ct_service_redis != NULL)
 		ct_loop_every(STORES_EVERY_MS, stores_ask, NULL);
 }
@@ -64,7 +85,18 @@ ct_stores_redis(void)
 {
 	if (ct_service_redis == NULL)
 		return (CT_STORE_UP);
-	return (ct_redis_ready(ct_service_redis) ? stores_redis_writes : ct_redis_state(ct_service_redis));
+	return (ct_redis_cluster_ready(ct_service_redis) ? stores_redis.best : ct_redis_cluster_state(ct_service_redis));
+}
+
+/* CT_STORE_UP if the whole of Redis can be used. */
+static enum ct_store_state
+stores_redis_whole(void)
+{
+	enum ct_store_state	state = ct_stores_redis();
+
+	if (state != CT_STORE_UP || ct_service_redis == NULL)
+		return (state);
+	return (ct_redis_cluster_whole(ct_service_redis) ? stores_redis.worst : CT_STORE_DOWN);
 }
 
 static void
@@ -77,7 +109,7 @@ stores_print_problem(struct ct_buf *buf, const char *store, enum ct_store_state 
 void
 ct_stores_print(struct ct_buf *buf)
 {
-	enum ct_store_state	pg = ct_stores_postgres(), redis = ct_stores_redis();
+	enum ct_store_state	pg = ct_stores_postgres(), redis = stores_redis_whole();
 
 	if (ct_service_pg != NULL)
 		ct_buf_printf(buf, "# HELP pg_up 1 if this service can read and write in PostgreSQL, else 0\n"

@@ -1,6 +1,9 @@
 /*
  * The state of this worker's stores, as /readyz, the metrics and the details of problems tell it.
  *
+ * In a Redis Cluster each master is asked. A worker that can use one of them is ready, so that the users of the other
+ * schedules go on; the metrics tell the problem of any.
+ *
  * A store that answers is not enough: PostgreSQL and Redis go on answering reads while they refuse writes, for example
  * because the disk is full. So each worker asks Redis once a second for a script that may write and does nothing. Redis
  * refuses it for the same reasons as a write. PostgreSQL tells by its errors and its parameters (ct_pg_state).

@@ -39,7 +39,7 @@ struct waiting {
 };
 
 struct ct_pg		*ct_service_pg = (struct ct_pg *)(uintptr_t)8;
-struct ct_redis		*ct_service_redis = (struct ct_redis *)(uintptr_t)8;
+struct ct_redis_cluster	*ct_service_redis = (struct ct_redis_cluster *)(uintptr_t)8;
 
 unsigned		 stores_calls;
 char			 stores_last[128], stores_argument[512];
@@ -236,7 +236,7 @@ ct_redis_call(struct ct_redis *redis, int argc, const char *const *argv, const s
 {
 	int	i;
 
-	must(redis == ct_service_redis && argc >= 1 && argc <= 64);
+	must(redis != NULL && argc >= 1 && argc <= 64);
 	for (i = 0; lens == NULL && i < argc; i++)
 		must(strlen(argv[i]) < 1024 * 1024);
 	stores_calls++;
@@ -244,28 +244,41 @@ ct_redis_call(struct ct_redis *redis, int argc, const char *const *argv, const s
 }
 
 void
-ct_redis_send(struct ct_redis *redis, const char *command, size_t length, ct_redis_cb cb, void *arg)
+ct_redis_cluster_each(struct ct_redis_cluster *redis, void (*each)(struct ct_redis *, void *), void *arg)
 {
-	must(redis == ct_service_redis && length > 4 && command[0] == '*');
+	each((struct ct_redis *)redis, arg);
+}
+
+void
+ct_redis_cluster_call(struct ct_redis_cluster *redis, const char *key, int argc, const char *const *argv, ct_redis_cb cb, void *arg)
+{
+	must(*key != '\0');
+	ct_redis_call((struct ct_redis *)redis, argc, argv, NULL, cb, arg);
+}
+
+void
+ct_redis_cluster_send(struct ct_redis_cluster *redis, const char *key, const char *command, size_t length, ct_redis_cb cb, void *arg)
+{
+	must(redis == ct_service_redis && *key != '\0' && length > 4 && command[0] == '*');
 	stores_calls++;
 	push((struct waiting){ .redis = cb, .arg = arg });
 }
 
 void
-ct_redis_flush(struct ct_redis *redis)
+ct_redis_cluster_flush(struct ct_redis_cluster *redis)
 {
 	(void)redis;
 }
 
 bool
-ct_redis_ready(const struct ct_redis *redis)
+ct_redis_cluster_ready(const struct ct_redis_cluster *redis)
 {
 	(void)redis;
 	return (true);
 }
 
 enum ct_store_state
-ct_redis_state(const struct ct_redis *redis)
+ct_redis_cluster_state(const struct ct_redis_cluster *redis)
 {
 	(void)redis;
 	return (CT_STORE_UP);

@@ -89,6 +89,10 @@ Test(users, services_have_the_rights_for_their_work)
 	cr_assert_eq(check(1, first), CT_QUEUE_USED);
 	for (size_t i = 0; i < sizeof(relays) / sizeof(relays[0]); i++) {
 		relay = store_connect(relays[i]);
+		/* In a cluster. This server is in none, and says so to a user who may ask. */
+		cr_assert_str_eq(error_of(redisCommand(relay, "ROLE")), "");
+		cr_assert_str_eq(error_of(redisCommand(relay, "CLUSTER SLOTS")), "ERR This instance has cluster support disabled");
+		cr_assert_str_eq(error_of(redisCommand(relay, "ASKING")), "ERR This instance has cluster support disabled");
 		cr_assert_str_eq(error_of(redisCommand(relay, "EVAL %s 1 events", "redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1) "
 		    "redis.call('TIME') redis.call('XADD', KEYS[1], '*', 'id', 1) redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', 10)")), "");
 		redisFree(relay);

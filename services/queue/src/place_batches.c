@@ -467,7 +467,7 @@ batch_send_gathered(void *arg)
 		calls->resting = true;
 		ct_loop_after(REST_MS, batch_rested, calls);
 	}
-	ct_redis_flush(ct_service_redis);
+	ct_redis_cluster_flush(ct_service_redis);
 }
 
 /* Sends in the next turn of the loop, together with all calls that come until then. */

@@ -42,7 +42,7 @@ redis_calls_send(struct ct_queue_command *command, ct_redis_cb cb, void *arg)
 	size_t		 length;
 
 	text = ct_queue_command_end(command, &length);
-	ct_redis_send(ct_service_redis, text, length, cb, arg);
+	ct_redis_cluster_send(ct_service_redis, command->schedule, text, length, cb, arg);
 }
 
 void
@@ -56,7 +56,7 @@ redis_calls_failed(const char *request_id, const char *command, const redisReply
 	}
 	ct_log(CT_LOG_WARNING, request_id, "redis: %s: %s", command, reply->str);
 	if (strstr(reply->str, "Function not found") != NULL)
-		redis_library_load(ct_service_redis, NULL);
+		ct_redis_cluster_each(ct_service_redis, redis_library_load, NULL);
 }
 
 void

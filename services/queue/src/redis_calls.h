@@ -9,7 +9,7 @@
 
 #include "http/handler.h"
 #include "queue_client/queue_store.h"
-#include "redis/redis.h"
+#include "redis/redis_cluster.h"
 
 /* The service's settings. Operators may change the last four for one schedule. */
 struct queue_settings {
@@ -29,7 +29,7 @@ void	 redis_calls_configure(void);
 /* Appends all settings in the order in which the functions expect them. */
 void	 redis_calls_append_settings(struct ct_queue_command *command);
 
-/* Ends `command` and sends it on this worker's connection. */
+/* Ends `command` and sends it to the server of its schedule. */
 void	 redis_calls_send(struct ct_queue_command *command, ct_redis_cb cb, void *arg);
 
 /*

@@ -111,7 +111,7 @@ ticker_set_changed(const redisReply *reply, void *arg)
 static void
 ticker_change_set(const char *command, const struct queue *queue)
 {
-	ct_redis_call(ct_service_redis, 3, (const char *const[]){ command, QUEUES_SET, queue->schedule_text }, NULL,
+	ct_redis_cluster_call(ct_service_redis, QUEUES_SET, 3, (const char *const[]){ command, QUEUES_SET, queue->schedule_text },
 	    ticker_set_changed, NULL);
 }
 
@@ -246,7 +246,7 @@ static void
 ticker_tick_all(void *arg)
 {
 	(void)arg;
-	if (ct_redis_ready(ct_service_redis))
+	if (ct_redis_cluster_ready(ct_service_redis))
 		queue_table_each(ticker_tick);
 }
 
@@ -303,8 +303,8 @@ ticker_learned(const redisReply *reply, void *arg)
 static void
 ticker_read_set(struct learning *learning)
 {
-	ct_redis_call(ct_service_redis, 3,
-	    (const char *const[]){ "SRANDMEMBER", QUEUES_SET, QUEUES_READ }, NULL, ticker_learned, learning);
+	ct_redis_cluster_call(ct_service_redis, QUEUES_SET, 3,
+	    (const char *const[]){ "SRANDMEMBER", QUEUES_SET, QUEUES_READ }, ticker_learned, learning);
 }
 
 void
@@ -323,7 +323,7 @@ static void
 ticker_learn_tick(void *arg)
 {
 	(void)arg;
-	if (ct_redis_ready(ct_service_redis))
+	if (ct_redis_cluster_ready(ct_service_redis))
 		ticker_read_set(NULL);
 }
 

@@ -124,7 +124,7 @@ hold_ask_queue(struct hold *hold, struct ct_queue_command *command, ct_redis_cb 
 	size_t		 length;
 
 	text = ct_queue_command_end(command, &length);
-	ct_redis_send(ct_service_redis, text, length, cb, hold);
+	ct_redis_cluster_send(ct_service_redis, command->schedule, text, length, cb, hold);
 }
 
 void
