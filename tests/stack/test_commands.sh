@@ -141,7 +141,7 @@ test_changed_gateway_setting_takes_effect_at_reload() {
 	make -s gateway-reload STACK_ENV="${STACK_ENV:-}" >/dev/null || fail "the reload failed"
 }
 
-# Compose, systemd and Kubernetes must wait for the drain (and the preStop hook) and five seconds more, before they kill a service.
+# Compose and systemd must wait for the drain and five seconds more, before they kill a service. (Kubernetes: deploy/k8s/check.)
 test_stop_timeouts_are_longer_than_the_drain() {
 	local drain file seconds
 	drain=${SETTING_DEFAULT[DRAIN_SECONDS]}
@@ -150,11 +150,6 @@ test_stop_timeouts_are_longer_than_the_drain() {
 	for file in deploy/systemd/*.service; do
 		seconds=$(sed -n 's/^TimeoutStopSec=//p' "$file")
 		((seconds >= drain + 5)) || fail "$file waits only $seconds s"
-	done
-	drain=$(sed -n 's/^  DRAIN_SECONDS: "\([0-9]*\)"$/\1/p' deploy/k8s/config.yaml)
-	for file in deploy/k8s/{queue,reservation,payment,point}.yaml; do
-		seconds=$(sed -n 's/^      terminationGracePeriodSeconds: //p' "$file")
-		((seconds >= drain + 3 + 5)) || fail "$file waits only $seconds s"
 	done
 }
 

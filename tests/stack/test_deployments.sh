@@ -64,8 +64,8 @@ test_containers_listen_at_the_ports_of_the_local_stack() {
 	for service in queue reservation payment point toss; do
 		port=${service^^}_PORT port=${SETTING_DEFAULT[$port]}
 		has "the arguments of $service" "$(sed -n "/^  $service:$/,/^  [a-z]/p" <<<"$said")" "PORT: '$port'"
-		[[ $service == toss ]] || grep -q "containerPort: $port}" "deploy/k8s/$service.yaml" ||
-			fail "deploy/k8s/$service.yaml has another port"
+		[[ $service == toss ]] || grep -q "containerPort: $port}" "deploy/k8s/base/$service/$service.yaml" ||
+			fail "deploy/k8s/base/$service/$service.yaml has another port"
 	done
 }
 
@@ -77,22 +77,71 @@ test_systemd_units_have_an_exposure_of_at_most_2_0() {
 	done
 }
 
-test_pods_follow_the_restricted_profile() {
-	said=$(tests/stack/check-pods deploy/k8s/*.yaml 2>&1) || fail "$said"
-	# Control: the check finds faults.
-	sed 's/runAsNonRoot: true/runAsNonRoot: false/; s/concert-point/concert-payment/' deploy/k8s/point.yaml >"$work/point.yaml"
-	said=$(tests/stack/check-pods deploy/k8s/payment.yaml "$work/point.yaml" 2>&1) && fail "the check found nothing"
-	has 'the faults' "$said" 'point: runAsNonRoot is not true'
-	has 'the faults' "$said" 'point: has the secret of payment'
+test_kubernetes_overlays_have_no_fault() {
+	said=$(deploy/k8s/check 2>&1) || fail "$said"
+}
+
+# plant FILE SCRIPT: changes a file of the copy by a script of sed.
+plant() {
+	sed -i "$2" "$work/k8s/$1"
+	! cmp -s "$work/k8s/$1" "deploy/k8s/$1" || fail "the script changes nothing: $2"
+}
+
+test_planted_mistakes_in_kubernetes_files_are_found() {
+	local fault faults
+	cp -r deploy/k8s "$work/k8s"
+	plant base/payment/payment.yaml 's/readinessProbe:/readynessProbe:/; s/maxUnavailable: 1$/maxUnavailable: [1]/
+		s/terminationGracePeriodSeconds: 30/terminationGracePeriodSeconds: 29/; s/runAsNonRoot: true/runAsNonRoot: false/
+		s/secretName: concert-payment/secretName: concert-point/; s/limits: {memory/limits: {cpu/'
+	plant base/queue/queue.yaml 's/^  ports:$/  prots:/; s/{matchLabels: {app: gateway}}/{matchLabels: {app: gatewya}}/
+		s/kind: PodDisruptionBudget/kind: PodDisruptionBugdet/'
+	plant base/namespace/network.yaml 's/policyTypes: \[Ingress, Egress\]/policyTypes: [Egress]/'
+	plant production/settings/kustomization.yaml 's/ENVIRONMENT=production/ENVIRONMENT=development/; s/WORKERS=2/WORKERS=4/; s/ES256/HS256/'
+	plant production/gateway/kustomization.yaml 's/newTag: v1.0.0/newTag: latest/'
+	plant production/migrate/kustomization.yaml 's/bases: .*/bases: [..\/..\/base\/migrat]/'
+	faults=$(deploy/k8s/check "$work/k8s" 2>&1) && fail "nothing was found"
+	for fault in \
+		"production/payment: Deployment payment: TS2353: Object literal may only specify known properties, and '\"readynessProbe\"'" \
+		"production/payment: PodDisruptionBudget payment: TS2322: Type 'number[]' is not assignable" \
+		"local: Service queue: TS2353: Object literal may only specify known properties, and '\"prots\"'" \
+		'local: PodDisruptionBugdet queue: TS2694' \
+		'production/payment: Deployment payment: terminationGracePeriodSeconds is less than preStop, DRAIN_SECONDS and five more' \
+		'production/payment: Deployment payment: runAsNonRoot is not true' \
+		'container payment: its memory is not bounded' \
+		'has the secret of production/p' \
+		'production: queue: no disruption budget' \
+		'production: network policies: gateway cannot call queue:9110' \
+		'local: network policies: nothing denies Ingress by default in concert' \
+		'production: concert-settings: ENVIRONMENT is not production' \
+		'production: max_connections is 300, and all pods together need' \
+		'has HS256' \
+		'production/gateway: Deployment gateway: container gateway: the image has no version as its tag' \
+		'production/migrate: kubectl kustomize: '; do
+		[[ $faults == *"$fault"* ]] || fail "not found: $fault"
+	done
+}
+
+# A change of the settings is a change of the pods, so it starts new ones.
+test_changed_kubernetes_settings_start_new_pods() {
+	local copy=$work/changed
+	type -P kubectl >/dev/null || deploy/local/install-packages k8s >/dev/null
+	# config FOLDER: the config map that the pods of the payment service read.
+	config() {
+		kubectl kustomize "$1/production/payment" 2>/dev/null | sed -n 's/^ *name: \(concert-settings-[a-z0-9]*\)$/\1/p' | sort | uniq -c
+	}
+	cp -r deploy/k8s "$copy"
+	sed -i 's/DRAIN_SECONDS=10/DRAIN_SECONDS=9/' "$copy/production/settings/kustomization.yaml"
+	said=$(config deploy/k8s)
+	has 'the uses' "$said" '2 concert-settings-'
+	lacks 'the uses of changed settings' "$(config "$copy")" "$said"
 }
 
 # No production configuration has a development setting.
 test_production_guides_have_no_development_settings() {
 	local file
-	for file in deploy/systemd/README.md deploy/k8s/*; do
+	for file in deploy/systemd/README.md deploy/k8s/README.md deploy/k8s/base/*/* deploy/k8s/production/*/*; do
 		! grep -nE 'ENVIRONMENT: *development|ENVIRONMENT=development|HS256|CHARGE_FUNDING.*trusted|URL.*http://' "$file" || fail "$file"
 	done
-	grep -q 'ENVIRONMENT: production' deploy/k8s/config.yaml || fail "deploy/k8s/config.yaml: no ENVIRONMENT"
 }
 
 test_images_do_not_run_as_root() {
