@@ -43,6 +43,7 @@ jwt_key_init(struct ct_jwt_key *key, EVP_PKEY *public, enum ct_jwt_algorithm alg
 	bool	fits;
 
 	key->public = public;
+	key->verifier = NULL;
 	key->algorithm = algorithm;
 	fits = public != NULL && jwt_key_fits(public, algorithm) &&
 	    (key->verifier = EVP_PKEY_CTX_new(public, NULL)) != NULL &&

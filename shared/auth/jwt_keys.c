@@ -97,7 +97,8 @@ ct_jwt_keys_use(struct ct_jwt_keys *set)
 	sets++;
 	ct_jwt_keys_drop(&in_force);
 	in_force = *set;
-	set->count = 0;
+	/* The keys belong to in_force now. A pointer left here would be freed when the next key in this place is refused. */
+	memset(set, 0, sizeof(*set));
 }
 
 /* Reads one <kid>.pem into the set. Returns false if it is refused. */

@@ -238,6 +238,24 @@ Test(jwks, wrong_numbers_of_a_key_are_left_out)
 	}
 }
 
+Test(jwks, unsuitable_key_of_a_later_set_leaves_the_others_in_use)
+{
+	struct pair	pair = rsa(2048), small = rsa(1024);
+	char		*one, *two;
+
+	use_algorithm("RS256");
+	one = token(JWT_ALG_RS256, "r", &pair, 60);
+	two = token(JWT_ALG_RS256, "r", &pair, 61);
+	cr_assert(use_one(key("r", &pair, "")), "%s", why);
+	cr_assert_eq(check(one), CT_JWT_VERIFIED);
+	cr_assert_not(use_one(key("small", &small, "")), "1,024 bits");
+	cr_assert_eq(check(two), CT_JWT_VERIFIED);
+	cr_assert(use((const char *const[]){ key("small", &small, ""), key("r", &pair, ""), NULL }), "%s", why);
+	cr_assert_eq(check(two), CT_JWT_VERIFIED);
+	free(one);
+	free(two);
+}
+
 Test(jwks, text_that_is_no_set_changes_nothing)
 {
 	static const char *const	 wrong[] = { "", "[]", "{}", "{\"keys\":[]}", "{\"keys\":{}}", "{\"keys\":[1,null,[]]}", "<html>",

@@ -13,6 +13,7 @@
 #include <openssl/pem.h>
 
 #include "auth/jwt.h"
+#include "auth/jwt_keys_internal.h"
 #include "base/config.h"
 
 #define NOW	1000000000L
@@ -444,6 +445,22 @@ Test(jwt, more_tokens_than_the_cache_holds_all_verify)
 	}
 	for (i = 0; i < TOKENS; i++)
 		free(tokens[i]);
+}
+
+Test(jwt, refused_folder_leaves_the_keys_in_use)
+{
+	struct ct_jwt_claims	claims;
+	char			why[CT_CONFIG_WHY], *private = new_key("first", EVP_RSA_gen(2048));
+
+	use_keys("RS256");
+	write_file("broken.pem", "no key");
+	cr_assert_not(ct_jwt_keys_load(dir, why));
+	cr_assert_not(ct_jwt_keys_load(dir, why));
+	cr_assert_not_null(strstr(why, "broken.pem is not a public key"), "%s", why);
+	cr_assert(ct_jwt_verify(signed_by(JWT_ALG_RS256, "first", private), NOW, &claims));
+	(void)unlink(path_of("broken.pem"));
+	cr_assert(ct_jwt_keys_load(dir, why));
+	cr_assert(ct_jwt_verify(signed_by(JWT_ALG_RS256, "first", private), NOW, &claims));
 }
 
 Test(jwt, unsuitable_key_stops_the_start)
