@@ -277,6 +277,21 @@ ct_redis_cluster_ready(const struct ct_redis_cluster *redis)
 	return (true);
 }
 
+bool
+ct_redis_cluster_whole(const struct ct_redis_cluster *redis)
+{
+	(void)redis;
+	return (true);
+}
+
+bool
+ct_redis_cluster_serves(const struct ct_redis_cluster *redis, const char *key)
+{
+	(void)redis;
+	(void)key;
+	return (true);
+}
+
 enum ct_store_state
 ct_redis_cluster_state(const struct ct_redis_cluster *redis)
 {
