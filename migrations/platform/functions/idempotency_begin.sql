@@ -8,7 +8,9 @@
 -- Locks the user (platform.lock_user), unless key is NULL. So a duplicate waits here until the first request has ended.
 -- If it waits longer than lock_timeout, PostgreSQL raises 55P03, and the service answers IDEMPOTENCY_KEY_IN_USE.
 --
--- The look-up is a statement after the lock, so that it sees what the first request has committed meanwhile.
+-- The look-up is a statement after the lock, so that it sees what the first request has committed meanwhile. A client that
+-- got no answer repeats its request, and a replay tells it that the first one is done. So the replay's commit waits for the
+-- synchronous standby, as the first one's should have (platform.wait_for_standby).
 CREATE OR REPLACE FUNCTION platform.idempotency_begin(
 	p_user		uuid,
 	p_operation	text,
@@ -34,6 +36,7 @@ BEGIN
 	ELSIF v_first.request_hash IS DISTINCT FROM p_request_hash THEN
 		RETURN platform.refuse('IDEMPOTENCY_KEY_REUSED');
 	END IF;
+	PERFORM platform.wait_for_standby();
 	RETURN ROW(v_first.outcome, v_first.body, NULL, true, v_first.request_id)::platform.reply;
 END
 $$;

@@ -16,7 +16,8 @@
 -- later is sent later, even if its id is lower. A transaction that has seen another
 -- event committed gives its own event a higher id, and no call returns the later event
 -- without the earlier one. So an event comes after all events that it may depend on.
--- The relay never waits for an open transaction.
+-- The relay never waits for an open transaction. An answer with events waits for the synchronous standby
+-- (platform.wait_for_standby), so that other systems hear of no change that a failover takes back.
 CREATE OR REPLACE FUNCTION platform.relay_next(
 	p_holder	text,
 	p_sent		bigint[],
@@ -30,6 +31,7 @@ DECLARE
 	v_now		timestamptz := clock_timestamp();
 	v_relay		platform.relay;
 	v_oldest	timestamptz;
+	v_reply		platform.reply;
 BEGIN
 	SELECT * INTO STRICT v_relay FROM platform.relay;
 	IF v_relay.holder IS DISTINCT FROM p_holder AND v_relay.leased_until > v_now THEN
@@ -57,7 +59,7 @@ BEGIN
 	END IF;
 
 	SELECT o.at INTO v_oldest FROM platform.outbox o ORDER BY o.event_id LIMIT 1;
-	RETURN platform.ok((
+	v_reply := platform.ok((
 		SELECT row_to_json(r)::text FROM (
 			SELECT true AS "leading", v_relay.entry AS "entry",
 			       (SELECT count(*) FROM (SELECT FROM platform.outbox LIMIT 10000) b) AS "backlog",
@@ -66,6 +68,10 @@ BEGIN
 			       coalesce(json_agg(json_build_object('id', e.event_id::text, 'type', e.type, 'key', e.key,
 				   'at', platform.rfc3339(e.at), 'data', e.data::text) ORDER BY e.event_id), '[]') AS "events"
 			FROM (SELECT * FROM platform.outbox o ORDER BY o.event_id LIMIT p_limit) e) r));
+	IF v_oldest IS NOT NULL THEN
+		PERFORM platform.wait_for_standby();
+	END IF;
+	RETURN v_reply;
 END
 $$;
 GRANT EXECUTE ON FUNCTION platform.relay_next(text, bigint[], text, int, int)
