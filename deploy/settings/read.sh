@@ -80,6 +80,7 @@ setting_is_valid() {
 	number) is_number "$1" "$value" || is_word "$value" "${SETTING_VALUES[$1]#* }" ;;
 	choice) is_word "$value" "${SETTING_VALUES[$1]}" ;;
 	host) [[ $value =~ ^[A-Za-z0-9.:_-]+$ ]] ;;
+	hosts) [[ $value =~ ^[A-Za-z0-9.:_-]+(,[A-Za-z0-9.:_-]+)*$ ]] ;;
 	user) [[ $value =~ ^[a-z_][a-z0-9_-]*$ ]] ;;
 	url) [[ $value =~ ^https?://[][A-Za-z0-9.:-]+(/[A-Za-z0-9/._~-]*)?$ ]] ;;
 	path) [[ $value =~ ^/[^][:space:]\;{}\"\'$\\]*$ ]] ;;
@@ -104,6 +105,7 @@ setting_form() {
 	choice) printf 'one of %s' "${values// /, }" ;;
 	text) printf 'a text' ;;
 	host) printf 'a host name or address' ;;
+	hosts) printf 'host names or addresses, separated by commas' ;;
 	user) printf "a user's name" ;;
 	url) printf 'an http or https address' ;;
 	path) printf 'an absolute path without spaces, quotes, ;, {, } or $' ;;

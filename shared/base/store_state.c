@@ -90,6 +90,7 @@ ct_store_state_of_connect(const char *text)
 		{ "permission denied", CT_STORE_UNAUTHORIZED },
 		{ "is not permitted to log in", CT_STORE_UNAUTHORIZED },
 		{ "No space left", CT_STORE_DISK_FULL },
+		{ "takes no writes", CT_STORE_READ_ONLY },		/* the client's own words */
 	};
 	size_t				i;
 

@@ -53,7 +53,8 @@ pg_on_down(void *arg, bool was_usable, const char *why)
 		ct_metric_set(pg_metrics.connections, pg->usable);
 	}
 	pg->problem = ct_store_state_of_connect(why);
-	if (pg->usable == 0 && !pg->closing)
+	/* An attempt at a standby is no outage while there are hosts to try. */
+	if (pg->usable == 0 && !pg->closing && (was_usable || pg_hosts_all_failed(&pg->hosts)))
 		ct_outage_begin(&pg->outage, why);
 }
 
@@ -102,6 +103,7 @@ pg_tick(void *arg)
 	(void)arg;
 	if (pg == NULL)
 		return;
+	pg_hosts_tick(&pg->hosts);
 	for (i = 0; i < pg->conns_count; i++)
 		pg_conn_tick(&pg->conns[i], now);
 
@@ -159,9 +161,10 @@ ct_pg_init(void)
 	pg->problem = CT_STORE_DOWN;
 	ct_outage_init(&pg->outage, "postgres");
 	TAILQ_INIT(&pg->refused);
+	pg_hosts_init(&pg->hosts, &pg_settings.conninfo);
 	instance = pg;
 	for (i = 0; i < pg->conns_count; i++)
-		pg_conn_init(&pg->conns[i], &pg->owner);
+		pg_conn_init(&pg->conns[i], &pg->owner, &pg->hosts);
 	if (!ticking)
 		ct_loop_every(PG_TICK_MS, pg_tick, NULL);
 	ticking = true;
@@ -189,6 +192,7 @@ ct_pg_deinit(struct ct_pg **pgp)
 	for (i = 0; i < pg->queues_count; i++)
 		pg_queue_free(pg->queues[i]);
 	instance = NULL;
+	pg_hosts_deinit(&pg->hosts);
 	free(pg->conns);
 	free(pg);
 	*pgp = NULL;
@@ -200,27 +204,11 @@ ct_pg_ready(const struct ct_pg *pg)
 	return (pg->usable > 0);
 }
 
-/* Returns true if the server said so on the connection that it answered last. The others may have older news. */
-static bool
-pg_is_read_only(const struct ct_pg *pg)
-{
-	const struct pg_conn	*newest = NULL;
-	unsigned		 i;
-
-	for (i = 0; i < pg->conns_count; i++) {
-		if (pg_conn_is_up(&pg->conns[i]) && (newest == NULL || pg->conns[i].answered_ms > newest->answered_ms))
-			newest = &pg->conns[i];
-	}
-	return (newest != NULL && pg_conn_is_read_only(newest));
-}
-
 enum ct_store_state
 ct_pg_state(const struct ct_pg *pg)
 {
 	if (pg->usable == 0)
 		return (pg->problem);
-	if (pg_is_read_only(pg))
-		return (CT_STORE_READ_ONLY);
 	if (pg->refusal != CT_STORE_UP && ct_loop_now_ms() - pg->refused_ms < PG_REFUSAL_MS)
 		return (pg->refusal);
 	return (CT_STORE_UP);

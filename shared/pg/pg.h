@@ -89,9 +89,10 @@ typedef void (*ct_pg_cb)(const struct ct_outcome *outcome, void *arg);
 struct ct_pg;
 
 /*
- * Reads the settings, in the parent: PG_CONNINFO (libpq's; no password in it, use passfile=), PG_POOL_SIZE, PG_TIMEOUT_MS,
- * PG_QUEUE_MAX. The address of the host is looked up now and never again. PG_TIMEOUT_MS limits the wait for a connection
- * and, once more, the wait for the answer. The server ends a statement after four fifths of it.
+ * Reads the settings, in the parent: PG_CONNINFO (libpq's, with one host or a list; no password in it, use passfile=),
+ * PG_POOL_SIZE, PG_TIMEOUT_MS, PG_QUEUE_MAX. Addresses of names are looked up now, and again in a thread after failed attempts.
+ * PG_TIMEOUT_MS limits the wait for a connection and, once more, the wait for the answer. The server ends a statement after
+ * four fifths of it.
  */
 void		 ct_pg_configure(void);
 
@@ -110,8 +111,7 @@ bool		 ct_pg_ready(const struct ct_pg *pg);
 
 /*
  * Returns CT_STORE_UP if a connection is usable and the server takes writes, as far as this client knows. Otherwise why not:
- * the reason of the last failed connection, a server that says it is read-only, or a write that the server refused for lack of
- * something in the last 10 seconds.
+ * the reason of the last failed connection, or a write that the server refused for lack of something in the last 10 seconds.
  */
 enum ct_store_state	 ct_pg_state(const struct ct_pg *pg);
 

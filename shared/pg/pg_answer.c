@@ -88,6 +88,26 @@ pg_answer_take(struct pg_answer *answer, PGresult *result, enum pg_expected expe
 	PQclear(result);
 }
 
+/* The texts are translated. The name of the server's function is not, and it warns of nothing else. */
+void
+pg_answer_take_notice(struct pg_answer *answer, const PGresult *notice)
+{
+	const char	*severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char	*function = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
+
+	if (severity == NULL || function == NULL || strcmp(severity, "WARNING") != 0 ||
+	    strcmp(function, "SyncRepWaitForLSN") != 0)
+		return;
+	answer->unclear = true;
+	ct_log(CT_LOG_WARNING, NULL, "postgres: somebody ended a commit's wait for the standby; its outcome counts as unknown");
+}
+
+bool
+pg_answer_is_read_only(const struct pg_answer *answer)
+{
+	return (strcmp(answer->sqlstate, "25006") == 0);
+}
+
 bool
 pg_answer_is_stale_plan(const struct pg_answer *answer)
 {

@@ -18,7 +18,7 @@ struct pg_answer {
 	PGresult	*rows;		/* of the last call; not certain before the server is ready for the next statement */
 	char		 sqlstate[6];	/* "": no error */
 	bool		 fatal;		/* the error also ends the connection */
-	bool		 unclear;	/* a result came that the statement cannot have */
+	bool		 unclear;	/* a result came that the statement cannot have, or the commit may be on this server only */
 };
 
 /* Forgets the error of the statement before. Keeps the rows. */
@@ -33,6 +33,15 @@ void	 pg_answer_free_rows(struct pg_answer *answer);
  */
 void	 pg_answer_take(struct pg_answer *answer, PGresult *result, enum pg_expected expected, const char *function,
 	     unsigned calls);
+
+/*
+ * Reads a notice. The server warns if somebody ended its wait for the synchronous standby: the transaction has committed, but
+ * the standby may not have it. Then the answer is unclear.
+ */
+void	 pg_answer_take_notice(struct pg_answer *answer, const PGresult *notice);
+
+/* Returns true if the error says that the server takes no writes. */
+bool	 pg_answer_is_read_only(const struct pg_answer *answer);
 
 /* Returns true if the error says that the plan no longer fits the tables or types, or that the server has lost it. */
 bool	 pg_answer_is_stale_plan(const struct pg_answer *answer);

@@ -10,9 +10,15 @@
  * - A transaction of several calls (ct_pg_statement.next) is rolled back by all that ends it before COMMIT is sent.
  * - An error of severity ERROR rolls the whole send back. So does FATAL, if no rows came before it. After rows, or with
  *   PANIC, nothing is certain.
- * - If a connection ends without an error, the outcome of a sent statement is unknown. The client never cancels a statement,
- *   because PQcancel blocks. The server's own statement_timeout is a fifth shorter than the client's time limit, so the
- *   usual end of a slow statement is a certain one.
+ * - A server that takes no writes (25006) has written nothing. The connection ends, and the next attempt takes another host.
+ * - A commit waits for a synchronous standby. If somebody cancels that wait, the server warns and answers as if all was well,
+ *   but the commit may be lost with the server. So its outcome is unknown.
+ * - If a connection ends without an error, the outcome of a sent statement is unknown.
+ *
+ * The client never sends a cancel request. PQcancel blocks, and it would end a wait for the standby. The server's own
+ * statement_timeout is a fifth shorter than the client's time limit, so the usual end of a slow statement is a certain one.
+ * It does not end a wait for the standby: without any standby the client's time limit closes the connection, and the outcome
+ * is unknown.
  */
 #include <stdio.h>
 #include <string.h>
@@ -72,10 +78,12 @@ pg_conn_close(struct pg_conn *conn, const char *why)
 {
 	const char	*server = conn->db != NULL ? PQerrorMessage(conn->db) : "";
 	bool		 was_usable = pg_conn_is_usable(conn->state);
+	bool		 listed = conn->hosts->count > 1;
 	char		 text[512];
 
 	CT_ASSERT(conn->step == PG_STEP_NONE);
-	(void)snprintf(text, sizeof(text), "%s%s%.*s", why, *server != '\0' ? ": " : "", (int)strcspn(server, "\n"), server);
+	(void)snprintf(text, sizeof(text), "%s%s%s%s%.*s", listed ? conn->hosts->list[conn->host].label : "", listed ? ": " : "",
+	    why, *server != '\0' ? ": " : "", (int)strcspn(server, "\n"), server);
 	if (was_usable)
 		ct_metric_add(pg_metrics.lost, 1);
 	ct_loop_unwatch(&conn->watch);
@@ -83,8 +91,20 @@ pg_conn_close(struct pg_conn *conn, const char *why)
 	PQfinish(conn->db);
 	conn->db = NULL;
 	memset(conn->prepared, 0, sizeof(conn->prepared));
-	ct_backoff_pause(&conn->backoff, ct_loop_now_ms());
+	if (was_usable || conn->attempts >= conn->hosts->count) {
+		conn->attempts = 0;
+		ct_backoff_pause(&conn->backoff, ct_loop_now_ms());
+	}
 	conn->owner->on_down(conn->owner->arg, was_usable, text);
+}
+
+/* The attempt to connect failed. The next one takes the next host, at once unless all have failed. */
+static void
+pg_conn_fail(struct pg_conn *conn, const char *why)
+{
+	conn->attempts++;
+	pg_hosts_failed(conn->hosts, conn->host, ct_loop_now_ms());
+	pg_conn_close(conn, why);
 }
 
 /* Ends the send in flight. Closes the connection with the reason `why`, unless it is still `usable`. */
@@ -98,7 +118,6 @@ pg_conn_end(struct pg_conn *conn, enum pg_end end, bool usable, const char *why)
 	ct_metric_observe(pg_metrics.send_seconds, (double)(ct_loop_now_ms() - conn->sent_ms) / 1000.0);
 
 	pg_conn_set_step(conn, PG_STEP_NONE);
-	conn->answered_ms = ct_loop_now_ms();
 	if (usable)
 		pg_conn_set_state(conn, PG_CONN_IDLE);
 	else
@@ -310,7 +329,10 @@ pg_conn_refused(struct pg_conn *conn, bool usable)
 {
 	bool	stale = pg_answer_is_stale_plan(&conn->answer);
 
-	if (!pg_conn_error_ends_transaction(conn)) {
+	if (pg_answer_is_read_only(&conn->answer)) {
+		pg_hosts_no_writes(conn->hosts, conn->host, ct_loop_now_ms());
+		pg_conn_end(conn, PG_END_ROLLED_BACK, false, PG_NO_WRITES);
+	} else if (!pg_conn_error_ends_transaction(conn)) {
 		/* Closing the connection ends the open transaction. The next connection prepares a stale plan anew. */
 		pg_conn_end(conn, stale ? PG_END_NOT_SENT : PG_END_REFUSED, false, "a step of a transaction failed");
 	} else if (usable && stale && !conn->prepared_again) {
@@ -394,25 +416,70 @@ pg_conn_read(struct pg_conn *conn)
 		pg_conn_close(conn, "lost");
 }
 
-static void
-pg_conn_ignore_notice(void *arg, const PGresult *result)
+/* A server reports these parameters when a session begins, and with the next answer after a change. */
+static bool
+pg_conn_is_read_only(const struct pg_conn *conn)
 {
-	(void)arg;
-	(void)result;
+	static const char *const	names[] = { "in_hot_standby", "default_transaction_read_only" };
+	const char			*value;
+	size_t				 i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		value = PQparameterStatus(conn->db, names[i]);
+		if (value != NULL && strcmp(value, "on") == 0)
+			return (true);
+	}
+	return (false);
+}
+
+/* A notice has no part in an answer, except the warning that a commit did not wait for the standby. */
+static void
+pg_conn_take_notice(void *arg, const PGresult *result)
+{
+	struct pg_conn	*conn = arg;
+
+	if (conn->state == PG_CONN_RUNNING)
+		pg_answer_take_notice(&conn->answer, result);
 }
 
 static void
 pg_conn_connect(struct pg_conn *conn)
 {
+	const struct pg_host	*host;
+
 	pg_conn_set_state(conn, PG_CONN_CONNECTING);
-	conn->db = PQconnectStartParams(pg_settings.conninfo.keywords, pg_settings.conninfo.values, 0);
-	if (conn->db == NULL || PQstatus(conn->db) == CONNECTION_BAD || PQsocket(conn->db) == -1) {
-		pg_conn_close(conn, "cannot connect");
+	conn->host = conn->hosts->next;
+	host = &conn->hosts->list[conn->host];
+	/* libpq would look the name up itself, and block. */
+	if (host->name != NULL && host->address[0] == '\0') {
+		pg_conn_fail(conn, "cannot connect: the host has no address");
 		return;
 	}
-	(void)PQsetNoticeReceiver(conn->db, pg_conn_ignore_notice, NULL);
+	conn->db = PQconnectStartParams(host->keywords, host->values, 0);
+	if (conn->db == NULL || PQstatus(conn->db) == CONNECTION_BAD || PQsocket(conn->db) == -1) {
+		pg_conn_fail(conn, "cannot connect");
+		return;
+	}
+	(void)PQsetNoticeReceiver(conn->db, pg_conn_take_notice, conn);
 	conn->deadline_ms = ct_loop_now_ms() + PG_CONNECT_MS;
 	conn->watch = ct_loop_watch(PQsocket(conn->db), CT_WRITE, pg_conn_on_event, conn);
+}
+
+/* The server has greeted: takes the connection, unless the server takes no writes. */
+static void
+pg_conn_greeted(struct pg_conn *conn)
+{
+	if (pg_conn_is_read_only(conn)) {
+		pg_hosts_no_writes(conn->hosts, conn->host, ct_loop_now_ms());
+		pg_conn_fail(conn, PG_NO_WRITES);
+		return;
+	}
+	conn->watch = ct_loop_watch(PQsocket(conn->db), CT_READ, pg_conn_on_event, conn);
+	ct_backoff_reset(&conn->backoff);
+	conn->attempts = 0;
+	pg_hosts_works(conn->hosts, conn->host);
+	pg_conn_set_state(conn, PG_CONN_IDLE);
+	conn->owner->on_up(conn->owner->arg);
 }
 
 static void
@@ -423,17 +490,13 @@ pg_conn_go_on_connecting(struct pg_conn *conn)
 	/* PQconnectPoll may close the socket and open another one, even with the same number. */
 	ct_loop_unwatch(&conn->watch);
 	status = PQconnectPoll(conn->db);
-	if (status == PGRES_POLLING_OK && PQsetnonblocking(conn->db, 1) == 0) {
-		conn->watch = ct_loop_watch(PQsocket(conn->db), CT_READ, pg_conn_on_event, conn);
-		ct_backoff_reset(&conn->backoff);
-		conn->answered_ms = ct_loop_now_ms();
-		pg_conn_set_state(conn, PG_CONN_IDLE);
-		conn->owner->on_up(conn->owner->arg);
-	} else if (status == PGRES_POLLING_READING || status == PGRES_POLLING_WRITING)
+	if (status == PGRES_POLLING_OK && PQsetnonblocking(conn->db, 1) == 0)
+		pg_conn_greeted(conn);
+	else if (status == PGRES_POLLING_READING || status == PGRES_POLLING_WRITING)
 		conn->watch = ct_loop_watch(PQsocket(conn->db),
 		    status == PGRES_POLLING_READING ? CT_READ : CT_WRITE, pg_conn_on_event, conn);
 	else
-		pg_conn_close(conn, "cannot connect");
+		pg_conn_fail(conn, "cannot connect");
 }
 
 static void
@@ -451,10 +514,11 @@ pg_conn_on_event(void *arg, int events)
 }
 
 void
-pg_conn_init(struct pg_conn *conn, const struct pg_conn_owner *owner)
+pg_conn_init(struct pg_conn *conn, const struct pg_conn_owner *owner, struct pg_hosts *hosts)
 {
 	memset(conn, 0, sizeof(*conn));
 	conn->owner = owner;
+	conn->hosts = hosts;
 	conn->state = PG_CONN_DOWN;
 	ct_backoff_init(&conn->backoff, CT_BACKOFF_MIN_MS, CT_BACKOFF_MAX_MS);
 	pg_conn_connect(conn);
@@ -469,6 +533,25 @@ pg_conn_deinit(struct pg_conn *conn)
 		pg_conn_close(conn, "closing");
 }
 
+/* A statement got no answer in time. The server may be frozen, so the next attempt begins at the next host. */
+static void
+pg_conn_late(struct pg_conn *conn, uint64_t now)
+{
+	pg_hosts_failed(conn->hosts, conn->host, now);
+	pg_conn_end(conn, pg_conn_unanswered(conn), false, "no answer in time");
+}
+
+/* An idle connection stays open only to the primary. */
+static void
+pg_conn_check_idle(struct pg_conn *conn, uint64_t now)
+{
+	if (pg_conn_is_read_only(conn)) {
+		pg_hosts_no_writes(conn->hosts, conn->host, now);
+		pg_conn_close(conn, PG_NO_WRITES);
+	} else if (!pg_conn_is_free(conn))
+		pg_conn_close(conn, conn->hosts->primary == PG_HOST_NONE ? PG_NO_WRITES : "another host is the primary");
+}
+
 void
 pg_conn_tick(struct pg_conn *conn, uint64_t now)
 {
@@ -479,40 +562,23 @@ pg_conn_tick(struct pg_conn *conn, uint64_t now)
 		break;
 	case PG_CONN_CONNECTING:
 		if (now >= conn->deadline_ms)
-			pg_conn_close(conn, "cannot connect in time");
+			pg_conn_fail(conn, "cannot connect in time");
 		break;
 	case PG_CONN_PREPARING:
-		if (now >= conn->deadline_ms)
-			pg_conn_end(conn, PG_END_NOT_SENT, false, "no answer in time");
-		break;
 	case PG_CONN_RUNNING:
 		if (now >= conn->deadline_ms)
-			pg_conn_end(conn, pg_conn_unanswered(conn), false, "no answer in time");
+			pg_conn_late(conn, now);
 		break;
 	case PG_CONN_IDLE:
+		pg_conn_check_idle(conn, now);
+		break;
 	case PG_CONN_STATES:
 		break;
 	}
 }
 
 bool
-pg_conn_is_up(const struct pg_conn *conn)
+pg_conn_is_free(const struct pg_conn *conn)
 {
-	return (pg_conn_is_usable(conn->state));
-}
-
-/* A server reports these parameters when a session begins, and with the next answer after a change. */
-bool
-pg_conn_is_read_only(const struct pg_conn *conn)
-{
-	static const char *const	names[] = { "in_hot_standby", "default_transaction_read_only" };
-	const char			*value;
-	size_t				 i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		value = PQparameterStatus(conn->db, names[i]);
-		if (value != NULL && strcmp(value, "on") == 0)
-			return (true);
-	}
-	return (false);
+	return (conn->state == PG_CONN_IDLE && conn->host == conn->hosts->primary);
 }

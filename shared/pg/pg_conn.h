@@ -16,9 +16,13 @@
 #include "loop/loop.h"
 #include "pg/pg_answer.h"
 #include "pg/pg_call.h"
+#include "pg/pg_hosts.h"
 #include "pg/pg_statement.h"
 
-#define PG_CONNECT_MS	3000	/* libpq's connect_timeout works for blocking connects only */
+#define PG_CONNECT_MS	3000	/* of an attempt at one host; libpq's connect_timeout works for blocking connects only */
+
+/* Why a connection ends whose server takes no writes. ct_store_state_of_connect knows it. */
+#define PG_NO_WRITES	"the server takes no writes (a standby, or read-only)"
 
 enum pg_conn_state {
 	PG_CONN_DOWN,		/* a new attempt begins when the pause is over */
@@ -44,7 +48,8 @@ enum pg_end {
 	PG_END_COMMITTED,	/* rows came and the server is ready for the next statement */
 	PG_END_REFUSED,		/* rolled back by an error with this SQLSTATE */
 	PG_END_NOT_SENT,	/* the connection was lost before the statement was sent */
-	PG_END_ROLLED_BACK,	/* the connection ended before COMMIT was sent, or the server ended it instead of answering */
+	PG_END_ROLLED_BACK,	/* nothing was written, and the connection has ended: before COMMIT was sent, by the server
+				   instead of an answer, or because the server takes no writes */
 	PG_END_UNKNOWN		/* sent and not answered: it may have committed */
 };
 
@@ -87,11 +92,13 @@ struct pg_conn_owner {
 
 struct pg_conn {
 	const struct pg_conn_owner	*owner;
+	struct pg_hosts			*hosts;		/* those of all connections of the owner */
+	unsigned			 host;		/* of the connection or the attempt */
+	unsigned			 attempts;	/* that failed since the last pause */
 	enum pg_conn_state		 state;		/* written by pg_conn_set_state only */
 	PGconn				*db;
 	struct ct_watch			*watch;
 	uint64_t			 deadline_ms;	/* of connecting, or of the statement in flight */
-	uint64_t			 answered_ms;	/* when the server last answered: the connection or a statement */
 	struct ct_backoff		 backoff;
 	uint32_t			 prepared[PG_STATEMENTS_MAX][PG_FORMS];	/* generation, 0: not prepared */
 	uint32_t			 generation;	/* of the last Prepare; part of the statement's name */
@@ -105,8 +112,11 @@ struct pg_conn {
 	struct pg_answer		 answer;
 };
 
-/* Starts connecting, and connects again after each loss, with the pauses of base/backoff.h. `owner` is kept by pointer. */
-void	 pg_conn_init(struct pg_conn *conn, const struct pg_conn_owner *owner);
+/*
+ * Starts connecting, and connects again after each loss. It pauses (base/backoff.h) after a loss, and when as many attempts
+ * as there are hosts have failed. `owner` and `hosts` are kept by pointer.
+ */
+void	 pg_conn_init(struct pg_conn *conn, const struct pg_conn_owner *owner, struct pg_hosts *hosts);
 
 /* Closes the connection. A send in flight ends first. */
 void	 pg_conn_deinit(struct pg_conn *conn);
@@ -117,13 +127,13 @@ void	 pg_conn_deinit(struct pg_conn *conn);
  */
 void	 pg_conn_send(struct pg_conn *conn);
 
-/* Checks deadlines and connects again. The owner calls it every few dozen milliseconds; `now` is ct_loop_now_ms(). */
+/*
+ * Checks deadlines and connects again. Closes an idle connection to a server that takes no writes, or that is not the primary
+ * any more. The owner calls it every few dozen milliseconds; `now` is ct_loop_now_ms().
+ */
 void	 pg_conn_tick(struct pg_conn *conn, uint64_t now);
 
-/* Returns true while the connection can carry statements. */
-bool	 pg_conn_is_up(const struct pg_conn *conn);
-
-/* Returns true if the server has said that it is a standby, or that transactions are read-only. The connection must be up. */
-bool	 pg_conn_is_read_only(const struct pg_conn *conn);
+/* Returns true if the connection is idle and its host is the primary, as far as the worker knows. */
+bool	 pg_conn_is_free(const struct pg_conn *conn);
 
 #endif

@@ -9,11 +9,13 @@
 #include "base/store_state.h"
 #include "pg/pg_call.h"
 #include "pg/pg_conn.h"
+#include "pg/pg_hosts.h"
 #include "pg/pg_queue.h"
 #include "pg/pg_stuck.h"
 
 struct ct_pg {
 	struct pg_conn_owner	 owner;		/* of all connections */
+	struct pg_hosts		 hosts;
 	struct pg_conn		*conns;
 	unsigned		 conns_count;
 	unsigned		 usable;	/* connections that can carry statements */

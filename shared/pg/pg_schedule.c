@@ -58,12 +58,12 @@ pg_schedule_counter(struct ct_pg *pg, struct pg_queue *queue, const struct pg_ca
 }
 
 static struct pg_conn *
-pg_schedule_idle_conn(struct ct_pg *pg)
+pg_schedule_free_conn(struct ct_pg *pg)
 {
 	unsigned	i;
 
 	for (i = 0; i < pg->conns_count; i++) {
-		if (pg->conns[i].state == PG_CONN_IDLE)
+		if (pg_conn_is_free(&pg->conns[i]))
 			return (&pg->conns[i]);
 	}
 	return (NULL);
@@ -133,7 +133,7 @@ pg_schedule(struct ct_pg *pg)
 	struct pg_calls	*list, *from;
 	unsigned	 i;
 
-	while (pg->counts.in[PG_CALL_WAITING] > 0 && (conn = pg_schedule_idle_conn(pg)) != NULL) {
+	while (pg->counts.in[PG_CALL_WAITING] > 0 && (conn = pg_schedule_free_conn(pg)) != NULL) {
 		oldest = NULL;
 		from = NULL;
 		for (i = 0; i < pg->queues_count; i++) {

@@ -19,6 +19,7 @@ static const struct ct_pg_statement	enter = { "clients.enter", "text", 64, 0, tr
 static const struct ct_pg_statement	forget = { "clients.forget", "text", 1, -1, false, NULL, NULL, NULL };
 static const struct ct_pg_statement	end_me = { "clients.end_me", "text", 1, -1, true, NULL, NULL, NULL };
 
+static struct pg_hosts		hosts;
 static struct pg_conn		conn;
 static struct pg_statement	statements[3];
 static struct pg_call		*calls[8];
@@ -88,7 +89,8 @@ start(void)
 	pg_statement_init(&statements[0], &enter, 0);
 	pg_statement_init(&statements[1], &forget, 1);
 	pg_statement_init(&statements[2], &end_me, 2);
-	pg_conn_init(&conn, &owner);
+	pg_hosts_init(&hosts, &pg_settings.conninfo);
+	pg_conn_init(&conn, &owner, &hosts);
 	cr_assert(loop_poll_until(is_idle, NULL, 5000));
 }
 

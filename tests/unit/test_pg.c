@@ -29,12 +29,14 @@ static unsigned	sent_count;
 static bool	connect_works = true;
 
 void
-pg_conn_init(struct pg_conn *conn, const struct pg_conn_owner *owner)
+pg_conn_init(struct pg_conn *conn, const struct pg_conn_owner *owner, struct pg_hosts *hosts)
 {
 	conn->owner = owner;
+	conn->hosts = hosts;
 	conn->state = PG_CONN_DOWN;
 	if (connect_works) {
 		conn->state = PG_CONN_IDLE;
+		pg_hosts_works(hosts, 0);
 		owner->on_up(owner->arg);
 	} else
 		owner->on_down(owner->arg, false, "it does not work");
@@ -84,19 +86,10 @@ pg_conn_send(struct pg_conn *conn)
 	conn->state = PG_CONN_RUNNING;
 }
 
-static bool	server_is_read_only;
-
 bool
-pg_conn_is_up(const struct pg_conn *conn)
+pg_conn_is_free(const struct pg_conn *conn)
 {
-	return (conn->state == PG_CONN_IDLE || conn->state == PG_CONN_RUNNING);
-}
-
-bool
-pg_conn_is_read_only(const struct pg_conn *conn)
-{
-	(void)conn;
-	return (server_is_read_only);
+	return (conn->state == PG_CONN_IDLE && conn->host == conn->hosts->primary);
 }
 
 /* Ends the n-th send, as pg_conn.c does after an event. */
@@ -659,9 +652,6 @@ Test(pg, server_that_refuses_writes_is_not_up)
 	struct ct_pg	*pg = start("2", "20");
 
 	cr_assert_eq(ct_pg_state(pg), CT_STORE_UP);
-	server_is_read_only = true;
-	cr_assert_eq(ct_pg_state(pg), CT_STORE_READ_ONLY);
-	server_is_read_only = false;
 	/* A call that breaks a rule of the data says nothing about the server. */
 	call(pg, 0, &pay, "a");
 	loop_poll_turn(0);

@@ -175,6 +175,9 @@ Test(production, remote_postgres_without_verified_tls_is_a_fault)
 		"host=db.example.com", "host=10.0.0.1", "hostaddr=10.0.0.1 host=localhost", "host=127.evil.example",
 		"host=localhost.evil.example", "host=localhost,db.example.com", "host=localhost,", "host=::2", "dbname=concert",
 		"service=concert", "host=128.0.0.1", "host=127.1",
+		/* Each host of a list counts. */
+		"host=127.0.0.1,127.0.0.2,10.0.0.1 port=1,2,3", "host=127.0.0.1,,127.0.0.2",
+		"hostaddr=127.0.0.1,10.0.0.1 host=localhost,localhost", "hostaddr=127.0.0.1, host=localhost,localhost",
 	};
 	static const char *const	modes[] = { "", "sslmode=verify-ca", "sslmode=require", "sslmode=disable" };
 	char				text[256];
@@ -201,6 +204,7 @@ Test(production, local_postgres_needs_no_tls)
 	static const char *const	local[] = {
 		"host=/run/postgresql", "host=@concert", "host=localhost", "host=127.0.0.1", "host=127.8.9.10", "host=::1",
 		"hostaddr=127.0.0.1 host=db.example.com", "host=localhost,127.0.0.1,/run/postgresql",
+		"hostaddr=127.0.0.1,127.0.0.2 host=a.example.com,b.example.com port=1,2",
 	};
 	size_t				i;
 
