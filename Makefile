@@ -18,26 +18,29 @@ help: ## this list
 # Only one build runs at a time, because make up and make test may run side by side.
 build: ## compile the library, Kore, the services and the tools into build/ (ASAN=1: build/asan/)
 	@mkdir -p build
-	@flock build/lock $(MAKE) --no-print-directory build-all
+	@flock build/lock $(MAKE) --no-print-directory -j2 build-all
 
 # Every folder of tests with a Makefile is one program.
 SUITES = $(patsubst tests/%/Makefile,%,$(wildcard tests/*/Makefile))
 build-tests: build ## compile the tests (SUITES="unit http": only these)
-	@flock build/lock $(MAKE) --no-print-directory build-tests-all
+	@flock build/lock $(MAKE) --no-print-directory -j2 build-tests-all
 
-.PHONY: build-all build-tests build-tests-all
-build-tests-all:
-	@for suite in $(SUITES); do \
-	    $(MAKE) --no-print-directory -j2 -C tests/$$suite || exit 1; \
-	done
-
-build-all:
-	@$(MAKE) --no-print-directory -j2 -C shared
-	@for service in $(SERVICES); do \
-	    $(MAKE) --no-print-directory -j2 -C services/$$service || exit 1; \
-	done
-	@$(MAKE) --no-print-directory -j2 -C deploy/simulator
+# The parts are built side by side. All others need the library, and find Kore there.
+PARTS = $(SERVICES:%=services/%) deploy/simulator
+.PHONY: build-all build-tests build-tests-all build-shared $(PARTS:%=build-%) $(SUITES:%=build-tests/%)
+build-all: $(PARTS:%=build-%)
 	@deploy/version >build/$(if $(ASAN),asan/)version
+
+build-shared:
+	@$(MAKE) --no-print-directory -C shared
+
+$(PARTS:%=build-%): build-shared
+	@$(MAKE) --no-print-directory -C $(@:build-%=%)
+
+build-tests-all: $(SUITES:%=build-tests/%)
+
+$(SUITES:%=build-tests/%):
+	@$(MAKE) --no-print-directory -C $(@:build-%=%)
 
 up: ## install, build and start everything, wait until it answers; keeps earlier settings (DEFAULTS=1 forgets them)
 	@$(LOCAL)/up
