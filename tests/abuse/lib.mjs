@@ -250,8 +250,8 @@ export async function attacker(kind, options = {}) {
 }
 
 /**
- * Starts the gateway tests' hostile client (tests/gateway/hostile.c). Resolves once it says "ready" to {done}, which
- * resolves to its totals.
+ * Starts the gateway tests' hostile client (tests/gateway/hostile.c). Resolves once it says "ready" to {done, stop()}. Both
+ * resolve to its totals; stop() ends it first.
  */
 export function hostile(...options) {
 	const child = spawn(`${settings.BUILD_DIR ?? `${top}build`}/tests/abuse/hostile`, [...options.map(String), String(port)],
@@ -267,7 +267,7 @@ export function hostile(...options) {
 		child.stdout.on('data', (chunk) => {
 			text += chunk;
 			if (text.includes('ready'))
-				ready({ done });
+				ready({ done, stop: () => (child.kill(), done) });
 		});
 	});
 }
