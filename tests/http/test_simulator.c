@@ -310,10 +310,48 @@ kill_simulator(void)
 	wait_for(http((struct call){ .base = direct("toss"), .path = "/livez" }).status == 200, 20);
 }
 
-static void
-set_seed(int number, int rate)
+/* A simulator of the test's own. */
+struct own_simulator {
+	pid_t	 pid;
+	int	 port;
+	char	*base;
+};
+
+/* Starts one with empty books, in the folder RUN_DIR/`name`. It sends its webhooks to `webhook_port`. */
+static struct own_simulator
+own_simulator_start(const char *name, int port, int webhook_port)
 {
-	struct reply	reply = http((struct call){ .base = direct("toss"), .path = "/simulator/seed",
+	struct own_simulator	own = { .port = port, .base = format("http://127.0.0.1:%d", port) };
+
+	own.pid = fork();
+	cr_assert_geq(own.pid, 0);
+	if (own.pid == 0) {
+		(void)setpgid(0, 0);
+		execl("/bin/bash", "bash", "-euc", format("export SO=$BUILD_DIR/toss.so PORT=%d RUNDIR=$RUN_DIR/%s "
+		    "BIND=127.0.0.1 DRAIN_SECONDS=1 TOSS_BOOKS=$RUN_DIR/%s/books.jsonl TOSS_WEBHOOK_PAUSE_MS=100 "
+		    "TOSS_WEBHOOK_URL=http://127.0.0.1:%d/\nrm -rf $RUNDIR; mkdir -p $RUNDIR\n"
+		    "envsubst '$BIND $PORT $SO $RUNDIR' <deploy/simulator/conf/toss.conf >$RUNDIR/toss.conf\ncd $RUNDIR\n"
+		    "exec setpriv --pdeathsig TERM $BUILD_DIR/kore/kore -f -n -r -c $RUNDIR/toss.conf >>$RUN_DIR/log/%s.log 2>&1",
+		    port, name, name, webhook_port, name), (char *)NULL);
+		_exit(127);
+	}
+	wait_for(http((struct call){ .path = "/readyz", .base = own.base }).status == 200, 30);
+	return (own);
+}
+
+/* Ends it and all its workers at once. */
+static void
+own_simulator_kill(const struct own_simulator *own)
+{
+	cr_assert_eq(kill(-own->pid, SIGKILL), 0);
+	cr_assert_eq(waitpid(own->pid, NULL, 0), own->pid);
+	wait_for(http((struct call){ .path = "/livez", .base = own->base }).status == 0, 20);
+}
+
+static void
+set_seed(const struct own_simulator *own, int number, int rate)
+{
+	struct reply	reply = http((struct call){ .base = own->base, .path = "/simulator/seed",
 			    .body = format("{\"seed\":%d,\"rate\":%d}", number, rate) });
 
 	check_status(reply, 204);
@@ -324,16 +362,17 @@ set_seed(int number, int rate)
 
 /* Looks up eight keys at once. Returns the first 12 bytes of each answer, which shows the fault that it got. */
 static char *
-lookup_results(const char *unique)
+lookup_results(const struct own_simulator *own, const char *unique)
 {
 	const char	*line = authorization(read_file(setting("CARD_PROVIDER_SECRET_FILE")));
 	char		*all = format("%s", ""), *answer, begin[16];
 	int		 pipes[8][2], i;
+	pid_t		 children[8];
 
 	for (i = 0; i < 8; i++) {
 		cr_assert_eq(pipe(pipes[i]), 0);
-		if (fork() == 0) {
-			answer = raw_tcp(atoi(setting("TOSS_PORT")), format("GET /v1/payments/%s-%d HTTP/1.1\r\nHost: x\r\n%s\r\n"
+		if ((children[i] = fork()) == 0) {
+			answer = raw_tcp(own->port, format("GET /v1/payments/%s-%d HTTP/1.1\r\nHost: x\r\n%s\r\n"
 			    "Connection: close\r\n\r\n", unique, i, line), NULL, RESULT_SECONDS);
 			answer = format("%.12s", answer == NULL ? "" : answer);
 			_exit(write(pipes[i][1], answer, strlen(answer)) < 0);
@@ -346,8 +385,8 @@ lookup_results(const char *unique)
 		all = format("%s|%.*s", all, (int)length, begin);
 		(void)close(pipes[i][0]);
 	}
-	while (wait(NULL) > 0)
-		;
+	for (i = 0; i < 8; i++)
+		(void)waitpid(children[i], NULL, 0);
 	return (all);
 }
 
@@ -374,30 +413,19 @@ Test(simulator, webhook_is_repeated_until_answered_200, .timeout = 120)
 {
 	struct sockaddr_in	 address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t		 size = sizeof(address);
-	int			 listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port = atoi(setting("TOSS_PORT")) + 5;
+	int			 listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	const char		*lines[] = { authorization(read_file(setting("CARD_PROVIDER_SECRET_FILE"))), NULL };
 	static const char *const answers[] = { "503 Service Unavailable", "500 Internal Server Error", "200 OK" };
 	const char		*key = payment_key_new("k"), *text, *first_id = NULL, *id;
-	char			*base = strdup(format("http://127.0.0.1:%d", port));
+	struct own_simulator	 own;
 	struct reply		 reply;
-	pid_t			 own;
 
 	cr_assert_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
 	cr_assert_eq(listen(listener, 8), 0);
 	cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
 	cr_assert_eq(setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ .tv_sec = 20 }, sizeof(struct timeval)), 0);
-	own = fork();
-	if (own == 0) {
-		execl("/bin/bash", "bash", "-euc", format("export SO=$BUILD_DIR/toss.so PORT=%d RUNDIR=$RUN_DIR/own-toss "
-		    "BIND=127.0.0.1 DRAIN_SECONDS=1 TOSS_BOOKS=$RUN_DIR/own-toss/books.jsonl TOSS_WEBHOOK_PAUSE_MS=100 "
-		    "TOSS_WEBHOOK_URL=http://127.0.0.1:%d/\nrm -rf $RUNDIR; mkdir -p $RUNDIR\n"
-		    "envsubst '$BIND $PORT $SO $RUNDIR' <deploy/simulator/conf/toss.conf >$RUNDIR/toss.conf\ncd $RUNDIR\n"
-		    "exec setpriv --pdeathsig TERM $BUILD_DIR/kore/kore -f -n -r -c $RUNDIR/toss.conf >>$RUN_DIR/log/own-toss.log 2>&1",
-		    port, ntohs(address.sin_port)), (char *)NULL);
-		_exit(127);
-	}
-	wait_for(http((struct call){ .path = "/readyz", .base = base }).status == 200, 30);
-	reply = http((struct call){ .base = base, .path = "/v1/payments/confirm", .key = key_new(), .headers = lines,
+	own = own_simulator_start("own-toss", atoi(setting("TOSS_PORT")) + 5, ntohs(address.sin_port));
+	reply = http((struct call){ .base = own.base, .path = "/v1/payments/confirm", .key = key_new(), .headers = lines,
 	    .body = format("{\"paymentKey\":\"%s\",\"orderId\":\"%s\",\"amount\":3000}", key, key_new()) });
 	check_status(reply, 200);
 	for (unsigned i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
@@ -414,24 +442,29 @@ Test(simulator, webhook_is_repeated_until_answered_200, .timeout = 120)
 	cr_assert_eq(setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ .tv_sec = 4 }, sizeof(struct timeval)), 0);
 	cr_assert_eq(accept(listener, NULL, NULL), -1, "the webhook was repeated after it had been answered 200");
 	(void)close(listener);
-	cr_assert_eq(kill(own, SIGTERM), 0);
-	cr_assert_eq(waitpid(own, NULL, 0), own);
+	cr_assert_eq(kill(own.pid, SIGTERM), 0);
+	cr_assert_eq(waitpid(own.pid, NULL, 0), own.pid);
 }
 
-/* Runs alone, because all tests share the simulator's seed. */
-Test(restart, simulator_with_the_same_seed_makes_the_same_faults, .timeout = 120)
+/* On a simulator of its own: all other tests share a seed. */
+Test(simulator, same_seed_makes_the_same_faults, .timeout = 240)
 {
-	char	*unique = key_new(), *first, *again, *other;
+	int			 port = atoi(setting("GATEWAY_HTTPS_PORT")) + 140;
+	char			*unique = key_new(), *first, *again, *other;
+	struct own_simulator	 own = own_simulator_start("seeded-toss", port, port);
 
-	set_seed(7, 100);
-	first = lookup_results(unique);
-	kill_simulator();
-	set_seed(7, 100);
-	again = lookup_results(unique);
-	kill_simulator();
-	other = lookup_results(unique);
+	set_seed(&own, 7, 100);
+	first = lookup_results(&own, unique);
+	own_simulator_kill(&own);
+	own = own_simulator_start("seeded-toss", port, port);
+	set_seed(&own, 7, 100);
+	again = lookup_results(&own, unique);
+	own_simulator_kill(&own);
+	own = own_simulator_start("seeded-toss", port, port);
+	other = lookup_results(&own, unique);
+	own_simulator_kill(&own);
 	cr_assert_str_eq(first, again);
-	/* After a restart the simulator makes no random faults: all eight look-ups answer 404. */
+	/* Without a seed the simulator makes no random faults: all eight look-ups answer 404. */
 	cr_assert_eq(count_of(other, "HTTP/1.1 404"), 8, "%s", other);
 	cr_assert_str_neq(first, other);
 }
