@@ -185,6 +185,12 @@ right() {
 	"$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
 }
 
+# Whether the kernel's rules can be loaded. Some containers cannot.
+firewall_works() {
+	local table=concert_gateway_probe_$base
+	[[ $(id -u) -eq 0 ]] && nft add table inet "$table" 2>/dev/null && nft delete table inet "$table"
+}
+
 # --- a hostile client ------------------------------------------------------------
 
 # hold MODE [ARG...]: starts a hostile client (hostile.c) on 127.0.0.2 and waits until it has all connections that it can get.

@@ -4,10 +4,6 @@
 # shellcheck source=tests/gateway/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-firewall_works() {
-	[[ $(id -u) -eq 0 ]] && nft add table inet concert_gateway_probe 2>/dev/null && nft delete table inet concert_gateway_probe
-}
-
 # bounded SED-SCRIPT: reloads with connections.nft changed by the script. unbounded: reloads with the original file.
 bounded() {
 	cp "$root/nginx/connections.nft" "$work/nginx/connections.nft"
