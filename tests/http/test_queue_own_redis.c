@@ -677,3 +677,24 @@ Test(queue_own_redis, estimated_wait_is_consistent_and_its_error_is_measured, .t
 	cr_assert_eq(exported(1, format(EARLY, "count")), early);
 	cr_assert_geq(exported(1, format(LATE, "sum")), late_seconds + 0.9);
 }
+
+/* Two instances, two queues: together they admit at most the limit, in equal shares. In its first second each may have all of it. */
+Test(queue_own_redis, queues_together_admit_at_most_the_limit, .timeout = 180)
+{
+	struct schedule	 schedules[2] = { schedule_new(1, 1), schedule_new(1, 1) };
+	double		 began, a = 0, b = 0;
+	struct user	 user;
+
+	start_own(15);
+	for (int k = 0; k < 2; k++)
+		(void)start_instance(k, "ADMISSIONS_MAX_PER_SECOND=4 QUEUE_ADMIT_PER_SECOND=1000 QUEUE_MAX_ACTIVE=2000");
+	began = (double)now_ms();
+	for (int i = 0; i < 120; i++)
+		(void)new_token(i / 2 % 2, &user, &schedules[i % 2]);
+	while (a + b < 30) {
+		a = number_at(settings_at(0, &schedules[0], NULL).json, "active");
+		b = number_at(settings_at(0, &schedules[1], NULL).json, "active");
+		cr_assert(a + b <= 4 * ((double)now_ms() - began) / 1000 + 8 && a - b < 7 && b - a < 7, "%f, %f", a, b);
+	}
+	cr_assert_eq(exported(1, "queue_admissions_share_per_second"), 2);
+}

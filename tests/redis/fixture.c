@@ -480,6 +480,8 @@ command_tick(struct ct_queue_command *command)
 	append_settings(command);
 	if (settings.closes != 0)
 		ct_queue_command_number(command, settings.closes == CLOSED ? 0 : settings.closes);
+	if (settings.share != 0)
+		ct_queue_command_number(command, settings.share);
 }
 
 static struct tick_answer

@@ -27,6 +27,7 @@ struct settings {
 	int64_t		patience, settle, tick;		/* microseconds */
 	int64_t		max_active, admit, max_waiting, ttl;
 	int64_t		closes;		/* the end of the sale (us), or CLOSED; 0: tick gets no such argument */
+	int64_t		share;		/* users per 1,000 s; only with closes. 0: tick gets no such argument */
 };
 extern struct settings	settings;
 

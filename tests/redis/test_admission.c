@@ -46,6 +46,27 @@ Test(admission, admissions_never_exceed_the_rate)
 	}
 }
 
+/* The service computes the share; the function holds the queue to it, whoever ticks. */
+Test(admission, admissions_never_exceed_the_share)
+{
+	static const int	shares[] = { 500, 7000, 40000, 333000 };
+
+	settings.max_active = 100000;
+	settings.admit = 100;
+	settings.closes = T0 + 600 * MINUTE;
+	enter_many(0, 3000);
+	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+		double	rate = shares[i] < 100000 ? (double)shares[i] / 1000 : 100;
+		int64_t	admitted;
+
+		settings.share = shares[i];
+		clock_pass(MINUTE);
+		admitted = tick_for(6 * SECOND, 100 * MS);
+		cr_assert_leq((double)admitted, 6 * rate + rate / 10 + 1, "%d: %d", shares[i], (int)admitted);
+		cr_assert_geq((double)admitted, 6 * rate - 1, "%d: %d", shares[i], (int)admitted);
+	}
+}
+
 Test(admission, late_tick_saves_at_most_one_tick_time)
 {
 	int64_t	admitted;

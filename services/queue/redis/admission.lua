@@ -71,8 +71,10 @@ local TICK_FIELDS = { 'epoch', 'run', 'opens', 'opened', 'settle', 'paid', 'busy
 -- The values that the steps of one tick share. `changes` are fields of the state that tick writes at the end.
 local function round_of(keys, args, state, now)
 	local time, ahead = served(now, state.ticked, state.paused)
+	local set = settings(state, args, 1)
+	set.admit = math.min(set.admit, (tonumber(args[SETTINGS + 2]) or math.huge) / TICK_SPEED_SCALE)
 	return {
-		keys = keys, now = now, state = state, set = settings(state, args, 1), changes = {},
+		keys = keys, now = now, state = state, set = set, changes = {},
 		closes = tonumber(args[SETTINGS + 1]) or math.huge,
 		losses = losses_from(state.epoch, state.draw, state.settle, state.gap_from, state.gap_to),
 		time = time, ahead = ahead,			-- the served clock
@@ -203,7 +205,8 @@ local function measure(round)
 	end
 end
 
--- tick(settings; the end of the sale (us; 0: the sale is not open; missing in older releases: no end)).
+-- tick(settings; the end of the sale (us; 0: the sale is not open; missing in older releases: no end); this queue's share of
+-- ADMISSIONS_MAX_PER_SECOND (users per TICK_SPEED_SCALE seconds; missing: no limit)).
 -- Any worker may call it at any time. Answers waiting, active, admitted, expired, abandoned, generation;
 -- last seq, admitted_to, ended (for the database); speed (users per TICK_SPEED_SCALE seconds); mode (NEW: call begin first);
 -- and take_guesses' list.

@@ -72,6 +72,14 @@ queue_gauges_print(struct ct_buf *buf)
 	};
 
 	printing = buf;
+	if (ticker_admissions_max() > 0) {
+		ct_buf_printf(buf, "# HELP queue_admissions_max_per_second ADMISSIONS_MAX_PER_SECOND\n"
+		    "# TYPE queue_admissions_max_per_second gauge\nqueue_admissions_max_per_second %.3f\n",
+		    (double)ticker_admissions_max() / QUEUE_TICK_SPEED_SCALE);
+		ct_buf_printf(buf, "# HELP queue_admissions_share_per_second The most that one queue may admit per second now\n"
+		    "# TYPE queue_admissions_share_per_second gauge\nqueue_admissions_share_per_second %.3f\n",
+		    (double)ticker_admissions_share() / QUEUE_TICK_SPEED_SCALE);
+	}
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++) {
 		ct_buf_printf(buf, "# HELP %s %s\n# TYPE %s gauge\n", gauges[i].name, gauges[i].help,
 		    gauges[i].name);

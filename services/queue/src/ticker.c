@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/config.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "loop/loop.h"
@@ -11,12 +12,14 @@
 #include "redis_calls.h"
 #include "schedule_facts.h"
 #include "service/service.h"
+#include "share.h"
 
 #define BEGIN_EVERY_MS	1000
 #define IDLE_EVERY_MS	1000	/* ticks of a queue without waiters, until all its turns are certainly over */
 #define SHUT_EVERY_MS	500	/* ticks of a queue with waiters that cannot admit anybody now */
 #define SHOWN_MS	5000	/* gauges show a tick's numbers for this time */
 #define LEARN_EVERY_MS	1000
+#define RATE_MS		1000	/* the rate of a queue is measured over this time, or longer */
 
 /* This key has no hash tag: no command uses it together with a key of a schedule. */
 #define QUEUES_SET	"queues"
@@ -42,7 +45,14 @@ static struct ticker_entry {
 	struct tick_answer	last;
 	uint64_t		answered_ms;	/* when `last` came; 0: never */
 	uint64_t		begun_ms;	/* when this module last began the queue; 0: never */
+	int64_t			rate;		/* admissions by all workers, per QUEUE_TICK_SPEED_SCALE seconds */
+	int64_t			rate_from;	/* admitted_to at rate_ms */
+	uint64_t		rate_ms;
 }	entries[QUEUE_TABLE_MAX];
+
+/* Users per QUEUE_TICK_SPEED_SCALE seconds. */
+static int64_t	admissions_max;		/* of all queues; 0: no limit */
+static int64_t	admissions_share;	/* of each queue */
 
 static void	ticker_tick(struct queue *);
 
@@ -69,6 +79,7 @@ const struct queue_part ticker_part = { .is_busy = ticker_is_busy, .clear = tick
 void
 ticker_configure(void)
 {
+	admissions_max = admissions_share = ct_config_number("ADMISSIONS_MAX_PER_SECOND") * QUEUE_TICK_SPEED_SCALE;
 	metrics.admitted = ct_metric_counter("queue_admitted_total", "", "Users admitted");
 	metrics.expired = ct_metric_counter("queue_expired_total", "",
 	    "Active turns that ran out unused");
@@ -194,6 +205,20 @@ ticker_save_progress(struct queue *queue, const struct tick_answer *answer)
 	}
 }
 
+/* Seqs only grow, so as many users or fewer were admitted. */
+static void
+ticker_measure_rate(struct ticker_entry *entry)
+{
+	uint64_t	passed = entry->answered_ms - entry->rate_ms;
+	int64_t		admitted = entry->last.admitted_to - entry->rate_from;
+
+	if (passed < RATE_MS)
+		return;
+	entry->rate = entry->rate_ms == 0 || admitted <= 0 ? 0 : admitted * QUEUE_TICK_SPEED_SCALE * 1000 / (int64_t)passed;
+	entry->rate_from = entry->last.admitted_to;
+	entry->rate_ms = entry->answered_ms;
+}
+
 static void
 ticker_ticked(const redisReply *reply, void *arg)
 {
@@ -218,6 +243,7 @@ ticker_ticked(const redisReply *reply, void *arg)
 	ticker_observe_waits(&waits);
 	entry->last = answer;
 	entry->answered_ms = ct_loop_now_ms();
+	ticker_measure_rate(entry);
 	ticker_save_progress(queue, &answer);
 	if (answer.admitted >= QUEUE_ADMIT_MAX)
 		ticker_tick(queue);
@@ -239,15 +265,66 @@ ticker_tick(struct queue *queue)
 	ct_queue_command_init(&command, "queue3_tick", &queue->schedule);
 	redis_calls_append_settings(&command);
 	ct_queue_command_number(&command, schedule_facts_admit_until(queue) * 1000);
+	if (admissions_max > 0)
+		ct_queue_command_number(&command, admissions_share);
 	redis_calls_send(&command, ticker_ticked, queue);
+}
+
+static int64_t	wanted[QUEUE_TABLE_MAX];
+static size_t	wanted_count;
+
+/* A queue with waiters, or one that this worker has not ticked yet, wants all. One without waiters wants what it took lately. */
+static void
+ticker_want(struct queue *queue)
+{
+	const struct ticker_entry	*entry = ticker_entry(queue);
+	const struct sale		*sale = schedule_facts_sale(queue);
+	bool				 takes_all = entry->answered_ms == 0 || entry->last.waiting > 0;
+
+	if (!entry->live || (sale != NULL && sale_status(sale, false) != SALE_OPEN))
+		return;
+	if (entry->answered_ms != 0 && entry->last.mode == QUEUE_MODE_PAUSED)
+		return;
+	wanted[wanted_count++] = takes_all || entry->rate > admissions_max ? admissions_max : entry->rate;
+}
+
+/*
+ * Each worker computes the same share from the answers of its own ticks, which are at most a second apart, and Redis holds each
+ * queue to the share that the tick names. So the queues together stay below the limit, but for about a second after a queue
+ * begins to admit.
+ */
+static void
+ticker_compute_share(void)
+{
+	wanted_count = 0;
+	queue_table_each(ticker_want);
+	admissions_share = share_of_each(admissions_max, wanted, wanted_count);
+	/* So many queues that each has nothing would admit nobody. */
+	if (admissions_share == 0)
+		admissions_share = 1;
 }
 
 static void
 ticker_tick_all(void *arg)
 {
 	(void)arg;
-	if (ct_redis_cluster_ready(ct_service_redis))
-		queue_table_each(ticker_tick);
+	if (!ct_redis_cluster_ready(ct_service_redis))
+		return;
+	if (admissions_max > 0)
+		ticker_compute_share();
+	queue_table_each(ticker_tick);
+}
+
+int64_t
+ticker_admissions_max(void)
+{
+	return (admissions_max);
+}
+
+int64_t
+ticker_admissions_share(void)
+{
+	return (admissions_share);
 }
 
 void

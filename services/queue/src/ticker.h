@@ -38,6 +38,13 @@ bool	 ticker_is_recent(const struct queue *queue, uint64_t ms);
 typedef void (*ticker_learned_cb)(bool ok, void *arg);
 void	 ticker_learn(ticker_learned_cb cb, void *arg);
 
+/*
+ * ADMISSIONS_MAX_PER_SECOND, and the share that each queue has of it now: users per QUEUE_TICK_SPEED_SCALE seconds. 0: no
+ * limit.
+ */
+int64_t	 ticker_admissions_max(void);
+int64_t	 ticker_admissions_share(void);
+
 /* Calls `each` for the queues that may have users: those that this worker ticks. */
 void	 ticker_each_live(void (*each)(struct queue *));
 
