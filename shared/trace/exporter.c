@@ -29,6 +29,7 @@
 
 static char			 url[URL_MAX];
 static const char		*service_name;
+static const char		*service_version;
 static char			 instance[300];
 
 static struct ct_buf		 body;		/* the request under way, or to be sent again */
@@ -101,6 +102,7 @@ ct_exporter_configure(const char *service)
 	if (base == NULL || *base == '\0' || !exporter_read_url(base))
 		return;
 	service_name = service;
+	service_version = ct_config_text("SERVICE_VERSION");
 	(void)gethostname(host, sizeof(host) - 1);
 	(void)snprintf(instance, sizeof(instance), "%s:%ld", host, ct_config_number("PORT"));
 	ct_spans_enable((unsigned)one_in, trusts);
@@ -113,6 +115,7 @@ exporter_take(void)
 	const struct ct_attribute	resource[] = {
 		{ .name = "service.namespace", .text = "concert" },
 		{ .name = "service.name", .text = service_name },
+		{ .name = "service.version", .text = service_version },
 		{ .name = "service.instance.id", .text = instance },
 		{ .name = "process.pid", .number = getpid() },
 	};

@@ -13,7 +13,7 @@
 
 /*
  * Parent: TRACE_COLLECTOR_URL (empty: off; in production https, or an address of this machine), TRACE_SAMPLE_ONE_IN,
- * TRACE_TRUST_CALLER; registers metrics. `service` is the service's name, kept by pointer.
+ * TRACE_TRUST_CALLER, SERVICE_VERSION; registers metrics. `service` is the service's name, kept by pointer.
  */
 void	 ct_exporter_configure(const char *service);
 

@@ -1,6 +1,7 @@
 /* A collector for the tests of tracing. See collector.h. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -20,6 +21,9 @@ static char		*refused[BODIES_MAX];	/* bodies of requests that were answered with
 static int		 bodies_count, refused_count, requests;
 static size_t		 largest;
 static int		 answer = 200;
+static int		 server = -1;
+static int		 arrived;	/* requests with spans */
+static int		 waiting = -1;	/* the connection of the newest of them, until it is answered */
 static char		 provider_traceparent[128];
 static const char	*wrong;		/* why a request is no OTLP/HTTP JSON */
 
@@ -47,14 +51,19 @@ note_provider(const char *head)
 
 /* Returns the status of the answer. */
 static int
-take(const char *head, const char *body, size_t length)
+take(int fd, const char *head, const char *body, size_t length)
 {
 	bool	traces = strncmp(head, "POST /v1/traces HTTP/1.1\r\n", 26) == 0;
 	int	status;
 
+	(void)pthread_mutex_lock(&lock);
+	arrived += traces;
+	waiting = traces ? fd : waiting;
+	(void)pthread_mutex_unlock(&lock);
 	while ((status = current_answer()) == 0)
 		(void)usleep(20000);
 	(void)pthread_mutex_lock(&lock);
+	waiting = waiting == fd ? -1 : waiting;
 	if (!traces) {
 		note_provider(head);
 		status = 403;
@@ -106,7 +115,7 @@ serve_connection(void *arg)
 		if (used < head + length)
 			continue;
 		end[2] = '\0';
-		if (!reply_with(fd, take(data, data + head, length)))
+		if (!reply_with(fd, take(fd, data, data + head, length)))
 			break;
 		used = 0;
 	}
@@ -139,7 +148,28 @@ collector_start(void)
 	cr_assert(fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, 64) == 0);
 	cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
 	cr_assert_eq(pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd), 0);
+	server = fd;
 	return (ntohs(address.sin_port));
+}
+
+void
+collector_stop(void)
+{
+	cr_assert_eq(shutdown(server, SHUT_RDWR), 0);
+}
+
+int
+collector_waiting(void)
+{
+	char	byte;
+	int	request = 0;
+
+	(void)pthread_mutex_lock(&lock);
+	/* A client that gives up closes its connection. */
+	if (waiting != -1 && recv(waiting, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 && errno == EAGAIN)
+		request = arrived;
+	(void)pthread_mutex_unlock(&lock);
+	return (request);
 }
 
 void

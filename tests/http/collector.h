@@ -10,8 +10,14 @@
 /* Starts the server on a free port of 127.0.0.1, which is returned. Its threads end with the test's process. */
 int		 collector_start(void);
 
+/* Closes the server's port: connections are refused from now on. */
+void		 collector_stop(void);
+
 /* The status of all answers from now on (200 at first); 0: no answer while it is 0. The bodies of other answers are not kept. */
 void		 collector_answers(int status);
+
+/* Returns the number, from 1, of the request with spans that waits for its answer now. 0: none, or the client has given up. */
+int		 collector_waiting(void);
 
 /* Returns how many requests came, and how many bytes the largest one had. */
 int		 collector_requests(void);

@@ -13,6 +13,7 @@
 
 #define SOON	30	/* seconds until spans must have come */
 #define CALLER	"b7ad6b7169203331"
+#define VERSION	"1.2.3-test"
 
 static struct extra_service	extra;
 static char			trace[33];
@@ -27,13 +28,14 @@ stop_extra(void)
 static void
 start_traced(const char *service, int number, const char *const *more)
 {
-	const char	*settings[EXTRA_SETTINGS] = { format("TRACE_COLLECTOR_URL=http://127.0.0.1:%d", collector_start()) };
+	const char	*settings[EXTRA_SETTINGS] = { format("TRACE_COLLECTOR_URL=http://127.0.0.1:%d", collector_start()),
+			    "SERVICE_VERSION=" VERSION };
 	int		 i;
 
 	for (i = 0; more != NULL && more[i] != NULL; i++)
-		settings[1 + i] = more[i];
+		settings[2 + i] = more[i];
 	if (more == NULL)
-		settings[1] = "TRACE_SAMPLE_ONE_IN=1";
+		settings[2] = "TRACE_SAMPLE_ONE_IN=1";
 	extra = extra_service_start(service, atoi(setting("GATEWAY_HTTPS_PORT")) + 170 + number, settings);
 }
 
@@ -87,6 +89,7 @@ server_span(const char *name, const char *service, const struct reply *reply)
 	cr_assert_str_eq(span_attribute(span, "concert.request_id"), header(reply, "X-Request-Id"));
 	cr_assert_str_eq(cJSON_GetObjectItem(resource, "service.name")->valuestring, service);
 	cr_assert_str_eq(cJSON_GetObjectItem(resource, "service.namespace")->valuestring, "concert");
+	cr_assert_str_eq(cJSON_GetObjectItem(resource, "service.version")->valuestring, VERSION);
 	cr_assert_not_null(strstr(cJSON_GetObjectItem(resource, "service.instance.id")->valuestring, strrchr(extra.base, ':')));
 	return (span);
 }
@@ -336,7 +339,7 @@ Test(trace, trusted_caller_chooses_a_bounded_number, .fini = stop_extra)
 }
 
 /* The collector's failures cost no request anything. What it certainly did not take is sent again, within bounds. */
-Test(trace, collector_that_is_away_costs_nothing_and_drops_are_counted, .fini = stop_extra)
+Test(trace, collector_that_is_overloaded_costs_nothing_and_drops_are_counted, .fini = stop_extra)
 {
 	start_traced("point", 9, (const char *const[]){ "TRACE_SAMPLE_ONE_IN=1", NULL });
 	collector_answers(503);
@@ -347,6 +350,17 @@ Test(trace, collector_that_is_away_costs_nothing_and_drops_are_counted, .fini = 
 	wait_for(metric(extra.base, "trace_spans_exported_total") > 100, 60);
 	cr_assert_leq(collector_largest(), 528 * 1024);
 	cr_assert_geq(servers_recorded(), 1);
+}
+
+/* Nobody listens at the collector's address. */
+Test(trace, collector_that_is_away_costs_nothing_and_drops_are_counted, .fini = stop_extra)
+{
+	start_traced("point", 6, (const char *const[]){ "TRACE_SAMPLE_ONE_IN=1", NULL });
+	collector_stop();
+	call_points(600, NULL);
+	wait_for(metric(extra.base, "trace_spans_dropped_total") > 0, SOON);
+	cr_assert_eq(metric(extra.base, "trace_spans_exported_total"), 0);
+	call_points(50, NULL);
 }
 
 Test(trace, collector_that_refuses_is_not_asked_again_for_the_same_spans, .fini = stop_extra)
@@ -366,6 +380,18 @@ Test(trace, collector_that_refuses_is_not_asked_again_for_the_same_spans, .fini 
 	cr_assert_eq(collector_refused(span), 50);
 }
 
+/* Returns true if all calls were answered during one request to the collector, which it does not answer. */
+static bool
+calls_are_answered_while_spans_are_sent(void)
+{
+	int	request;
+
+	call_points(50, NULL);
+	wait_for((request = collector_waiting()) != 0, SOON);
+	call_points(50, NULL);
+	return (collector_waiting() == request);
+}
+
 Test(trace, collector_that_does_not_answer_delays_nobody, .fini = stop_extra)
 {
 	const char	*log = format("%s/log/extra-point-%d.log", setting("RUN_DIR"), atoi(setting("GATEWAY_HTTPS_PORT")) + 175);
@@ -373,6 +399,7 @@ Test(trace, collector_that_does_not_answer_delays_nobody, .fini = stop_extra)
 
 	start_traced("point", 5, (const char *const[]){ "TRACE_SAMPLE_ONE_IN=1", "DRAIN_SECONDS=3", NULL });
 	collector_answers(0);
+	wait_for(calls_are_answered_while_spans_are_sent(), 60);
 	call_points(50, NULL);
 	wait_for(metric(extra.base, "trace_spans_dropped_total") > 0, SOON);
 	call_points(50, NULL);
