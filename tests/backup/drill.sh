@@ -59,6 +59,17 @@ user_new() {
 	cat /proc/sys/kernel/random/uuid
 }
 
+# Waits until all that was written until now is in the archive, without a full segment.
+wait_for_archive() {
+	local segment
+	segment=$(sql -c "SELECT pg_walfile_name(pg_logical_emit_message(false, 'test', ''))")
+	wait_for 120 archived "$segment" || echo "the log is not archived after BACKUP_WAL_SECONDS"
+}
+
+archived() {
+	[[ $(sql -c "SELECT last_archived_wal >= '$1' FROM pg_stat_archiver") == t ]]
+}
+
 # A new user waits for the later schedule. Adds "user token" to waiters.
 wait_in_line() {
 	local user token

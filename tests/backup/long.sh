@@ -46,16 +46,12 @@ judge interrupted_restore_can_be_run_again
 
 # --- cluster and log are lost -----------------------------------------------------------
 
-# archived: is all that was written until now in the archive?
-archived() {
-	[[ $(sql -c "SELECT last_archived_wal >= '$segment' FROM pg_stat_archiver") == t ]]
-}
 buy_until archived 5 "$purchases" true
 wait_for 120 settled
-segment=$(sql -c "SELECT pg_walfile_name(pg_current_wal_lsn())")
-wait_for 120 archived || echo "the log is not archived after BACKUP_WAL_SECONDS"
+wait_for_archive >>"$work/lacks"
 destroy "$(readlink -f "$RUN_DIR/postgres")" "$(readlink -f "$PG_WAL_DIR")/pg_wal"
 {
+	cat "$work/lacks"
 	said=$(deploy/local/down && deploy/local/up --no-journey 2>&1) && echo "make up begins with an empty cluster"
 	[[ $said == *'make restore'* ]] || echo "make up said: ${said: -300}"
 	restore all.log TO=
