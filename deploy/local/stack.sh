@@ -4,8 +4,22 @@
 PATH=$PATH:/usr/sbin:/usr/lib/postgresql/15/bin
 SERVICES=(queue reservation payment point)
 
+# A program that says nothing for this time does not answer.
+: "${ANSWER_SECONDS:=3}"
+
 supervisor() {
 	supervisorctl -c "$RUN_DIR/supervisord.conf" "$@"
+}
+
+# states: prints "PROGRAM STATE DESCRIPTION" for each program. Asks supervisord itself, because supervisorctl starts slowly on a busy
+# machine. Fails if it does not answer.
+states() {
+	local body
+	body=$(curl -sS -m "$ANSWER_SECONDS" --unix-socket "$RUN_DIR/socket/supervisor.sock" -H 'Content-Type: text/xml' \
+		-d '<methodCall><methodName>supervisor.getAllProcessInfo</methodName></methodCall>' http://localhost/RPC2) || return 1
+	awk -F '[<>]' '$2 == "name" { field = $3 }
+		$2 == "value" && $4 == "string" { value[field] = $5 }
+		$2 == "/struct" { print value["name"], value["statename"], value["description"] }' <<<"$body"
 }
 
 # Is this stack's supervisord there?
@@ -91,45 +105,57 @@ answer_of() {
 # http_answer URL [curl's options]. A service says in its problem why it is not ready.
 http_answer() {
 	local body status=0
-	body=$(curl -sS -m 2 -w '\n%{http_code}' "$@" 2>&1) || status=$?
+	body=$(curl -sS -m "$ANSWER_SECONDS" -w '\n%{http_code}' "$@" 2>&1) || status=$?
 	case $status:${body##*$'\n'} in
 	0:200) echo ready ;;
 	0:*) echo "not ready: $(jq -er '.detail | rtrimstr(".")' <<<"${body%$'\n'*}" 2>/dev/null || echo "it answers ${body##*$'\n'}")" ;;
 	7:*) echo "does not answer: connection refused" ;;
-	28:*) echo "does not answer within 2 s" ;;
+	28:*) silence ;;
 	*) echo "does not answer: $(head -n 1 <<<"$body")" ;;
 	esac
 }
 
+silence() {
+	echo "does not answer within $ANSWER_SECONDS s"
+}
+
 postgres_answer() {
-	local said
-	if ! said=$(use_superuser && PGCONNECT_TIMEOUT=2 PGOPTIONS='-c statement_timeout=2s' PGDATABASE=postgres timeout 3 psql --no-psqlrc -qAt -c \
+	local said status=0
+	said=$(use_superuser && PGDATABASE=postgres timeout "$ANSWER_SECONDS" psql --no-psqlrc -qAt -c \
 		"SELECT CASE WHEN pg_is_in_recovery() THEN 'not ready: read-only (a standby)'
 		 WHEN current_setting('default_transaction_read_only')::boolean THEN 'not ready: read-only (default_transaction_read_only)'
-		 ELSE 'ready' END" 2>&1); then
-		said="does not answer: $(sed -e 's/^.*FATAL: *//' -e 's/^.*failed: *//' -e 's/Connection refused/connection refused/' <<<"${said:-no answer in 3 s}" | head -n 1)"
-	fi
-	echo "$said"
+		 ELSE 'ready' END" 2>&1) || status=$?
+	case $status in
+	0) echo "$said" ;;
+	124) silence ;;
+	*) echo "does not answer: $(sed -e 's/^.*FATAL: *//' -e 's/^.*failed: *//' -e 's/Connection refused/connection refused/' <<<"$said" | head -n 1)" ;;
+	esac
 }
 
 # A script with a shebang and no flags is refused for the same reasons as a write (shared/service/stores.h).
 redis_answer() {
-	local said
-	said=$(REDIS_CLI_SECONDS=2 redis EVAL $'#!lua\nreturn 1' 0 2>&1) || said=${said:-no answer in 2 s}
-	case $said in
-	1) echo ready ;;
-	MISCONF*"No space left"*) echo "not ready: refuses writes: disk full" ;;
-	MISCONF* | OOM* | READONLY* | NOREPLICAS*) echo "not ready: refuses writes: $said" ;;
-	LOADING*) echo "not ready: it loads its data" ;;
+	local said status=0
+	said=$(REDIS_CLI_SECONDS=$ANSWER_SECONDS redis EVAL $'#!lua\nreturn 1' 0 2>&1) || status=$?
+	case $status:$said in
+	124:*) silence ;;
+	*:1) echo ready ;;
+	*:MISCONF*"No space left"*) echo "not ready: refuses writes: disk full" ;;
+	*:MISCONF* | *:OOM* | *:READONLY* | *:NOREPLICAS*) echo "not ready: refuses writes: $said" ;;
+	*:LOADING*) echo "not ready: it loads its data" ;;
 	*"Could not connect"*) echo "does not answer: $(tr '[:upper:]' '[:lower:]' <<<"${said##*: }")" ;;
 	*) echo "does not answer: $said" ;;
 	esac
 }
 
-# restarts_of PROGRAM: how often supervisor has started it again because it had ended, since `make up` started the stack.
-restarts_of() {
+# restarts: prints "PROGRAM N": how often supervisor has started it again because it had ended, since `make up` started the stack.
+# It prints no line for a program that has never ended.
+restarts() {
 	{ cat "$RUN_DIR"/log/supervisord.log{.1,} 2>/dev/null || true; } |
-		awk -v name="$1" '/ supervisord started with pid / { n = 0 } $4 == "exited:" && $5 == name { n++ } END { print n + 0 }'
+		awk '/ supervisord started with pid / { split("", n) } $4 == "exited:" { n[$5]++ } END { for (name in n) print name, n[name] }'
+}
+
+restarts_of() {
+	restarts | awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }'
 }
 
 # Waits until all the programs named answer, saying each one that does; at the deadline says which don't,

@@ -105,6 +105,53 @@ test_postgres_with_too_many_connections_is_named() {
 	wait_for 60 all_are_ready
 }
 
+# family PID: prints the process and all that descend from it.
+family() {
+	local child
+	echo "$1"
+	for child in $(pgrep -P "$1"); do
+		family "$child"
+	done
+}
+
+# send SIGNAL PROGRAM...: to all processes of the programs.
+send() {
+	local name
+	for name in "${@:2}"; do
+		# shellcheck disable=SC2046 # pids, one a word
+		kill "-$1" $(family "$("$RUN_DIR/ctl" pid "$name")")
+	done
+}
+
+# Each may take 30 s to answer. They are asked side by side, and nobody waits for the silent ones.
+test_silent_programs_are_named_and_delay_no_status() {
+	local name status=0 silent=(postgres redis toss payment-0)
+	send STOP "${silent[@]}"
+	said=$(ANSWER_SECONDS=30 timeout 25 deploy/local/status 2>&1) || status=$?
+	is 'the status' "$status" 1
+	for name in "${silent[@]}"; do
+		has "the line of $name" "$(grep "^$name " <<<"$said")" 'RUNNING'
+		has "the line of $name" "$(grep "^$name " <<<"$said")" 'does not answer within '
+	done
+	has 'the line of the gateway' "$(grep '^gateway ' <<<"$said")" ' ready'
+	has 'the last line' "$(tail -n 1 <<<"$said")" 'not ready: postgres redis toss '
+	# The services find it out when their own deadlines end.
+	wait_for 60 field_is queue '.stores | "\(.postgres) \(.redis)"' 'down down'
+	send CONT "${silent[@]}"
+	wait_for 60 all_are_ready
+}
+
+test_silent_supervisord_is_named() {
+	local pid
+	pid=$(<"$RUN_DIR/supervisord.pid")
+	kill -STOP "$pid"
+	said=$(ANSWER_SECONDS=30 timeout 25 deploy/local/status 2>&1) && fail 'make status does not fail'
+	kill -CONT "$pid"
+	has 'make status' "$said" "supervisord (pid $pid) does not answer within "
+	is 'ready programs' "$(grep -c ' ready$' <<<"$said")" "$(programs | wc -l)"
+	is 'the last line' "$(tail -n 1 <<<"$said")" 'not ready: supervisord'
+}
+
 # started_after TIME: whether the process of point-0 that answers started at another time.
 started_after() {
 	local now
