@@ -24,23 +24,32 @@ loaded() {
 
 # wait_until_loaded SETTING VALUE USE PROGRAM...: fails after 30 s, and says which program is missing.
 wait_until_loaded() {
-	local setting=$1 wanted="$2 $3 $WORKERS" program deadline=$((SECONDS + 30))
-	shift 3
-	for program in "$@"; do
-		until grep -qxF "$wanted" <<<"$(loaded "$program" "$setting")"; do
-			((SECONDS < deadline)) || die "$program has not loaded the changed $setting after 30 s: make logs P=$program says why"
-			sleep 0.2
-		done
-		echo "    $program"
-	done
+	wait_until_all has_loaded "$1" "$2 $3 $WORKERS" "${@:4}"
 }
 
-# wait_until_only SETTING VALUE USE PROGRAM...: the same, and no worker has another value.
+# wait_until_only SETTING USE VALUES PROGRAM...: the same, and no worker has another value. VALUES: one a line.
 wait_until_only() {
-	local setting=$1 wanted="$2 $3 $WORKERS" program deadline=$((SECONDS + 30))
+	local value wanted=''
+	while read -r value; do
+		wanted+="$value $2 $WORKERS"$'\n'
+	done <<<"$3"
+	wait_until_all has_only_loaded "$1" "$(sort <<<"${wanted%$'\n'}")" "${@:4}"
+}
+
+has_loaded() {
+	grep -qxF "$3" <<<"$(loaded "$1" "$2")"
+}
+
+has_only_loaded() {
+	[[ $(loaded "$1" "$2" | sort) == "$3" ]]
+}
+
+# wait_until_all CHECK SETTING WANTED PROGRAM...
+wait_until_all() {
+	local check=$1 setting=$2 wanted=$3 program deadline=$((SECONDS + 30))
 	shift 3
 	for program in "$@"; do
-		until [[ $(loaded "$program" "$setting") == "$wanted" ]]; do
+		until "$check" "$program" "$setting" "$wanted"; do
 			((SECONDS < deadline)) || die "$program has not loaded the changed $setting after 30 s: make logs P=$program says why"
 			sleep 0.2
 		done

@@ -36,3 +36,26 @@ get() {
 nothing_waits_in_the_outbox() {
 	[[ $(sql -c 'SELECT count(*) FROM platform.outbox') == 0 ]]
 }
+
+# start_load: users send requests of each service through the gateway, until nothing_was_lost.
+load_pid=""
+start_load() {
+	deploy/local/token --count 8 >"$work/tokens"
+	node tests/stack/load.mjs "https://localhost:$GATEWAY_HTTPS_PORT" "$RUN_DIR/tls/cert.pem" "$work/tokens" "$work/report" &
+	load_pid=$!
+}
+
+stop_load() {
+	[[ -z $load_pid ]] || kill -TERM "$load_pid" 2>/dev/null
+}
+
+# Stops the load. No request failed, and there were some.
+nothing_was_lost() {
+	stop_load
+	wait "$load_pid"
+	load_pid=""
+	is 'failed requests' "$(jq .failed "$work/report")" 0
+	[[ $(jq .failed "$work/report") == 0 ]] || fail "$(jq -r '.failures[:5][]' "$work/report")"
+	(($(jq .charged "$work/report") > 0)) || fail "the load charged nothing"
+	echo "# $(jq .requests "$work/report") requests, $(jq .failed "$work/report") failed"
+}

@@ -7,7 +7,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 # shellcheck source=deploy/local/releases.sh
 source deploy/local/releases.sh
 
-load_pid=""
 # make test-deploy sets DEPLOY_LONG.
 most=$([[ -n ${DEPLOY_LONG:-} ]] && echo 3 || echo 2)
 
@@ -19,25 +18,8 @@ new_version() {
 	echo "$version" | tee "$folder/version" >>"$folder/payment.so"
 }
 
-start_load() {
-	deploy/local/token --count 8 >"$work/tokens"
-	node tests/stack/load.mjs "https://localhost:$GATEWAY_HTTPS_PORT" "$RUN_DIR/tls/cert.pem" "$work/tokens" "$work/report" &
-	load_pid=$!
-}
-
-# Stops the load. No request failed, and there were some.
-nothing_was_lost() {
-	kill -TERM "$load_pid"
-	wait "$load_pid"
-	load_pid=""
-	is 'failed requests' "$(jq .failed "$work/report")" 0
-	[[ $(jq .failed "$work/report") == 0 ]] || fail "$(jq -r '.failures[:5][]' "$work/report")"
-	(($(jq .charged "$work/report") > 0)) || fail "the load charged nothing"
-	echo "# $(jq .requests "$work/report") requests, $(jq .failed "$work/report") failed"
-}
-
 tear_down_file() {
-	[[ -z $load_pid ]] || kill "$load_pid" 2>/dev/null
+	stop_load
 	deploy/local/scale payment 1 >/dev/null 2>&1
 	deploy/local/scale queue 1 >/dev/null 2>&1
 	# The release of the tree, for the other files.
