@@ -3,6 +3,8 @@
 # The units of deploy/systemd, and the scripts that they start. systemd itself does not run here.
 # shellcheck source=tests/stack/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=deploy/local/unprivileged.sh
+source deploy/local/unprivileged.sh
 
 # The units with the paths of this tree, because systemd-analyze looks for the programs.
 copy_units() {
@@ -98,6 +100,63 @@ test_systemd_start_keeps_an_instance_without_a_store() {
 	wait_ready payment PAYMENT_PORT="$port" deploy/systemd/wait-ready 1
 	is 'without it' "$status" 1
 	kill "$server"
+}
+
+# The tree as in /opt/concert, and the settings of README.md with addresses of the test stack. Sets $opt; writes $opt/env.
+install_opt() {
+	local service n=40
+	opt=$work/opt
+	[[ ! -e $opt ]] || return 0
+	chmod 711 "$work"
+	mkdir -p "$opt"/{services,deploy/systemd,build/kore,secrets,keys}
+	cp "$BUILD_DIR"/{queue,reservation,payment,point}.so "$BUILD_DIR/version" "$opt/build"
+	cp "$BUILD_DIR/kore/kore" "$opt/build/kore"
+	cp services/kore.conf "$opt/services"
+	cp deploy/systemd/{start-service,wait-ready} "$opt/deploy/systemd"
+	openssl ecparam -name prime256v1 -genkey -noout | openssl ec -pubout -out "$opt/keys/one.pem" 2>/dev/null
+	sed -n '/^3\. /,/^4\. /s/^   \([A-Z_]*=.*\)$/\1/p' deploy/systemd/README.md |
+		sed -E "/^PG_SSLROOTCERT=/d; s/^(BIND|PG_HOST|REDIS_HOST)=.*/\1=127.0.0.1/; s/^PG_PORT=.*/PG_PORT=$PG_PORT/
+			s/^REDIS_PORT=.*/REDIS_PORT=$REDIS_PORT/; s#^JWT_KEYS_DIR=.*#JWT_KEYS_DIR=$opt/keys#" >"$opt/env"
+	for service in QUEUE RESERVATION PAYMENT POINT; do
+		sed -i "s/^${service}_PORT=.*/${service}_PORT=$((POINT_PORT + n))/" "$opt/env"
+		n=$((n + 1))
+	done
+	chmod -R go+rX "$opt"
+}
+
+# start_unit SERVICE: what the unit starts, with the credentials that it has. Sets $pid.
+start_unit() {
+	local service=$1 folder=$work/run-$1 name file as=()
+	mkdir -p "$folder/credentials"
+	while IFS=: read -r name file; do
+		cp "$RUN_DIR/secrets/$file" "$folder/credentials/$name"
+	done < <(sed -n 's#^LoadCredential=\([a-z_]*\):/etc/concert/secrets/\(.*\)#\1:\2#p' "deploy/systemd/concert-$service@.service")
+	chmod 700 "$folder" "$folder/credentials"
+	((EUID != 0)) || {
+		chown -R "$SERVICE_USER:" "$folder"
+		as=(setpriv "--reuid=$SERVICE_USER" "--regid=$SERVICE_USER" --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all)
+	}
+	(
+		cd / || exit 1
+		mapfile -t settings <"$opt/env"
+		exec env -i PATH=/usr/bin:/bin "${settings[@]}" SERVICE="$service" INSTANCE=0 RUNTIME_DIRECTORY="$folder" \
+			CREDENTIALS_DIRECTORY="$folder/credentials" "${as[@]}" setpriv --pdeathsig KILL "$opt/deploy/systemd/start-service"
+	) >"$work/$service.log" 2>&1 &
+	pid=$!
+}
+
+test_systemd_unit_starts_with_the_settings_of_its_guide() {
+	local service settings pid=0
+	install_opt
+	mapfile -t settings <"$opt/env"
+	for service in "${SERVICES[@]}"; do
+		start_unit "$service"
+		wait_ready "$service" "${settings[@]}" "$opt/deploy/systemd/wait-ready" 30
+		is "the start of $service ($said; $(tail -n 3 "$work/$service.log"))" "$status" 0
+		kill "$pid"
+		wait "$pid"
+		is "the end of $service" "$?" 0
+	done
 }
 
 # roll ENV: deploy/systemd/roll payment, with a systemctl that only writes down what it should do.
