@@ -57,7 +57,7 @@ holding() {
 # everywhere COMMAND...: runs it often enough to reach each instance, and most likely each worker. Prints the different lines.
 everywhere() {
 	local k
-	for ((k = 0; k < 30; k++)); do
+	for ((k = 0; k < 16; k++)); do
 		"$@"
 	done | sort -u | paste -sd' '
 }
