@@ -150,12 +150,15 @@ Test(card, webhook_flood_causes_one_lookup_in_ten_seconds, .timeout = 120)
 		calls[i] = (struct call){ .path = "/payments/webhooks/toss", .base = direct("payment"),
 		    .body = format("{\"data\":{\"paymentKey\":\"%s\"}}", cards[i % CARDS]) };
 	began = now_ms();
-	http_all(calls, replies, WEBHOOKS);
-	for (i = 0; i < WEBHOOKS; i++) {
-		cr_assert(replies[i].status == 200 || replies[i].status == 503, "%ld", replies[i].status);
-		noted += replies[i].status == 200;
+	/* While the next test has both places for webhooks, all are answered 503. */
+	while (noted == 0) {
+		cr_assert_lt(now_ms() - began, CERTAIN_SECONDS * 1000, "no webhook was recorded");
+		http_all(calls, replies, WEBHOOKS);
+		for (i = 0; i < WEBHOOKS; i++) {
+			cr_assert(replies[i].status == 200 || replies[i].status == 503, "%ld", replies[i].status);
+			noted += replies[i].status == 200;
+		}
 	}
-	cr_assert_gt(noted, 0);
 	/* The last recorded webhook causes a look-up after its ten seconds; afterwards no work is left. */
 	for (i = 0; i < CARDS; i++)
 		wait_for(is(sql(format("SELECT count(*) FROM payment.cards WHERE payment_key = '%s' AND due_at IS NULL AND NOT nudged",
@@ -202,7 +205,8 @@ Test(card, webhook_that_cannot_be_recorded_is_503, .timeout = 120)
 	}
 	cr_assert_geq(shed, WEBHOOKS - workers * NOTED_AT_ONCE);
 	cr_assert_str_eq(sql(format("SELECT heard_at IS NULL FROM payment.cards WHERE payment_key = '%s'", card)), "t");
-	check_status(webhook(card), 200);
+	/* The test before may have the places now. */
+	wait_for(webhook(card).status == 200, CERTAIN_SECONDS);
 	cr_assert_str_eq(sql(format("SELECT heard_at IS NULL FROM payment.cards WHERE payment_key = '%s'", card)), "f");
 }
 
