@@ -83,6 +83,37 @@ Test(queue, dashboard_uses_exactly_the_exported_queue_metrics)
 	}
 }
 
+/* The time for which the queue has stood still; -1: it is not shown. */
+static double
+still_seconds(const struct schedule *schedule)
+{
+	char		*name = format("\nqueue_still_seconds{schedule=\"%s\"} ", schedule->id);
+	const char	*at = strstr(metrics(), name);
+
+	return (at == NULL ? -1 : strtod(at + strlen(name), NULL));
+}
+
+Test(queue, full_queue_stands_still_until_it_is_paused_or_admits)
+{
+	struct schedule	schedule = live_queue();
+	struct user	operator = operator_new(), other = user_new();
+	struct call	control = { .method = "PUT", .jwt = operator.jwt, .path = format("/admin/queues/%s", schedule.id) };
+
+	wait_for(still_seconds(&schedule) >= 2, 20);
+	control.body = "{\"mode\":\"PAUSED\"}";
+	check_status(http(control), 200);
+	wait_for(still_seconds(&schedule) == 0, 20);
+	control.body = "{\"mode\":\"OPEN\"}";
+	check_status(http(control), 200);
+	wait_for(still_seconds(&schedule) >= 2, 20);
+	/* A user still waits, but one was admitted. */
+	check_status(enter(&other, &schedule), 201);
+	control.body = "{\"maxActive\":2}";
+	check_status(http(control), 200);
+	wait_for(still_seconds(&schedule) < 2, 20);
+	cr_assert_geq(still_seconds(&schedule), 0);
+}
+
 Test(queue, make_queue_prints_one_line_per_live_queue)
 {
 	struct schedule	 schedule = live_queue();

@@ -55,6 +55,14 @@ gauges_mode(struct queue *queue)
 	    queue_answers_mode_name(ticker_last(queue)->mode));
 }
 
+/* Shown without recent ticks too: a queue whose ticks fail does not move. */
+static void
+gauges_still(struct queue *queue)
+{
+	if (ticker_last(queue) != NULL)
+		PRINT("queue_still_seconds", "%" PRIu64, ticker_still_ms(queue) / 1000);
+}
+
 void
 queue_gauges_print(struct ct_buf *buf)
 {
@@ -62,13 +70,17 @@ queue_gauges_print(struct ct_buf *buf)
 		const char	*name;
 		const char	*help;
 		void		(*print)(struct queue *);
+		void		(*each)(void (*)(struct queue *));
 	} gauges[] = {
-		{ "queue_waiting", "Users waiting", gauges_waiting },
-		{ "queue_active", "Users who may choose seats now", gauges_active },
-		{ "queue_speed_per_second", "Users per second that leave the front of the line", gauges_speed },
-		{ "queue_predicted_wait_seconds", "Wait of a user who enters now, by that speed", gauges_predicted_wait },
-		{ "queue_seats_left", "Seats that can still be bought", gauges_seats },
-		{ "queue_mode", "1, with the mode that operators set", gauges_mode },
+		{ "queue_waiting", "Users waiting", gauges_waiting, ticker_each_shown },
+		{ "queue_active", "Users who may choose seats now", gauges_active, ticker_each_shown },
+		{ "queue_speed_per_second", "Users per second that leave the front of the line", gauges_speed, ticker_each_shown },
+		{ "queue_predicted_wait_seconds", "Wait of a user who enters now, by that speed", gauges_predicted_wait,
+		    ticker_each_shown },
+		{ "queue_seats_left", "Seats that can still be bought", gauges_seats, ticker_each_shown },
+		{ "queue_mode", "1, with the mode that operators set", gauges_mode, ticker_each_shown },
+		{ "queue_still_seconds", "Time in which users wait, the queue is open and nobody is admitted", gauges_still,
+		    ticker_each_live },
 	};
 
 	printing = buf;
@@ -83,6 +95,6 @@ queue_gauges_print(struct ct_buf *buf)
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++) {
 		ct_buf_printf(buf, "# HELP %s %s\n# TYPE %s gauge\n", gauges[i].name, gauges[i].help,
 		    gauges[i].name);
-		ticker_each_shown(gauges[i].print);
+		gauges[i].each(gauges[i].print);
 	}
 }

@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 
-/* Appends the gauges, labelled with the schedule. A queue whose last tick is too old has none. */
+/* Appends the gauges, labelled with the schedule. A queue whose last tick is too old has only queue_still_seconds. */
 void	 queue_gauges_print(struct ct_buf *buf);
 
 #endif

@@ -48,6 +48,7 @@ static struct ticker_entry {
 	int64_t			rate;		/* admissions by all workers, per QUEUE_TICK_SPEED_SCALE seconds */
 	int64_t			rate_from;	/* admitted_to at rate_ms */
 	uint64_t		rate_ms;
+	uint64_t		still_since_ms;	/* users wait in an open sale, and none was admitted since; 0: no such time */
 }	entries[QUEUE_TABLE_MAX];
 
 /* Users per QUEUE_TICK_SPEED_SCALE seconds. */
@@ -124,6 +125,27 @@ ticker_change_set(const char *command, const struct queue *queue)
 {
 	ct_redis_cluster_call(ct_service_redis, QUEUES_SET, 3, (const char *const[]){ command, QUEUES_SET, queue->schedule_text },
 	    ticker_set_changed, NULL);
+}
+
+/* Notes since when the queue should move and does not. `last` is still the answer before. */
+static void
+ticker_note_still(struct queue *queue, const struct tick_answer *answer)
+{
+	struct ticker_entry	*entry = ticker_entry(queue);
+	const struct sale	*sale = schedule_facts_sale(queue);
+
+	if (answer->waiting == 0 || sale == NULL || sale_status(sale, answer->mode == QUEUE_MODE_PAUSED) != SALE_OPEN)
+		entry->still_since_ms = 0;
+	else if (entry->still_since_ms == 0 || answer->admitted > 0 || answer->admitted_to != entry->last.admitted_to)
+		entry->still_since_ms = ct_loop_now_ms();
+}
+
+uint64_t
+ticker_still_ms(const struct queue *queue)
+{
+	const struct ticker_entry	*entry = ticker_entry(queue);
+
+	return (entry->still_since_ms == 0 ? 0 : ct_loop_now_ms() - entry->still_since_ms);
 }
 
 /* Compares the estimated waits of admitted users with the real ones. */
@@ -241,6 +263,7 @@ ticker_ticked(const redisReply *reply, void *arg)
 	ct_metric_add(metrics.expired, (uint64_t)answer.expired);
 	ct_metric_add(metrics.abandoned, (uint64_t)answer.abandoned);
 	ticker_observe_waits(&waits);
+	ticker_note_still(queue, &answer);
 	entry->last = answer;
 	entry->answered_ms = ct_loop_now_ms();
 	ticker_measure_rate(entry);

@@ -32,6 +32,12 @@ const struct tick_answer	*ticker_last(const struct queue *queue);
 bool	 ticker_is_recent(const struct queue *queue, uint64_t ms);
 
 /*
+ * For how long users have waited, as far as this worker knows, while the sale is open, the mode is not PAUSED and no user is admitted. 0:
+ * the queue moves, or need not. It goes on to grow while ticks are not answered.
+ */
+uint64_t ticker_still_ms(const struct queue *queue);
+
+/*
  * Reads the queues that other workers have added, up to 1,000 of them, as every second. `cb` runs once, later; `ok` is false if Redis does
  * not answer. After it, ticker_each_live knows the queues.
  */
