@@ -146,7 +146,7 @@ test-fault: build ## five minutes of load while things are killed, stalled and e
 test-backup: ## buy, destroy or go back to a moment, restore, compare each answer; some minutes (SEED=n)
 	@SEED='$(SEED)' $(PROVE) tests/backup/run :: long
 
-test-alerts: ## break each thing on a stack with MONITORING=1, until its alert fires, and mend it; 10 minutes (T=name: some)
+test-alerts: ## break each thing on a stack with MONITORING=1, until its alert fires, and mend it; 15 minutes (T=name: some)
 	@T='$(T)' $(PROVE) tests/monitoring/run :: long
 
 test-deploy: ## run the version before and this one side by side on the new schema; 15 minutes (BEFORE=commit)

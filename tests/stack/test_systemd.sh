@@ -34,6 +34,18 @@ test_systemd_units_are_valid() {
 	! verify concert-point@.service || fail 'a missing program was not found'
 }
 
+# The local stack runs the programs with the same options, so here it is only about systemd.
+test_systemd_units_of_debian_read_the_defaults_of_monitoring() {
+	local file name
+	for file in deploy/monitoring/default/*; do
+		name=${file##*/}
+		grep -qx "EnvironmentFile=/etc/default/$name" "/lib/systemd/system/$name.service" || fail "$name.service does not read /etc/default/$name"
+		# Words that bash and systemd read alike.
+		grep -qxE "ARGS='[^'\"\\]*'" "$file" || fail "$file has no simple line ARGS='...'"
+		said=$(systemd-analyze verify --man=no --recursive-errors=no "/lib/systemd/system/$name.service" 2>&1) || fail "$said"
+	done
+}
+
 test_systemd_unit_that_ends_often_is_always_started_again() {
 	local unit
 	for unit in $(grep -l '^Restart=always' deploy/systemd/*.service); do
