@@ -461,7 +461,7 @@ Test(queue_own_redis, places_and_settings_lost_by_redis_are_restored, .timeout =
 	cr_assert_eq(number_at(poll_status(0, &lost, lost_token).json, "position"), 1);
 
 	/* If the store forgets a recovery that has just begun, the service answers 503 and not that the place has ended. */
-	cr_assert_eq(system(format("sed 's/return generation and run == server_run()/return false/' build/queue.lua | "
+	cr_assert_eq(system(format("sed 's/return generation and kept_by == this_master()/return false/' build/queue.lua | "
 	    REDIS_CLI " -x FUNCTION LOAD REPLACE >/dev/null", redis_port())), 0);
 	reply = poll_status(0, &left, left_token);
 	check_problem(reply, 503, "SERVICE_UNAVAILABLE");

@@ -189,8 +189,8 @@ store_keep(void)
 	}
 }
 
-void
-store_restart(void)
+static void
+restore_kept(void)
 {
 	char	key[64];
 
@@ -200,10 +200,25 @@ store_restart(void)
 		if (kept[i]->type == REDIS_REPLY_STRING)
 			do_as_operator("RESTORE %s 0 %b", key, kept[i]->str, kept[i]->len);
 	}
+}
+
+void
+store_restart(void)
+{
+	char	key[64];
+
+	restore_kept();
 	key_of(0, key);
 	/* The queue was kept by another Redis process than this one. */
-	do_as_operator("HSET %s run 0123456789abcdef", key);
+	do_as_operator("HSET %s kept_by 0123456789abcdef", key);
 	library_load();
+}
+
+void
+store_master_again(void)
+{
+	restore_kept();
+	do_as_operator("DEBUG CHANGE-REPL-ID");
 }
 
 static struct ct_uuid

@@ -1,5 +1,6 @@
 /* See model.h. */
 #include "model.h"
+#include "queue_constants.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #define GAP		(5 * SECOND)
+#define FENCE		(QUEUE_FENCE_SECONDS * SECOND)
 #define TOKEN_LIFE	(7 * 24 * 60 * MINUTE)
 
 const struct model_place *
@@ -190,8 +192,12 @@ model_begin(struct model *model)
 	if (model->restarted) {
 		if (model->gap_to == 0 || (model->ticked != 0 && model->ticked - model->gap_to > settings.settle))
 			model->gap_from = model->last;
+		if (known->last > model->last)
+			model->last = known->last;
 		if (model->now > model->last)
 			model->last = model->now;
+		/* The old master may give places for a moment. New ones are behind them. */
+		model->last += FENCE;
 		model->gap_to = model->last;
 		model->since = model->now;
 		model->restarted = false;

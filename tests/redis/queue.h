@@ -71,6 +71,8 @@ int64_t		 clock_pass(int64_t us);	/* moves the clock on; returns the new time */
 void		 store_lose(void);		/* empties Redis; the library, the clock and `memory` stay */
 void		 store_keep(void);		/* saves the keys, as Redis' file would have them */
 void		 store_restart(void);		/* another Redis process continues with the saved keys */
+/* The same process does, which was a replica meanwhile. No call came to the master in between. */
+void		 store_master_again(void);
 redisContext	*store_connect(const char *user);	/* NULL: without a user */
 char		*library_text(void);		/* of build/queue.lua */
 

@@ -5,6 +5,7 @@
  * calls.
  */
 #include "promises.h"
+#include "queue_constants.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@ TestSuite(model, .init = queue_setup, .fini = queue_teardown, .timeout = 240);
 #define KEY(name)	"q:{01935b7a-2e40-7c11-9a02-030405060708}:" name
 
 /* The tokens that a user was given, the latest first. */
+#define FENCE	(QUEUE_FENCE_SECONDS * SECOND)
 #define TOKENS	3
 static struct place	tokens[MODEL_USERS][TOKENS];
 static struct model	model;
@@ -253,6 +255,28 @@ do_lose(void)
 		do_enter((int)next(MODEL_USERS));
 }
 
+/*
+ * The master is replaced and does not know it yet, so users without a place enter there at later times than the new master
+ * begins. For at most FENCE. The new master does not know these places.
+ */
+static void
+do_stale(void)
+{
+	int64_t	now = model.now;
+	int	user;
+
+	if (model.restarted || model.generation == 0 || (model.draw && model.now < model.opens))
+		return;
+	for (uint64_t n = next(4); n > 0; n--) {
+		user = (int)next(MODEL_USERS);
+		model.now = clock_pass((int64_t)next(FENCE / 4));
+		if (model_find(&model.waiting, user, -1) == NULL && model_find(&model.active, user, -1) == NULL)
+			do_enter(user);
+	}
+	model.now = now;
+	clock_set(now);
+}
+
 /* The file lacks the changes since it was written, if there were any. */
 static void
 do_keep(void)
@@ -269,11 +293,16 @@ do_restart(void)
 	bool	begins = next(2) == 0;
 	int64_t	last;
 
-	/* New places must have higher seqs than lost ones, so the clock must be ahead of those. */
-	if (!is_kept || model.now <= model.last || next(3) == 0)
+	/* New places must have higher seqs than lost ones, so these must be in the gap. */
+	if (!is_kept || model.now + FENCE / 4 <= model.last || next(3) == 0)
 		do_keep();
+	if (next(2) == 0)
+		do_stale();
 	last = model.last;
-	store_restart();
+	if (next(2) == 0)
+		store_master_again();
+	else
+		store_restart();
 	model_restart(&model, &kept);
 	promises_store_restarted();
 	if (begins || last != model.last)

@@ -526,6 +526,53 @@ Test(restart, place_lost_by_a_restart_comes_back_with_its_token)
 	check_state(status(0, place[0]), "ACTIVE");
 }
 
+/* The old master is cut off. It gives places until it notices that, later than the new master has begun. */
+Test(restart, place_of_a_replaced_master_comes_back_with_its_token)
+{
+	struct place	first, late[3], newcomer;
+
+	settings.admit = 0;
+	first = enter(0);
+	tick();
+	store_keep();
+	for (int user = 1; user <= 3; user++) {
+		clock_pass(SECOND);
+		late[user - 1] = enter(user);
+	}
+	clock_pass(-3 * SECOND);
+	store_restart();
+	newcomer = enter(9);
+	clock_pass(4 * SECOND);
+	for (int user = 3; user > 0; user--)
+		check_state(status_with(user, late[user - 1], 0, true, false), "WAITING");
+	cr_assert_eq(status(0, first).position, 1);
+	for (int user = 1; user <= 3; user++)
+		cr_assert_eq(status(user, late[user - 1]).position, user + 1);
+	cr_assert_eq(status(9, newcomer).position, 5);
+	leave(2, late[1]);
+	check_state(status_with(2, late[1], 0, true, false), "EXPIRED");
+}
+
+/* The replica that took over got no call about this queue before the old process was the master again. */
+Test(restart, place_lost_by_two_failovers_comes_back_with_its_token)
+{
+	struct place	first, lost;
+
+	settings.admit = 0;
+	first = enter(0);
+	store_keep();
+	clock_pass(SECOND);
+	lost = enter(1);
+	clock_pass(SECOND);
+	store_master_again();
+	cr_assert_eq(check(1, lost), CT_QUEUE_WAITING);
+	cr_assert_str_eq(control_get().mode, "NEW");
+	check_state(status_with(1, lost, 0, true, false), "WAITING");
+	cr_assert_eq(status(0, first).position, 1);
+	cr_assert_eq(status(1, lost).position, 2);
+	cr_assert_eq(enter(2).position, 3);
+}
+
 Test(restart, second_restart_during_recovery_loses_nobody)
 {
 	struct place	first = enter(1), second, third;

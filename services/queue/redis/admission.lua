@@ -64,7 +64,7 @@ local function admit_first(keys, number, deadline, now)
 	return tonumber(popped[#popped]), take_guesses(keys, sampled, now)
 end
 
-local TICK_FIELDS = { 'epoch', 'run', 'opens', 'opened', 'settle', 'paid', 'busy', 'at', 'm', 'b', 'ticked', 'since', 'speed',
+local TICK_FIELDS = { 'epoch', 'kept_by', 'opens', 'opened', 'settle', 'paid', 'busy', 'at', 'm', 'b', 'ticked', 'since', 'speed',
     'paused', 'draw', 'last', 'admitted_to', 'ended', 'cand', 'until', 'gap_from', 'gap_to',
     'mode', 'max_active', 'admit', 'max_waiting', 'ttl' }
 
@@ -214,7 +214,7 @@ local function tick(keys, args)
 	local now = clock()
 	local state = state_table(keys, TICK_FIELDS)
 	local generation = tonumber(state.epoch)
-	if not generation or state.run ~= server_run() then
+	if not generation or state.kept_by ~= this_master() then
 		return { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'NEW', {} }
 	end
 	remove_used(keys, now)

@@ -20,7 +20,7 @@ local function count_active(keys, time)
 end
 
 local CONTROL_FIELDS = { 'mode', 'max_active', 'admit', 'max_waiting', 'ttl', 'admitted', 'used', 'expired', 'abandoned',
-    'updated_by', 'updated_at', 'ticked', 'paused', 'revision', 'run' }
+    'updated_by', 'updated_at', 'ticked', 'paused', 'revision', 'kept_by' }
 
 -- control_get(settings). Answers, for operators: mode (NEW: call begin first), max_active, admit, max_waiting, ttl; waiting,
 -- active, admitted, used, expired (overdue turns count at once); operator ('': none), time (ms). Then, for the database:
@@ -34,7 +34,7 @@ local function control_get(keys, args)
 		return tonumber(state[field]) or 0
 	end
 	return {
-		state.run == server_run() and set.mode or 'NEW', set.max_active, set.admit, set.max_waiting, set.ttl,
+		state.kept_by == this_master() and set.mode or 'NEW', set.max_active, set.admit, set.max_waiting, set.ttl,
 		redis.call('ZCARD', keys[WAITING]), active,
 		number('admitted'), number('used') + newly_used, number('expired') + number('abandoned') + overdue,
 		state.updated_by or '', number('updated_at'),

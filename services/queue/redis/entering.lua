@@ -1,6 +1,6 @@
 -- enter: users get a place, or are answered with the place that they have.
 
-local ENTER_FIELDS = { 'epoch', 'run', 'last', 'opens', 'opened', 'entered', 'speed', 'draw', 'ticked', 'paused',
+local ENTER_FIELDS = { 'epoch', 'kept_by', 'last', 'opens', 'opened', 'entered', 'speed', 'draw', 'ticked', 'paused',
     'mode', 'max_active', 'admit', 'max_waiting', 'ttl' }
 
 -- The values that all users of one call share, and the changes that they make.
@@ -112,7 +112,7 @@ local function enter(keys, args)
 	local first_user = 2 + SETTINGS
 	local entering = entering_of(keys, args, clock())
 	local answers = answers_begin(entering.speed, entering.opens, entering.set.mode, entering.now)
-	if not entering.generation or entering.state.run ~= server_run() then
+	if not entering.generation or entering.state.kept_by ~= this_master() then
 		for _ = first_user, #args, 2 do
 			answers[#answers + 1] = answer('NEW', 0, 0, 0, 0, -1)
 		end

@@ -2,7 +2,8 @@
 --
 -- There are two kinds of loss. After a full loss a new generation begins: tokens of earlier generations name places
 -- that this data set never had. After a restart, or when a replica takes over, the newest writes may be missing: begin
--- notes a gap, and the places with a seq in it (above gap_from, up to gap_to) may be missing.
+-- notes a gap, and the places with a seq in it (above gap_from, up to gap_to) may be missing. The old master may go on for
+-- a moment without knowing that it is replaced, so the gap ends FENCE later.
 -- A drawn seq is the same in every generation, so it is always treated as one from before.
 
 -- `settle` is 0 if there was no earlier generation.
@@ -15,10 +16,10 @@ local function losses_from(generation, draw, settle, gap_from, gap_to)
 end
 
 local function losses_of(keys)
-	local generation, draw, settle, gap_from, gap_to, run, last =
-	    state_values(keys, 'epoch', 'draw', 'settle', 'gap_from', 'gap_to', 'run', 'last')
-	if generation and run ~= server_run() then
-		-- Redis has restarted and begin was not called yet, so no place was given since the restart.
+	local generation, draw, settle, gap_from, gap_to, kept_by, last =
+	    state_values(keys, 'epoch', 'draw', 'settle', 'gap_from', 'gap_to', 'kept_by', 'last')
+	if generation and kept_by ~= this_master() then
+		-- Redis has restarted, or is the master again, and begin was not called yet. So it has given no place since then.
 		return losses_from(generation, draw, settle, last, math.huge)
 	end
 	return losses_from(generation, draw, settle, gap_from, gap_to)

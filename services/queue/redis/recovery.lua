@@ -1,23 +1,24 @@
 -- Beginning a queue, and putting back places after a loss.
 
--- The queue is here, but the places above `last` may be missing after the restart. The new gap includes the earlier one
--- if that is not settled yet, or if the data here is older than its settling. Heartbeats may be missing too, so every
--- waiter's silence counts from now.
+-- The queue is here, but the places above `last` may be missing after the restart, also those that the old master gives
+-- while it is not fenced. New places are behind all of them, so their seqs may be in the future. The new gap includes the
+-- earlier one if that is not settled yet, or if the data here is older than its settling. Heartbeats may be missing too, so
+-- every waiter's silence counts from now.
 local function begin_again(keys, state, settle, known_last, now)
 	local last, ticked = tonumber(state.last), tonumber(state.ticked)
 	local gap_from, gap_to = tonumber(state.gap_from), tonumber(state.gap_to)
-	local from, to = last, math.max(last, known_last, now)
+	local from, to = last, math.max(last, known_last, now) + FENCE
 	if gap_to and (not ticked or ticked - gap_to <= settle) then
 		from = gap_from
 	end
-	redis.call('HSET', keys[STATE], 'run', server_run(), 'last', text(to), 'gap_from', text(from), 'gap_to', text(to),
+	redis.call('HSET', keys[STATE], 'kept_by', this_master(), 'last', text(to), 'gap_from', text(from), 'gap_to', text(to),
 	    'since', text(now))
 end
 
 -- A new generation. `known_generation` is 0 if the database knows no earlier one.
 local function begin_new(keys, settle, known_generation, known_last, admitted_to, ended, now)
 	local generation = math.max(now, known_generation + 1, known_last + 1)
-	redis.call('HSET', keys[STATE], 'epoch', text(generation), 'run', server_run(), 'last', text(generation - 1),
+	redis.call('HSET', keys[STATE], 'epoch', text(generation), 'kept_by', this_master(), 'last', text(generation - 1),
 	    'settle', text(known_generation > 0 and now + settle or 0))
 	if known_generation > 0 then
 		redis.call('HSET', keys[STATE], 'admitted_to', admitted_to, 'cand', ended, 'ended', ended,
@@ -39,12 +40,12 @@ end
 -- begin(settle (us); from the database: the earlier generation (0: none), its last seq, admitted_to, ended; revision,
 -- operator, time (ms), then the operators' fields ('': not set)).
 -- admitted_to: no place up to this seq waits. ended: all places up to this seq have had their turn.
--- Answers 1: a new generation; 2: the queue is here, but another Redis process kept it; 0: nothing to do.
+-- Answers 1: a new generation; 2: the queue is here, but another master kept it; 0: nothing to do.
 -- After a loss the queue admits nobody for `settle`, so that all waiters can come back.
 local function begin(keys, args)
 	local now = clock()
-	local state = state_table(keys, { 'epoch', 'run', 'last', 'gap_from', 'gap_to', 'revision', 'ticked' })
-	if state.epoch and state.run == server_run() then
+	local state = state_table(keys, { 'epoch', 'kept_by', 'last', 'gap_from', 'gap_to', 'revision', 'ticked' })
+	if state.epoch and state.kept_by == this_master() then
 		return 0
 	end
 	local settle, known_generation, known_last, admitted_to, ended, revision, updated_by, updated_at = unpack(args, 1, 8)

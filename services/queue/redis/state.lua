@@ -3,6 +3,7 @@
 local SECOND = 1000000
 local TOKEN_LIFE = TOKEN_LIFE_SECONDS * SECOND
 local GAP = GAP_SECONDS * SECOND
+local FENCE = FENCE_SECONDS * SECOND
 local PLACE_BYTES = 24
 
 local function clock()
@@ -51,17 +52,18 @@ local function place_of_member(member)
 	return member:sub(1, 16), struct.unpack('>I8', member, 17)
 end
 
--- The id of this Redis process. A restart changes it; loading the library again does not.
+-- The master that executes this: its process, and its time as a master. A restart changes the first, and each failover the
+-- second, also one back to a process that was the master before. Loading the library again changes neither.
 local run_id
-local function server_run()
+local function this_master()
 	run_id = run_id or redis.call('INFO', 'server'):match('run_id:(%x+)')
-	return run_id
+	return run_id .. redis.call('INFO', 'replication'):match('master_replid:(%x+)')
 end
 
--- Does this Redis process keep the queue? Otherwise the service must call begin first.
+-- Does this master keep the queue? Otherwise the service must call begin first.
 local function is_begun(keys)
-	local generation, run = state_values(keys, 'epoch', 'run')
-	return generation and run == server_run()
+	local generation, kept_by = state_values(keys, 'epoch', 'kept_by')
+	return generation and kept_by == this_master()
 end
 
 -- The fields that operators set. If one is not set, the setting of the service applies.

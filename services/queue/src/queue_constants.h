@@ -14,6 +14,7 @@
 /* Times. */
 #define QUEUE_TOKEN_LIFE_SECONDS	604800	/* a token older than this does not bring a lost place back */
 #define QUEUE_GAP_SECONDS	5	/* without a tick for longer, the queue counts as not served */
+#define QUEUE_FENCE_SECONDS	10	/* a master that was replaced gives no place after this time */
 #define QUEUE_MEASURE_SECONDS	60	/* time constant of the measured speed */
 #define QUEUE_HEARTBEAT_PARTS	8	/* the patience divided by this: the age at which a heartbeat is noted again */
 
