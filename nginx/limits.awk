@@ -1,6 +1,6 @@
-# awk -v since=TIME -v minutes=N -v rows=N -v limits=tuning.conf -f limits.awk	(nginx/limits, which says what it prints)
+# awk -v since=TIME -v minutes=N -v rows=N -v limits=tuning.conf -f limits.awk	(nginx/limits says what it prints)
 #
-# Reads lines of the access log. Their text fields are escaped, so a quote always ends one.
+# Reads lines of the access log. nginx escapes their text fields, so a quote always ends a field.
 
 function text(name,   at, rest) {
 	at = index($0, "\"" name "\":\"")
@@ -105,5 +105,5 @@ END {
 		printf("%.9f\t%-40s %-8s %12.1f  %s\n", most ? rate / most : 0, part[1], part[2], rate, near) | sorted
 	}
 	close(sorted)
-	print "(the average of their busiest minute; of good polls one in 100 has a line, which counts as 100)"
+	print "(the average of each address's busiest minute; one good poll in 100 has a log line, which counts as 100)"
 }

@@ -2,16 +2,20 @@
 #
 # nginx/render runs it on the files that split_limits wrote.
 #
-# Writes zones.conf, from which the access log names the zone that refused a request and the key that it counted. nginx
-# itself has no such variable. It asks for the keys of a request's zones in the order of their limits, and stops at the zone
-# that refuses. So the last zone whose key was asked for has refused. A zone gets a key of its own ($key_of_ZONE, the zone's
-# expression in tuning.conf), which is empty unless nginx asked for it before there was a verdict. This costs each request
-# some time, so a zone that is always the first to be asked keeps its key: it has refused where no other was asked. Prints
-# tuning.conf with these keys, line by line. A running nginx refuses another key for a zone, so a zone with a key of its own
-# has a name of its own, ZONE.asked; zones.sed changes the limits accordingly.
+# Writes zones.conf. With it the access log names the zone that refused a request and the key that this zone counted. nginx
+# itself has no such variable. nginx evaluates the keys of a request's zones in the order of their limits, and stops at the
+# zone that refuses. So the zone whose key nginx evaluated last is the one that refused.
 #
-# What the log has of a key is never a secret: an address; the number of a connection; of anything else a fingerprint. Its
-# 40 bits do not tell the token, and a value too short to be a token has none, because somebody could guess such a value.
+# To see which keys nginx evaluated, a zone gets a key of its own: $key_of_ZONE, a map of the zone's expression in tuning.conf.
+# After nginx has a verdict, this map is empty unless nginx evaluated it before. The map costs each request some time. So a zone
+# whose key nginx always evaluates first keeps its own expression: if nginx evaluated no other key, this zone refused.
+#
+# Prints tuning.conf with these keys, line by line. A running nginx refuses a new key for a zone. So a zone with a key of its
+# own gets another name, ZONE.asked, and zones.sed changes the limits accordingly.
+#
+# The log never holds a secret as a key. It holds an address, the number of a connection, or the fingerprint of any other key.
+# The token cannot be computed from the 40 bits of a fingerprint. A value that is too short to be a token has no fingerprint,
+# because it could be guessed from it.
 
 function fault(why) { wrong = wrong "nginx/tuning.conf:" FNR ": " why "\n" }
 function map(from, to, rows) { printf "map %s %s {\n%s}\n", from, to, rows >zones }
@@ -19,14 +23,14 @@ function word(text, before, after) { sub(before, "", text); sub(after, "", text)
 { code = $0; sub(/(^|[[:space:];{}])#.*/, "", code) }
 
 BEGIN {
-	# The calls whose locations set $path, so that the log can tell them from all others.
+	# The calls whose locations set $path. By $path the log knows these calls from all others.
 	call_at["/queues/status"] = "status"
 	call_at["/queues/enter"] = "enter"
 	call_at["/points"] = "points"
 	for (path in call_at) told[call_at[path]] = 1
 }
 
-# First the limits of each kind of call, in their order. Kind k of a limit: 1 for rates, 0 for connections.
+# First it reads the limits of each kind of call, in their order. k is the kind of a limit: 1 for rates, 0 for connections.
 FILENAME != last_file { last_file = FILENAME; call = FILENAME; sub(/.*\//, "", call); sub(/\.conf$/, "", call) }
 function limit(k, zone) {
 	if (!(k SUBSEP call in first)) first[k, call] = zone
@@ -48,7 +52,7 @@ function first_of(k, call) { return first[k, (call in told) ? call : "other"] }
 		if (use[3] != first_of(use[1], use[2])) asked[use[3]] = 1
 	}
 }
-# Is each limit of the zone for calls of which the other zone is the first?
+# Returns 1 if, in each call that has the zone, the other zone is the first.
 function only_with(zone, other,   i, use) {
 	for (i = 1; i <= n; i++) {
 		split(uses[i], use, SUBSEP)
@@ -57,7 +61,7 @@ function only_with(zone, other,   i, use) {
 	return 1
 }
 
-# Then its zones, with their other keys.
+# Then it prints the zones with their new keys.
 code !~ /(^|[[:space:];{}])limit_(req|conn)_zone([[:space:]]|$)/ { print; next }
 code !~ /^[[:space:]]*limit_(req|conn)_zone[[:space:]]+[^;{}]*[[:space:]]zone=[a-z0-9_]+:[^;{}]*;[[:space:]]*$/ {
 	fault("a zone stands on one line, with nothing else: its key, then zone=name:size (a-z, 0-9, _)")
@@ -66,7 +70,7 @@ code !~ /^[[:space:]]*limit_(req|conn)_zone[[:space:]]+[^;{}]*[[:space:]]zone=[a
 {
 	key = word(code, "^[[:space:]]*[a-z_]+[[:space:]]+", "[[:space:]]+zone=.*")
 	name = word(code, ".*[[:space:]]zone=", ":.*")
-	# "instead of ZONE": no request has a key in both. So one that has a key in this zone was first asked for that.
+	# "instead of ZONE": no request has a key in both zones. So a request with a key in this zone has this zone as its first.
 	if (match($0, /# instead of [a-z0-9_]+/)) {
 		other = substr($0, RSTART + 13, RLENGTH - 13)
 		if (only_with(name, other)) {
@@ -91,7 +95,8 @@ code !~ /^[[:space:]]*limit_(req|conn)_zone[[:space:]]+[^;{}]*[[:space:]]zone=[a
 	print line
 }
 
-# $last_K_N: the last zone asked, of the first N that have a key of their own; $last_K_0: the zone that is asked first.
+# $last_K_N: the last zone that nginx evaluated, of the first N with a key of their own. $last_K_0: the zone that it evaluates
+# first.
 function chain(name, k) {
 	map("$key_of_" name, "$last_" k "_" (length_of[k] + 1), "\t\"\" $last_" k "_" length_of[k] ";\n\tdefault " name ";\n")
 	length_of[k]++
@@ -104,7 +109,7 @@ function first_asked(k,   path, rows) {
 	for (path in call_at) if (k SUBSEP call_at[path] in first) rows = rows "\t" path " " first_zone(k, call_at[path]) ";\n"
 	map("$path", "$last_" k "_0", rows "\tdefault " first_zone(k, "other") ";\n")
 }
-# The verdicts of the two modules at which a zone of kind k has refused, or would have (limit_req_dry_run).
+# The verdicts of nginx's two modules that mean: a zone of kind k has refused, or would have (limit_req_dry_run).
 function verdicts(k, list,   i, m, own, verdict, rows) {
 	m = split(list, own, " ")
 	for (i = 0; i <= m; i++) for (verdict = 0; verdict < 2; verdict++)
