@@ -6,8 +6,8 @@ LOCAL = deploy/local
 PROVE = prove --verbose --exec bash
 
 .DEFAULT_GOAL = help
-.PHONY: help build up down deploy scale status logs queue spans settings settings-pages journey token invariants ledger-verify story migrate backup backups restore reconcile limits alerts gateway-reload rotate log-level clean \
-	test test-unit test-sql test-http test-money test-abuse test-fault test-deploy test-backup test-alerts test-containers test-mutants test-asan fuzz lint bench bench-gateway bench-pay bench-queue bench-hold bench-sale
+.PHONY: help build up down deploy scale status logs queue spans settings settings-pages journey token invariants ledger-verify story migrate backup backups restore reconcile limits alerts switchover gateway-reload rotate log-level clean \
+	test test-unit test-sql test-http test-money test-abuse test-fault test-ha test-deploy test-backup test-alerts test-containers test-mutants test-asan fuzz lint bench bench-gateway bench-pay bench-queue bench-hold bench-sale
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -89,6 +89,9 @@ deploy: ## build, migrate and replace one service without a lost request (S=paym
 scale: ## change the number of instances of one service without a lost request (S=queue N=3)
 	@$(LOCAL)/scale '$(S)' '$(N)'
 
+switchover: ## with HA=1: make a standby the primary (TO=postgres-2; without it the synchronous one); docs/availability.md
+	@$(LOCAL)/switchover '$(TO)'
+
 migrate: ## bring the running stack's database up to migrations/ (SCHEMA=payment: only this schema)
 	@$(LOCAL)/migrate
 
@@ -142,6 +145,9 @@ test-abuse: ## attacks, each judged by what it costs and gains (T=word: some)
 
 test-fault: build ## five minutes of load while things are killed, stalled and emptied, then the checker (FOR=seconds, SEED=n)
 	@$(PROVE) tests/fault/run :: long
+
+test-ha: ## people buy while machines of the HA=1 stack die, then the checker looks for lost writes (SEED=n, T=word: some)
+	@SEED='$(SEED)' T='$(T)' $(PROVE) tests/ha/run :: long
 
 test-backup: ## buy, destroy or go back to a moment, restore, compare each answer; some minutes (SEED=n)
 	@SEED='$(SEED)' $(PROVE) tests/backup/run :: long

@@ -85,8 +85,13 @@ prepare_backups() {
 	END
 }
 
+# Finds the cluster that is backed up: with HA=1 that of the primary, or the first one if none runs.
 find_cluster() {
-	DATA_DIR=$(real_folder "$RUN_DIR/postgres")
+	CLUSTER_PORT=$PG_PORT
+	if [[ $HA == 1 ]] && stack_runs; then
+		CLUSTER_PORT=$( (use_superuser && PGDATABASE=postgres sql -c 'SHOW port') 2>/dev/null) || CLUSTER_PORT=$PG_PORT
+	fi
+	DATA_DIR=$(real_folder "$(cluster_folder $((CLUSTER_PORT - PG_PORT)))")
 	WAL_DIR=$(real_folder "$PG_WAL_DIR")/pg_wal # PG_WAL_DIR itself may be where a disk is mounted
 	REPOSITORY=$(real_folder "$BACKUP_DIR")
 	PGBACKREST=$(real_folder "$RUN_DIR/pgbackrest")
@@ -125,7 +130,8 @@ move_wal() {
 
 # pgBackRest of this cluster. It reads PostgreSQL's password from the environment.
 pgbackrest() {
-	PGHOST=127.0.0.1 PGPASSWORD=$(cat "$RUN_DIR/secrets/postgres" 2>/dev/null) \
+	PGHOST=127.0.0.1 PGPORT=$CLUSTER_PORT PGTARGETSESSIONATTRS=any PGPASSWORD=$(cat "$RUN_DIR/secrets/postgres" 2>/dev/null) \
+		PGBACKREST_PG1_PATH=$DATA_DIR PGBACKREST_PG1_PORT=$CLUSTER_PORT \
 		as_postgres setpriv --pdeathsig TERM pgbackrest --config="$PGBACKREST/pgbackrest.conf" --stanza="$STANZA" "$@"
 }
 

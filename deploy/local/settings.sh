@@ -5,21 +5,27 @@
 # env; the defaults of deploy/settings/table. The stacks of tests and benchmarks take free ports (test-ports.sh).
 # `use_running_settings` takes the values that the running stack was started with.
 
+# use_superuser sets these. PostgreSQL's own programs read them too, and cannot start with a list of ports.
+unset PGHOST PGPORT PGDATABASE PGUSER PGPASSFILE PGTARGETSESSIONATTRS
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LOCAL=$ROOT/deploy/local
 # shellcheck source=deploy/local/test-ports.sh
 source "$LOCAL/test-ports.sh"
+# shellcheck source=deploy/local/ha.sh
+source "$LOCAL/ha.sh"
 # shellcheck source=deploy/settings/read.sh
 source "$ROOT/deploy/settings/read.sh"
 
 # The local stack derives these settings from the others, so it takes them from nowhere else.
-DERIVED_SETTINGS=(PORT SERVICE_VERSION PG_CONNINFO PG_HOST PG_SSLROOTCERT REDIS_USER REDIS_PASSWORD_FILE TOSS_BOOKS GATEWAY_DIR GATEWAY_TLS_CERT
+DERIVED_SETTINGS=(PORT SERVICE_VERSION PG_CONNINFO PG_HOST PG_SSLROOTCERT REDIS_NODES REDIS_USER REDIS_PASSWORD_FILE TOSS_BOOKS GATEWAY_DIR
+	GATEWAY_TLS_CERT
 	GATEWAY_TLS_KEY QUEUE_HOST RESERVATION_HOST PAYMENT_HOST POINT_HOST QUEUE_UPSTREAMS RESERVATION_UPSTREAMS PAYMENT_UPSTREAMS
 	POINT_UPSTREAMS)
 
 # The folders of the stacks that tests and benchmarks start, break and remove.
 TEST_FOLDERS=("$ROOT/.run-test" "$ROOT/.run-asan" "$ROOT/.run-bench" "$ROOT/.run-fault" "$ROOT/.run-money" "$ROOT/.run-abuse" "$ROOT/.run-backup"
-	"$ROOT/.run-monitoring")
+	"$ROOT/.run-monitoring" "$ROOT/.run-ha")
 
 is_test_folder() {
 	[[ " ${TEST_FOLDERS[*]} " == *" $1 "* ]]
@@ -77,6 +83,8 @@ load_settings() {
 	[[ -z ${RUN_DIR:-} || $RUN_DIR == /* ]] || RUN_DIR=$ROOT/$RUN_DIR
 	! is_test_folder "${RUN_DIR:-}" || choose_test_ports
 	read_settings "$LOCAL/env"
+	# One instance of a service may die.
+	[[ ${HA:-0} != 1 ]] || : "${INSTANCES:=2}"
 	default_settings
 	[[ $RUN_DIR == /* ]] || RUN_DIR=$ROOT/$RUN_DIR
 	[[ $RUN_DIR =~ ^[A-Za-z0-9/._+@-]+$ ]] || die "setting RUN_DIR: '$RUN_DIR' has characters other than letters, digits and /._+@-"
@@ -167,6 +175,7 @@ check_settings() {
 	check_local REDIS_HOST 127.0.0.1 localhost
 	check_folder PG_WAL_DIR
 	check_folder BACKUP_DIR
+	[[ $HA == 0 ]] || check_ha_settings
 	# The services' ports are ten apart.
 	for name in INSTANCES {QUEUE,RESERVATION,PAYMENT,POINT}_INSTANCES; do
 		((${!name:-1} <= 8)) || bad_setting "$name" "at most 8 (in the local stack)"
@@ -226,7 +235,11 @@ stack_ports() {
 			echo "${!upper} $upper"
 		done
 	fi
-	echo "$PG_PORT PG_PORT"
+	if [[ $HA == 0 ]]; then
+		echo "$PG_PORT PG_PORT"
+	else
+		ha_ports
+	fi
 	echo "$REDIS_PORT REDIS_PORT"
 	! has_simulator || echo "$TOSS_PORT TOSS_PORT"
 	for service in queue reservation payment point; do

@@ -39,17 +39,26 @@ lock_stack() {
 	echo $$ >"$RUN_DIR/lock"
 }
 
+# The programs of the stores. With HA=1 the name "postgres" means whichever server is the primary.
+stores() {
+	if [[ $HA == 0 ]]; then
+		printf '%s\n' postgres redis
+	else
+		printf '%s\n' etcd-{0..2} postgres-{0..2} redis
+	fi
+}
+
 # All programs, in the order they are started.
 programs() {
 	local service k
-	printf '%s\n' postgres redis
+	stores
 	! has_simulator || echo toss
 	for service in "${SERVICES[@]}"; do
 		for ((k = 0; k < $(instances_of "$service"); k++)); do
 			echo "$service-$k"
 		done
 	done
-	echo gateway
+	gateways
 	[[ $MONITORING == 0 ]] || monitoring_ports | cut -d' ' -f1
 }
 
@@ -67,10 +76,12 @@ monitoring_ports() {
 address_of() {
 	local base
 	case $1 in
-	postgres) echo "127.0.0.1:$PG_PORT" ;;
+	postgres) echo "127.0.0.1:$PG_PORT$([[ $HA == 0 ]] || echo "-$((PG_PORT + 2))")" ;;
+	postgres-*) echo "127.0.0.1:$((PG_PORT + ${1#*-}))" ;;
+	etcd-*) echo "127.0.0.1:$((HA_PORT + HA_ETCD + ${1#*-}))" ;;
 	redis) echo "$REDIS_HOST:$REDIS_PORT" ;;
 	toss) echo "127.0.0.1:$TOSS_PORT" ;;
-	gateway) echo "localhost:$GATEWAY_HTTPS_PORT" ;;
+	gateway | gateway-[0-9]) (use_gateway "$1" && echo "localhost:$GATEWAY_HTTPS_PORT") ;;
 	*-exporter | prometheus) echo "127.0.0.1:$(monitoring_ports | sed -n "s/^$1 //p")" ;;
 	*)
 		base=${1%-*}
@@ -94,9 +105,11 @@ answers() {
 # answer_of PROGRAM: prints "ready", or what is wrong: "not ready: Redis is down", "does not answer: connection refused".
 answer_of() {
 	case $1 in
-	postgres) postgres_answer ;;
+	postgres) (use_superuser && postgres_answer) ;;
+	postgres-*) (use_superuser && PGPORT=$((PG_PORT + ${1#*-})) PGHOST=127.0.0.1 PGTARGETSESSIONATTRS=any postgres_answer) ;;
 	redis) redis_answer ;;
-	gateway) http_answer "https://$(address_of gateway)/healthz" --cacert "$RUN_DIR/tls/cert.pem" ;;
+	etcd-*) http_answer "https://$(address_of "$1")/health" --cacert "$RUN_DIR/tls/etcd.pem" --cert "$RUN_DIR/tls/etcd.pem" --key "$RUN_DIR/tls/etcd.key" ;;
+	gateway | gateway-[0-9]) http_answer "https://$(address_of "$1")/healthz" --cacert "$RUN_DIR/tls/cert.pem" ;;
 	*-exporter | prometheus) http_answer "http://$(address_of "$1")/metrics" -o /dev/null ;;
 	*) http_answer "http://$(address_of "$1")/readyz" ;;
 	esac
@@ -119,10 +132,12 @@ silence() {
 	echo "does not answer within $ANSWER_SECONDS s"
 }
 
+# A standby of HA=1 is ready while it receives the primary's log. Of a list of servers the writable one is asked.
 postgres_answer() {
-	local said status=0
-	said=$(use_superuser && PGDATABASE=postgres timeout "$ANSWER_SECONDS" psql --no-psqlrc -qAt -c \
-		"SELECT CASE WHEN pg_is_in_recovery() THEN 'not ready: read-only (a standby)'
+	local said status=0 standby="'not ready: read-only (a standby)'"
+	[[ $HA == 0 ]] || standby="coalesce((SELECT 'ready' FROM pg_stat_wal_receiver WHERE status = 'streaming'), 'not ready: it does not follow the primary')"
+	said=$(PGDATABASE=postgres timeout "$ANSWER_SECONDS" psql --no-psqlrc -qAt -c \
+		"SELECT CASE WHEN pg_is_in_recovery() THEN $standby
 		 WHEN current_setting('default_transaction_read_only')::boolean THEN 'not ready: read-only (default_transaction_read_only)'
 		 ELSE 'ready' END" 2>&1) || status=$?
 	case $status in
@@ -189,10 +204,12 @@ wait_until_ready() {
 	done
 }
 
-# psql and migrate as the superuser.
+# psql and migrate as the superuser, with HA=1 on the primary.
 use_superuser() {
 	export PGHOST=127.0.0.1 PGPORT=$PG_PORT PGDATABASE=concert PGUSER=postgres \
 		PGPASSFILE=$RUN_DIR/secrets/postgres.pgpass PGCONNECT_TIMEOUT=5 PG_PASSWORD_DIR=$RUN_DIR/secrets
+	[[ $HA == 0 ]] || export PGHOST=127.0.0.1,127.0.0.1,127.0.0.1 PGPORT=$PG_PORT,$((PG_PORT + 1)),$((PG_PORT + 2)) PGTARGETSESSIONATTRS=read-write \
+		PGCONNECT_TIMEOUT=2
 }
 
 sql() {

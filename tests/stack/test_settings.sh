@@ -90,6 +90,13 @@ test_one_port_for_two_programs_stops_the_start() {
 	has 'the message' "$said" "port $((port + 5)) is both QUEUE_PORT + 1 and PAYMENT_PORT"
 }
 
+test_ha_with_a_setting_that_it_cannot_have_is_refused() {
+	refused_up HA=1 MONITORING=1
+	has 'the message' "$said" "setting MONITORING: '1' is not 0"
+	refused_up HA=1 PG_VIA_PORT=$((port + 15))
+	has 'the message' "$said" "setting PG_VIA_PORT"
+}
+
 # Programs in place of dpkg-query and apt-get report that one package is missing and cannot be installed.
 test_missing_package_is_named_with_its_reason() {
 	mkdir -p "$work/bin"
