@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2154 # variables of common.sh
-# `migrations/migrate revert`, in a private database of the stack's server.
+# `migrations/migrate` twice at once, and `migrations/migrate revert`, in private databases of the stack's server.
 # shellcheck source=tests/stack/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -42,6 +42,31 @@ on_terminal() {
 	local answer=$1
 	shift
 	printf '%s\n' "$answer" | script -qec "$(printf '%q ' "$@")" /dev/null
+}
+
+says_that_it_waits() {
+	grep -q 'another migrate works on this database' "$work/$1"
+}
+
+# A migration that makes an index CONCURRENTLY waits for every statement, also for one that waits for the migration.
+test_two_migrations_at_once_both_succeed() {
+	local first second killed
+	use_superuser
+	export SQITCH_FULLNAME=tests SQITCH_EMAIL=tests@localhost PGDATABASE=together
+	PGDATABASE=postgres sql -c "DROP DATABASE IF EXISTS together WITH (FORCE)" -c "CREATE DATABASE together"
+	migrations/migrate >"$work/first" 2>&1 &
+	first=$!
+	migrations/migrate >"$work/second" 2>&1 &
+	second=$!
+	wait_for 30 eval 'says_that_it_waits first || says_that_it_waits second'
+	migrations/migrate >"$work/killed" 2>&1 &
+	killed=$!
+	wait_for 30 says_that_it_waits killed
+	kill -KILL "$killed"
+	wait "$first" || fail "$(tail -n 3 "$work/first")"
+	wait "$second" || fail "$(tail -n 3 "$work/second")"
+	is 'schemas that one of them found done' "$(cat "$work/first" "$work/second" | grep -c ': up to date')" 5
+	PGDATABASE=postgres sql -c "DROP DATABASE together"
 }
 
 test_revert_without_confirmation_is_refused() {
