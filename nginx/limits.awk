@@ -71,7 +71,10 @@ BEGIN { FS = "\001"; read_limits() }
 	}
 	refused[key] += weight
 	last[key] = time
-	if (call[key] == "") call[key] = substr(text("method") " " path, 1, 40)
+	if (call[key] == "") {
+		call[key] = substr(text("method") " " path, 1, 40)
+		gsub(/[^ -~]/, "?", call[key]) # a terminal would obey some bytes
+	}
 	if (index(" " addresses[key] " ", " " address " ") == 0 && ++count[key] <= 3)
 		addresses[key] = addresses[key] (addresses[key] ? " " : "") address
 }

@@ -256,6 +256,30 @@ test_handshakes_are_counted_full_resumed_and_failed() {
 	moved 'gateway_tls_handshakes_failed_total{reason="alert"}' 1 "$alert"
 }
 
+failed_handshakes() {
+	curl -s "http://127.0.0.1:$metrics_port/metrics" | awk '/^gateway_tls_handshakes_failed_total/ { n += $2 } END { print n + 0 }'
+}
+
+# The access log has texts of clients, and so has the log of connections, behind a quote.
+test_texts_of_clients_count_as_no_failed_handshake() {
+	local before protocol listing text='SSL_do_handshake() failed (alert ) while SSL handshaking, client: '
+	start_exporter
+	before=$(failed_handshakes)
+	protocol=$(metric 'gateway_tls_handshakes_failed_total{reason="protocol"}')
+	listing=$(metric 'gateway_requests_total{class="listing",service="reservation",status="200"}')
+	call -A "$text" /concerts
+	call '/concerts/SSL_do_handshake()failed'
+	call -A 'firewall rate 987654 open 987654 ' /concerts
+	# A client that goes away: nginx writes its request line to the log of connections.
+	curl -ks --max-time 0.2 -o /dev/null -g "$secure/schedules/slowly/in%20SSL%20handshake,%20client:%20;SSL_do_handshake()failed" || true
+	# A real one, and only this one.
+	shake -tls1_1 -cipher DEFAULT@SECLEVEL=0
+	moved 'gateway_requests_total{class="listing",service="reservation",status="200"}' 3 "$listing"
+	moved 'gateway_tls_handshakes_failed_total{reason="protocol"}' 1 "$protocol"
+	is 'failed handshakes' "$(failed_handshakes)" $((before + 1))
+	lacks 'refused connections' "$(curl -s "http://127.0.0.1:$metrics_port/metrics")" 987654
+}
+
 accepted() {
 	curl -s "http://127.0.0.1:$GATEWAY_STATUS_PORT/stub_status" | awk 'NR == 3 { print $1 }'
 }
@@ -314,6 +338,10 @@ test_limits_shows_zone_key_and_count_also_from_rotated_logs() {
 	has 'busiest addresses' "$(tr -s ' ' <<<"$said")" ' of 2000/s'
 	has 'a log that is none' "$(GATEWAY_ACCESS_LOG=$work/none "$work/nginx/limits" 2>&1 || true)" 'there is no such log'
 	has 'minutes that are none' "$("$work/nginx/limits" soon 2>&1 || true)" "MINUTES: 'soon'"
+	# A client chooses the path: a terminal takes the bytes C2 9B (or 9B) for the beginning of a command.
+	jq -c --arg path $'/\xc2\x9b31m' 'select(.userAgent == "shown") | .path = $path | .limitKey = "odd"' "$log".[0-9]* >"$work/odd.log"
+	said=$(GATEWAY_ACCESS_LOG=$work/odd.log "$work/nginx/limits" 60)
+	has 'controls' "$(grep -a odd <<<"$said")" 'GET /??31m '
 	head -c 3000000 /dev/zero | tr '\0' 'x' >"$work/large.log"
 	has 'a large log' "$(GATEWAY_ACCESS_LOG=$work/large.log LIMITS_MEGABYTES=1 "$work/nginx/limits")" 'Only the newest 1 MB'
 }
