@@ -76,6 +76,19 @@ test_logs_print_the_lines_asked_for() {
 	is 'a log that is none' "$(P=none deploy/local/logs 2>&1)" "error: P: there is no log $RUN_DIR/log/none.log"
 }
 
+# Clients choose parts of some lines, and a terminal obeys these bytes.
+test_logs_print_no_control_character() {
+	printf 'a\033[31mb\xc2\x9b31mc\x7fd\t\xed\x91\x9c\n' >"$RUN_DIR/log/odd.log"
+	said=$(P=odd deploy/local/logs | tail -n 1)
+	rm -f "$RUN_DIR/log/odd.log"
+	is 'the line' "$said" $'a?[31mb?31mc?d\t표'
+}
+
+test_logs_of_a_folder_without_logs_fail() {
+	said=$(RUN_DIR=$work/empty deploy/local/logs 2>&1) && fail "it did not fail: $said"
+	has 'what it says' "$said" "no log in $work/empty/log: make up starts a stack"
+}
+
 # Without this rotation the log would fill the disk: supervisor cannot rotate a log that nginx writes itself.
 test_large_access_log_is_rotated_under_load() {
 	local log=$RUN_DIR/gateway-log/access.log
