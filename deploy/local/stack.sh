@@ -77,7 +77,7 @@ address_of() {
 	local base
 	case $1 in
 	postgres) echo "127.0.0.1:$PG_PORT$([[ $HA == 0 ]] || echo "-$((PG_PORT + 2))")" ;;
-	postgres-*) echo "127.0.0.1:$((PG_PORT + ${1#*-}))" ;;
+	postgres-[0-9]) echo "127.0.0.1:$((PG_PORT + ${1#*-}))" ;;
 	etcd-*) echo "127.0.0.1:$((HA_PORT + HA_ETCD + ${1#*-}))" ;;
 	redis) echo "$REDIS_HOST:$REDIS_PORT" ;;
 	toss) echo "127.0.0.1:$TOSS_PORT" ;;
@@ -106,7 +106,7 @@ answers() {
 answer_of() {
 	case $1 in
 	postgres) (use_superuser && postgres_answer) ;;
-	postgres-*) (use_superuser && PGPORT=$((PG_PORT + ${1#*-})) PGHOST=127.0.0.1 PGTARGETSESSIONATTRS=any postgres_answer) ;;
+	postgres-[0-9]) (use_superuser && PGPORT=$((PG_PORT + ${1#*-})) PGHOST=127.0.0.1 PGTARGETSESSIONATTRS=any postgres_answer) ;;
 	redis) redis_answer ;;
 	etcd-*) http_answer "https://$(address_of "$1")/health" --cacert "$RUN_DIR/tls/etcd.pem" --cert "$RUN_DIR/tls/etcd.pem" --key "$RUN_DIR/tls/etcd.key" ;;
 	gateway | gateway-[0-9]) http_answer "https://$(address_of "$1")/healthz" --cacert "$RUN_DIR/tls/cert.pem" ;;

@@ -76,6 +76,14 @@ test_logs_print_the_lines_asked_for() {
 	is 'a log that is none' "$(P=none deploy/local/logs 2>&1)" "error: P: there is no log $RUN_DIR/log/none.log"
 }
 
+# The exporters' names begin like those of the programs that they watch.
+test_each_program_of_monitoring_has_the_address_of_its_port() {
+	local name port
+	while read -r name port; do
+		is "the address of $name" "$(MONITORING=1 address_of "$name")" "127.0.0.1:$port"
+	done < <(MONITORING=1 monitoring_ports)
+}
+
 # Clients choose parts of some lines, and a terminal obeys these bytes.
 test_logs_print_no_control_character() {
 	printf 'a\033[31mb\xc2\x9b31mc\x7fd\t\xed\x91\x9c\n' >"$RUN_DIR/log/odd.log"
