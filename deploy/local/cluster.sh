@@ -1,5 +1,5 @@
-# Sourced by prepare and by the commands about backups: where PostgreSQL's cluster, its write-ahead log and pgBackRest's
-# repository are, and how the user postgres works on them.
+# Sourced by prepare and by the commands for backups. It knows the folders of PostgreSQL's cluster, of its write-ahead log and of
+# pgBackRest's repository, and runs commands in them as the user postgres.
 # shellcheck shell=bash
 
 STANZA=concert # pgBackRest's name for this cluster
@@ -13,13 +13,13 @@ as_postgres() {
 	fi
 }
 
-# The folder that the name stands for, also if it is a link to one, and also if that one is gone.
+# real_folder NAME: prints the folder behind NAME. NAME may be a link, and the folder need not exist.
 real_folder() {
 	readlink -m "$1"
 }
 
-# The folder of the cluster. A RUN_DIR that the user postgres cannot reach (under /root, say) gets a link
-# to a folder under /var/lib instead.
+# Makes the cluster's folder. If the user postgres cannot reach RUN_DIR (under /root, for example), RUN_DIR/postgres is a link to a
+# folder under /var/lib.
 make_data_folder() {
 	local outside
 	[[ ! -d $RUN_DIR/postgres ]] || return 0
@@ -37,8 +37,8 @@ make_data_folder() {
 	((EUID != 0)) || chown postgres: "$RUN_DIR/postgres/"
 }
 
-# make_postgres_folder FOLDER: makes it, for the user postgres alone. If that user cannot reach RUN_DIR, the folder there is a
-# link to one under /var/lib. One that is there already is kept: it may be all that is left of a cluster.
+# make_postgres_folder FOLDER: makes a folder that only the user postgres can use. If that user cannot reach RUN_DIR, the folder
+# there is a link to one under /var/lib. An existing folder stays, because it may hold the only remains of a cluster.
 make_postgres_folder() {
 	local folder=$1
 	if [[ ${1%/*} == "$RUN_DIR" && ! -L $1 ]] && ! as_postgres test -x "$RUN_DIR"; then
@@ -55,7 +55,7 @@ make_postgres_folder() {
 	as_postgres test -w "$folder" || die "the user $(as_postgres id -un) cannot write to $1"
 }
 
-# Makes the folders of the log and of the backups, and pgBackRest's configuration. Sets DATA_DIR, WAL_DIR, REPOSITORY.
+# Makes the folders of the write-ahead log and of the backups, and pgBackRest's configuration. Sets DATA_DIR, WAL_DIR, REPOSITORY.
 prepare_backups() {
 	make_postgres_folder "$RUN_DIR/pgbackrest"
 	make_postgres_folder "$PG_WAL_DIR"
@@ -85,30 +85,30 @@ prepare_backups() {
 	END
 }
 
-# Finds the cluster that is backed up: with HA=1 that of the primary, or the first one if none runs.
+# Finds the cluster to back up. With HA=1 this is the primary's cluster, or the first one if no primary runs.
 find_cluster() {
 	CLUSTER_PORT=$PG_PORT
 	if [[ $HA == 1 ]] && stack_runs; then
 		CLUSTER_PORT=$( (use_superuser && PGDATABASE=postgres sql -c 'SHOW port') 2>/dev/null) || CLUSTER_PORT=$PG_PORT
 	fi
 	DATA_DIR=$(real_folder "$(cluster_folder $((CLUSTER_PORT - PG_PORT)))")
-	WAL_DIR=$(real_folder "$PG_WAL_DIR")/pg_wal # PG_WAL_DIR itself may be where a disk is mounted
+	WAL_DIR=$(real_folder "$PG_WAL_DIR")/pg_wal # PG_WAL_DIR itself may be the mount point of a disk
 	REPOSITORY=$(real_folder "$BACKUP_DIR")
 	PGBACKREST=$(real_folder "$RUN_DIR/pgbackrest")
-	# Before the first backup the log is kept nowhere. The file is in the cluster, so a restored one archives again.
+	# Before the first backup PostgreSQL archives nothing. The file `archiving` is in the cluster, so a restored cluster archives again.
 	ARCHIVE_COMMAND="test ! -e archiving || pgbackrest --config=$PGBACKREST/pgbackrest.conf --stanza=$STANZA archive-push %p"
 	export ARCHIVE_COMMAND BACKUP_WAL_SECONDS
 }
 
-# The log of a cluster that was made elsewhere (in the cluster, or in an earlier PG_WAL_DIR) moves to WAL_DIR. For a stopped
-# cluster. Interrupted, it begins again: the old folder is the log until the link points to the new one.
+# Moves the write-ahead log of a stopped cluster to WAL_DIR, if the log is still in the cluster or in an earlier PG_WAL_DIR. After an
+# interruption it starts again: the old folder is the log until the link points to the new one.
 move_wal() {
 	local old
 	! as_postgres test -d "$DATA_DIR/pg_wal.old" || as_postgres test -e "$DATA_DIR/pg_wal" ||
 		as_postgres mv "$DATA_DIR/pg_wal.old" "$DATA_DIR/pg_wal"
 	old=$(as_postgres readlink -f "$DATA_DIR/pg_wal")
 	if [[ $old == "$WAL_DIR" ]]; then
-		# A restored cluster gets its log from the archive.
+		# A restored cluster has recovery.signal, and recovery reads its log from the archive. Any other cluster needs its log here.
 		as_postgres test -e "$DATA_DIR/recovery.signal" || as_postgres find "$WAL_DIR" -maxdepth 1 -name '0*' | grep -q . ||
 			die "the write-ahead log of the cluster in $DATA_DIR is gone ($WAL_DIR is empty): make restore"
 		return
@@ -128,19 +128,19 @@ move_wal() {
 	as_postgres rm -rf "$old"
 }
 
-# pgBackRest of this cluster. It reads PostgreSQL's password from the environment.
+# Runs pgBackRest for this cluster. pgBackRest reads PostgreSQL's password from the environment.
 pgbackrest() {
 	PGHOST=127.0.0.1 PGPORT=$CLUSTER_PORT PGTARGETSESSIONATTRS=any PGPASSWORD=$(cat "$RUN_DIR/secrets/postgres" 2>/dev/null) \
 		PGBACKREST_PG1_PATH=$DATA_DIR PGBACKREST_PG1_PORT=$CLUSTER_PORT \
 		as_postgres setpriv --pdeathsig TERM pgbackrest --config="$PGBACKREST/pgbackrest.conf" --stanza="$STANZA" "$@"
 }
 
-# Was there ever a backup of this cluster or of an earlier one?
+# Returns true if there ever was a backup of this cluster or of an earlier one.
 has_repository() {
 	as_postgres test -e "$REPOSITORY/backup/$STANZA/backup.info"
 }
 
-# The backups that can be restored, oldest first, as JSON: [{label, type, start, stop, size, ...}].
+# Prints the backups that can be restored, oldest first, as JSON: [{label, type, start, stop, size, ...}].
 backup_list() {
 	pgbackrest --output=json info | jq -c '[.[0].backup // [] | .[] | select(.error | not)]'
 }

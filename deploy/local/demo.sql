@@ -1,5 +1,5 @@
--- The demo concert of the local stack, made by the same functions as the API's: three schedules on sale and one
--- closed, 1,200 seats each. Loaded again only when the last one loaded has begun (its dates count from that day).
+-- The demo concert of the local stack, made with the API's own functions: three schedules on sale and one closed, with 1,200
+-- seats each. Its dates count from the day of loading. So it is loaded again only if no schedule on sale starts after tomorrow.
 DO $$
 DECLARE
 	concert	uuid;

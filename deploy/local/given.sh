@@ -1,8 +1,8 @@
-# Sourced by up and scale: the settings that the user gave `make up` or `make scale`. A later `make up` without them keeps them.
+# Sourced by up and scale: the settings that the user gave to `make up` or `make scale`. A later `make up` uses them again.
 # shellcheck shell=bash
 #
-# RUN_DIR/given has a NAME=value line for each. `make up DEFAULTS=1` forgets them, and so does `NAME= make up` with one. The stacks of
-# tests and benchmarks remember nothing, because a run must not depend on the one before.
+# RUN_DIR/given has a NAME=value line for each. `make up DEFAULTS=1` forgets all of them, and `NAME= make up` forgets one. The stacks
+# of tests and benchmarks remember nothing, because a run must not depend on the run before.
 
 # Prints the file for the RUN_DIR of the environment, before the settings are loaded. Prints nothing for a stack of tests.
 given_file() {
@@ -11,8 +11,8 @@ given_file() {
 	is_test_folder "$folder" || echo "$folder/given"
 }
 
-# Before load_settings: takes the remembered settings that the environment does not have. Sets GIVEN to NAME=value lines of all that
-# the user gave, now or before, and RECALLED to those from before.
+# Runs before load_settings: takes the remembered settings that the environment does not have. Sets GIVEN to NAME=value lines of all
+# settings that the user gave, now or before, and RECALLED to those from before.
 recall_given() {
 	local file line name
 	GIVEN="" RECALLED=""

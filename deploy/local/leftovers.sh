@@ -1,11 +1,11 @@
-# Sourced by run-service and run-gateway: a program starts alone.
+# Sourced by run-service and run-gateway: ends the processes of a previous run before a program starts.
 # shellcheck shell=bash
 
 # claim NAME EXECUTABLE SECONDS
-# Ends what is left of NAME's previous run, then notes this one. When a master process is killed with
-# SIGKILL its workers outlive it and keep the port: Kore's finish what they have begun and leave, nginx's
-# never do. They share the process group that supervisor gave the master; EXECUTABLE makes sure that the
-# number is not somebody else's by now. They have SECONDS before they are killed.
+# Ends the processes that are left of NAME's previous run, then records this run. When SIGKILL kills a master process, its workers
+# survive it and keep the port: Kore's workers finish their requests and end; nginx's never end. They share the process group that
+# supervisor gave to the master. EXECUTABLE shows that the group's number does not belong to another program by now. After SECONDS
+# claim kills them.
 claim() {
 	local name=$1 executable=$2 seconds=$3 file group deadline=$((SECONDS + $3))
 	mkdir -p "$RUN_DIR/groups"
@@ -23,7 +23,7 @@ claim() {
 	echo $$ >"$file"
 }
 
-# Uses claim's locals. False if no process of that group and executable is left.
+# Uses claim's local variables. Returns false if no process of this group and executable is left.
 signal_group() {
 	local signal=$1 pid found=1
 	for pid in $(pgrep -g "$group" || true); do

@@ -1,7 +1,7 @@
 # Sourced by rotate and log-level: waits until all workers of the services have loaded a changed file (the metric ct_loaded).
 # shellcheck shell=bash
 
-# service_programs SERVICE...: the instances of these services.
+# service_programs SERVICE...: prints the names of these services' instances.
 service_programs() {
 	local service k
 	for service in "$@"; do
@@ -11,23 +11,23 @@ service_programs() {
 	done
 }
 
-# fingerprint SECRET: as the services show it. The secret is on no command line.
+# fingerprint SECRET: prints the fingerprint that the services show. No command line holds the secret.
 fingerprint() {
 	printf '%s' "$1" | sha256sum | cut -c1-8
 }
 
-# loaded PROGRAM SETTING: what its workers have loaded, "VALUE USE WORKERS" a line.
+# loaded PROGRAM SETTING: prints what the program's workers have loaded, "VALUE USE WORKERS" on each line.
 loaded() {
 	curl -fsS -m 2 "http://$(address_of "$1")/metrics" 2>/dev/null |
 		sed -n "s/^ct_loaded{setting=\"$2\",value=\"\(.*\)\",use=\"\(.*\)\"} \([0-9]*\)\$/\1 \2 \3/p"
 }
 
-# wait_until_loaded SETTING VALUE USE PROGRAM...: fails after 30 s, and says which program is missing.
+# wait_until_loaded SETTING VALUE USE PROGRAM...: fails after 30 s, and names the program that has not loaded the value.
 wait_until_loaded() {
 	wait_until_all has_loaded "$1" "$2 $3 $WORKERS" "${@:4}"
 }
 
-# wait_until_only SETTING USE VALUES PROGRAM...: the same, and no worker has another value. VALUES: one a line.
+# wait_until_only SETTING USE VALUES PROGRAM...: the same, and also waits until no worker has another value. VALUES: one on a line.
 wait_until_only() {
 	local value wanted=''
 	while read -r value; do
@@ -44,7 +44,7 @@ has_only_loaded() {
 	[[ $(loaded "$1" "$2" | sort) == "$3" ]]
 }
 
-# wait_until_all CHECK SETTING WANTED PROGRAM...
+# wait_until_all CHECK SETTING WANTED PROGRAM...: waits until CHECK is true for each program; fails after 30 s.
 wait_until_all() {
 	local check=$1 setting=$2 wanted=$3 program deadline=$((SECONDS + 30))
 	shift 3

@@ -1,8 +1,8 @@
-# Sourced by restore and reconcile: moments that a person gives.
+# Sourced by restore and reconcile: reads the moments that the operator gives.
 # shellcheck shell=bash
 
-# moment NAME: the setting's value, such as 2026-11-30T02:00:00Z or with an offset, as seconds since 1970. Fails with a message if it is
-# none: a time without an offset would mean another moment on another machine.
+# moment NAME: prints the setting's value, such as 2026-11-30T02:00:00Z or with an offset, as seconds since 1970. Fails with a message
+# if it is not a time. A time needs an offset, because without one it means different moments on different machines.
 moment() {
 	local form='^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})$'
 	if ! [[ ${!1} =~ $form ]] || ! date -u -d "${!1}" +%s 2>/dev/null; then
@@ -10,7 +10,7 @@ moment() {
 	fi
 }
 
-# Seconds since 1970 as we write times.
+# utc SECONDS: prints seconds since 1970 as a time in UTC.
 utc() {
 	date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ
 }

@@ -1,16 +1,16 @@
-# Sourced by restore: its steps, which share variables.
+# Sourced by restore: its steps. They share variables.
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # restore sets and reads them
 #
-# RUN_DIR/restoring is there from the moment when the old cluster is moved aside until the stack may start: NAME=value lines. A restore
-# that was interrupted finds in it where the old cluster and its log are.
+# RUN_DIR/restoring has NAME=value lines. It exists from the moment when the restore moves the old cluster aside until the stack may
+# start. After an interruption, the next restore reads there where the old cluster and its log are.
 
 POSTGRES_BIN=/usr/lib/postgresql/15/bin
 
 # --- which backup ------------------------------------------------------------------
 
-# The timelines that lead to the wanted one, a line each: number, and up to which place in the log (empty: no end). Each restore begins a
-# new timeline, so a moment alone does not name a backup.
+# Prints the timelines that lead to the wanted one, one on a line: the number, and the place in the log where it ends (empty: no end).
+# Each restore begins a new timeline, so a moment alone does not determine the backup.
 timelines() {
 	local folder newest text
 	folder=archive/$STANZA/$(pgbackrest repo-ls "archive/$STANZA" | grep -E '^[0-9]+-[0-9]+$' | sort -V | tail -n 1)
@@ -29,13 +29,13 @@ timelines() {
 	echo "$((16#$newest))"
 }
 
-# Sets LABEL: the newest backup that ended before the target, on a timeline that leads to the wanted one. FIRST: the earliest moment
-# that a restore can go to.
+# Sets LABEL to the newest backup that ended before the target, on a timeline that leads to the wanted one. Sets FIRST to the earliest
+# moment that a restore can go to.
 choose_backup() {
 	local list lines
 	list=$(backup_list)
 	lines=$(timelines) || exit 1
-	# An lsn such as 0/5000110 as two numbers, so that jq can compare.
+	# Turns an lsn such as 0/5000110 into two numbers, so that jq can compare it.
 	list=$(jq -c --arg lines "$lines" '
 		def place: split("/") | map(explode | reduce .[] as $c (0; . * 16 + (if $c > 57 then $c - 55 else $c - 48 end)));
 		($lines | split("\n") | map(select(. != "") | split(" ") | {key: .[0], value: (.[1] // "")}) | from_entries) as $ends |
@@ -69,7 +69,7 @@ write_state() { # NAME=value...
 	mv "$RUN_DIR/restoring.new" "$RUN_DIR/restoring"
 }
 
-# has_log FOLDER: does it hold segments of a write-ahead log?
+# has_log FOLDER: returns true if the folder has segments of a write-ahead log.
 has_log() {
 	[[ -n $1 ]] && as_postgres find "$1" -maxdepth 1 -regex '.*/[0-9A-F]+' -size +0 2>/dev/null | grep -q .
 }
@@ -87,7 +87,7 @@ say_what_is_lost() {
 		echo "The write-ahead log is lost. What was written after the last archived part of it is lost with it: after about"
 		echo "$(utc "${newest%.*}")$( ((BACKUP_WAL_SECONDS == 0)) || echo ", at most about $BACKUP_WAL_SECONDS s before the end")."
 	fi
-	echo "The stack stops meanwhile. The cluster of now is kept aside."
+	echo "The stack stops for this time. The restore keeps the current cluster aside."
 }
 
 confirm() {
@@ -100,7 +100,7 @@ confirm() {
 
 # --- the files ---------------------------------------------------------------------
 
-# Moves the cluster and its log aside. What an interrupted restore has left is no cluster: it goes.
+# Moves the cluster and its log aside. Removes the incomplete cluster that an interrupted restore has left.
 keep_old_cluster() {
 	local stamp
 	stamp=before-restore-$(date -u +%Y%m%dT%H%M%SZ)
@@ -121,7 +121,7 @@ keep_old_cluster() {
 	[[ ! -d $OLD_WAL ]] || REPLACED="$REPLACED${REPLACED:+ }$OLD_WAL"
 }
 
-# Of an interrupted restore, say: it ends with that one.
+# Waits until the old PostgreSQL has ended. One from an interrupted restore ends with that restore.
 wait_for_postgres_to_end() {
 	local pid deadline=$((SECONDS + 60))
 	pid=$(as_postgres head -n 1 "$DATA_DIR/postmaster.pid" 2>/dev/null || true)
@@ -131,7 +131,8 @@ wait_for_postgres_to_end() {
 	done
 }
 
-# move_aside FOLDER ASIDE: empties FOLDER. If it was moved before, this is what an interrupted restore has left.
+# move_aside FOLDER ASIDE: moves FOLDER to ASIDE. If ASIDE already exists, FOLDER is the remainder of an interrupted restore, and is
+# removed.
 move_aside() {
 	if [[ -d $2 ]]; then
 		rm -rf "$1"
@@ -140,7 +141,7 @@ move_aside() {
 	fi
 }
 
-# Sets TRANSACTION: the next transaction of the old cluster, if it was stopped properly; else empty.
+# Sets TRANSACTION to the next transaction of the old cluster. It is empty if the old cluster was not shut down properly.
 last_transaction() {
 	local control
 	TRANSACTION=
@@ -160,7 +161,7 @@ restore_files() {
 	keep_surviving_log
 }
 
-# What was not archived of the old log goes into the new cluster's: recovery reads it after the archive.
+# Copies the unarchived files of the old log into the new cluster's log. Recovery reads them after the archive.
 keep_surviving_log() {
 	local file copied=0
 	[[ -d $OLD_WAL ]] || return 0
@@ -174,7 +175,7 @@ keep_surviving_log() {
 
 # --- recovery ------------------------------------------------------------------------
 
-# PostgreSQL runs alone and only for us: at a socket in a folder that only its own user can enter.
+# Runs PostgreSQL for recovery only. It listens at a socket in a folder that only its own user can enter.
 recover() {
 	SOCKET_DIR=$(mktemp -d /tmp/concert-restore.XXXXXX)
 	chmod 700 "$SOCKET_DIR"
@@ -197,7 +198,7 @@ recover() {
 	fi
 	RESTORED_TO=$(sed -n 's/.*last completed transaction was at log time \(.*\)/\1/p' "$RESTORE_LOG" | tail -n 1)
 	[[ -z $RESTORED_TO ]] || RESTORED_TO=$(utc "$(date -d "$RESTORED_TO" +%s)")
-	# The passwords are those of RUN_DIR/secrets, also if these are newer than the backup.
+	# RUN_DIR/secrets has the valid passwords, also if they are newer than the backup.
 	NEW_PASSWORD=$(<"$RUN_DIR/secrets/postgres") private_sql <<-'END'
 		\getenv password NEW_PASSWORD
 		ALTER ROLE postgres PASSWORD :'password';
@@ -233,7 +234,7 @@ stop_recovery() {
 	rm -rf "${SOCKET_DIR:?}"
 }
 
-# Sets LOST to no if all of the surviving log was replayed and no moment was asked for.
+# Sets LOST to no if recovery has replayed all of the surviving log and the user gave no moment.
 check_complete() {
 	local newest place
 	LOST=unknown
@@ -249,7 +250,7 @@ check_complete() {
 	LOST=no
 }
 
-# From here on make up finishes it: after-restore reads this file.
+# Records that the data is recovered. From now on make up can finish the restore: after-restore reads this file.
 note_recovered() {
 	if [[ -n $target ]]; then
 		SINCE_SECONDS=$target

@@ -1,22 +1,22 @@
-# Sourced by the commands that start and replace services: the releases of each service, and which one an instance runs.
+# Sourced by the commands that start and replace services: keeps the releases of each service, and knows the release of each instance.
 # shellcheck shell=bash
 #
 #	RUN_DIR/releases/payment/VERSION/      payment.so, kore, kore.conf, and their hash
-#	RUN_DIR/releases/payment/current       the release of the service (a link)
-#	RUN_DIR/releases/payment/previous      the release before, for ROLLBACK=1 (a link)
-#	RUN_DIR/releases/payment/instance-0    the release of this instance (a link). It differs from `current` only in a deployment
+#	RUN_DIR/releases/payment/current       the service's release (a link)
+#	RUN_DIR/releases/payment/previous      the previous release, for ROLLBACK=1 (a link)
+#	RUN_DIR/releases/payment/instance-0    this instance's release (a link). It differs from `current` only in a deployment
 #
-# The services run from these folders and not from build/, so a build does not change a running system.
+# The services run from these folders and not from build/. So a build does not change a running system.
 
-# Releases of each service that are kept, besides those that a link names.
+# The number of releases of a service that set_current keeps, besides those that a link names.
 RELEASES_KEPT=5
 
-# release_of SERVICE LINK: prints the version that the link names, or nothing.
+# release_of SERVICE LINK: prints the version that the link names. Prints nothing without a link.
 release_of() {
 	readlink "$RUN_DIR/releases/$1/$2" || true
 }
 
-# point_release SERVICE LINK VERSION: the link names this version from now on.
+# point_release SERVICE LINK VERSION: makes the link name this version.
 point_release() {
 	local folder=$RUN_DIR/releases/$1
 	ln -sfn "$3" "$folder/.$2.new"
@@ -38,8 +38,8 @@ programs_hash() {
 	cat "$so" "$kore" "$conf" | sha256sum | cut -d' ' -f1
 }
 
-# make_release SERVICE FOLDER: makes a release of the programs in the folder, unless there is one already. Sets RELEASE to its
-# version: that of FOLDER/version (deploy/version). A dirty tree's version ends with the hash of the programs.
+# make_release SERVICE FOLDER: makes a release of the programs in the folder, unless one exists. Sets RELEASE to its version, from
+# FOLDER/version (deploy/version). If the tree has uncommitted changes, the version ends with the hash of the programs.
 make_release() {
 	local service=$1 folder=$2 so kore conf hash version new releases=$RUN_DIR/releases/$1 known
 	release_files "$service" "$folder"
@@ -51,7 +51,7 @@ make_release() {
 	else
 		version=unversioned
 	fi
-	# The same programs are the same release. But a release of a dirty tree gets its proper version after the commit.
+	# The same programs are the same release. But after a commit, a release with "-dirty" in its version gets its proper version.
 	for known in "$releases"/*/hash; do
 		[[ -r $known && ! -L ${known%/hash} && $(<"$known") == "$hash" ]] || continue
 		RELEASE=$(basename "${known%/hash}")
@@ -71,7 +71,7 @@ make_release() {
 	RELEASE=$version
 }
 
-# set_current SERVICE VERSION: the version is the service's release now; the one before is for ROLLBACK=1. Removes the oldest.
+# set_current SERVICE VERSION: makes this version the service's release, and keeps the previous one for ROLLBACK=1. Removes the oldest.
 set_current() {
 	local service=$1 version=$2 current linked name
 	current=$(release_of "$service" current)
@@ -94,7 +94,7 @@ instance_release() {
 	echo "$version"
 }
 
-# version_of NAME: prints the version that a running instance (payment-0) says it has, or nothing.
+# version_of NAME: prints the version that a running instance (payment-0) reports, or nothing.
 version_of() {
 	curl -fsS -m 2 "http://$(address_of "$1")/metrics" 2>/dev/null | sed -n 's/^build_info{.*version="\([^"]*\)".*/\1/p'
 }

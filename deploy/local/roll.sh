@@ -1,13 +1,13 @@
-# Sourced by up, deploy and scale: replaces, adds and removes instances of a service while the gateway goes on.
+# Sourced by up, deploy and scale: replaces, adds and removes instances of a service while the gateway works.
 # shellcheck shell=bash
 #
-# Functions that can fail set WHY and return 1. They then leave the instances as they say.
+# A function that fails sets WHY and returns 1. Its comment says how it then leaves the instances.
 
-# The gateway passes over an instance that failed for this time (nginx/upstreams.conf: fail_timeout, and a half second). So the
-# next instance is stopped only after it.
+# The gateway skips a failed instance for this time (nginx/upstreams.conf: fail_timeout, plus half a second). So wait for this time
+# before the next instance stops.
 GATEWAY_FORGETS_SECONDS=2.5
 
-# set_count SERVICE N: writes the number of instances where the gateway, supervisor and Prometheus find it. Starts and stops nothing.
+# set_count SERVICE N: writes the number of instances for the gateway, supervisor and Prometheus. Starts and stops nothing.
 set_count() {
 	local name=${1^^}_INSTANCES
 	export "$name=$2"
@@ -17,7 +17,7 @@ set_count() {
 	"$LOCAL/render-monitoring"
 }
 
-# reload_gateway: the gateway uses the instances that RUN_DIR/env says.
+# reload_gateway: makes the gateway use the instances that RUN_DIR/env names.
 reload_gateway() {
 	local said
 	if said=$("$LOCAL/gateway-reload" 2>&1); then
@@ -28,7 +28,7 @@ reload_gateway() {
 	fi
 }
 
-# log_since NAME SIZE: prints the last lines that the program logged after its log had SIZE bytes.
+# log_since NAME SIZE: prints the program's last log lines, from those after the first SIZE bytes of the log.
 log_since() {
 	local log=$RUN_DIR/log/$1.log
 	[[ -r $log ]] || return 0
@@ -36,13 +36,13 @@ log_since() {
 	tail -c "+$(($2 + 1))" "$log" | tail -n 15 | cut -c1-400 | sed 's/^/    /'
 }
 
-# wait_for_instance NAME: until it is ready. Returns 1 at once if it ends again and again, else at UP_TIMEOUT_SECONDS.
+# wait_for_instance NAME: waits until the instance is ready. Returns 1 if the instance ends four times, or after UP_TIMEOUT_SECONDS.
 wait_for_instance() {
 	local name=$1 deadline=$((SECONDS + UP_TIMEOUT_SECONDS)) ended=0 said=$((SECONDS + 5)) state process seen=""
 	until answers "$name"; do
 		state=$(supervisor status "$name" | awk '{ print $2 }' || true)
 		[[ $state != BACKOFF && $state != FATAL ]] || ended=$((ended + 1))
-		# On a slow machine a program that ends counts as started for a moment, so each new process counts too.
+		# On a slow machine, supervisor may count a program as started although it ends soon. So each new process counts too.
 		process=$(supervisor pid "$name" 2>/dev/null || true)
 		[[ ! $process =~ ^[1-9] || $process == "$seen" ]] || {
 			[[ -z $seen ]] || ended=$((ended + 1))
@@ -62,7 +62,7 @@ wait_for_instance() {
 	done
 }
 
-# smoke SERVICE URL [OPTION of curl...]: a request that the service answers in a known way. Returns 1 if the answer is another.
+# smoke SERVICE URL [OPTION of curl...]: sends a request with a known answer. Returns 1 if the service answers another status.
 smoke() {
 	local service=$1 path expected status token=""
 	[[ $JWT_ALG != HS256 ]] || token=$("$LOCAL/token")
@@ -80,12 +80,12 @@ smoke() {
 	}
 }
 
-# check_instance SERVICE K VERSION: it is ready, says that it has this version, and answers a request.
+# check_instance SERVICE K VERSION: checks that the instance is ready, reports this version, and answers a request.
 check_instance() {
 	local name=$1-$2 version
 	wait_for_instance "$name" || return 1
 	version=$(version_of "$name")
-	# Programs from before build_info cannot say it.
+	# Programs older than build_info cannot report their version.
 	[[ -n $version ]] || grep -aq build_info "$RUN_DIR/releases/$1/$3/$1.so" || version=$3
 	[[ $version == "$3" ]] || {
 		WHY="$name says that it has version '$version', not $3"
@@ -98,7 +98,7 @@ check_instance() {
 	printf '    %-15s ready at %s, version %s\n' "$name" "$(address_of "$name")" "$version"
 }
 
-# check_gateway SERVICE: a request through the gateway reaches the service.
+# check_gateway SERVICE: checks that a request through the gateway reaches the service.
 check_gateway() {
 	local try
 	for ((try = 0; try < 10; try++)); do
@@ -109,15 +109,15 @@ check_gateway() {
 	return 1
 }
 
-# restart_instance SERVICE K VERSION: stops the instance, which finishes its requests, and starts it with this version.
+# restart_instance SERVICE K VERSION: stops the instance after its requests in flight, and starts it with this version.
 restart_instance() {
 	point_release "$1" "instance-$2" "$3"
 	supervisor restart "$1-$2" >/dev/null 2>&1 || true
 	check_instance "$@"
 }
 
-# add_instances SERVICE FROM TO VERSION: starts instances FROM to TO - 1, waits until they are ready, and gives them to the gateway.
-# On failure they are gone again, and their last log lines are printed.
+# add_instances SERVICE FROM TO VERSION: starts instances FROM to TO - 1, waits until they are ready, and adds them to the gateway.
+# On failure it removes them again, and prints their last log lines.
 add_instances() {
 	local service=$1 from=$2 to=$3 version=$4 k failed=0
 	local sizes=()
@@ -146,7 +146,7 @@ add_instances() {
 	return 1
 }
 
-# drop_programs SERVICE FROM TO: stops instances FROM to TO - 1, which the gateway no longer uses, and forgets them.
+# drop_programs SERVICE FROM TO: stops instances FROM to TO - 1, which the gateway no longer uses, and removes their records.
 drop_programs() {
 	local k
 	for ((k = $3 - 1; k >= $2; k--)); do
@@ -155,8 +155,8 @@ drop_programs() {
 	done
 }
 
-# remove_instances SERVICE FROM TO: takes instances TO to FROM - 1 from the gateway, then lets them finish their requests and stops
-# them. On failure all go on.
+# remove_instances SERVICE FROM TO: removes instances TO to FROM - 1 from the gateway, lets them finish their requests, and stops
+# them. On failure all of them still run.
 remove_instances() {
 	set_count "$1" "$3"
 	reload_gateway || {
@@ -166,7 +166,7 @@ remove_instances() {
 	drop_programs "$1" "$3" "$2"
 }
 
-# room_for SERVICE N: whether PostgreSQL has connections for N instances of the service beside those of the others.
+# room_for SERVICE N: returns true if PostgreSQL has connections for N instances of the service, and for all others.
 room_for() {
 	local max others=0 each=$((WORKERS * PG_POOL_SIZE)) room service most
 	use_superuser
@@ -182,7 +182,7 @@ room_for() {
 	return 1
 }
 
-# end_surge: removes the second instance of an interrupted deployment.
+# end_surge: removes the second instance that an interrupted deployment has left.
 end_surge() {
 	local service
 	[[ -s $RUN_DIR/surge ]] || return 0
@@ -194,8 +194,8 @@ end_surge() {
 	rm -f "$RUN_DIR/surge"
 }
 
-# replace_instances SERVICE COUNT VERSION: one after the other. On failure the failed one has its version before, the earlier ones
-# have VERSION, and the later ones are untouched.
+# replace_instances SERVICE COUNT VERSION: replaces one instance after the other. On failure the failed one has its previous version,
+# the earlier ones have VERSION, and the later ones are unchanged.
 replace_instances() {
 	local service=$1 count=$2 version=$3 k before size why
 	for ((k = 0; k < count; k++)); do
@@ -218,8 +218,8 @@ replace_instances() {
 	done
 }
 
-# roll SERVICE VERSION: all instances get the version, one after the other, without a lost request. An only instance gets a second
-# one beside it meanwhile. On failure `current` stays.
+# roll SERVICE VERSION: gives all instances this version, one after the other, without a lost request. For this time, the only
+# instance of a service gets a second one beside it. On failure `current` stays.
 roll() {
 	local service=$1 version=$2 count
 	count=$(instances_of "$service")
@@ -246,7 +246,7 @@ roll() {
 	set_current "$service" "$version"
 }
 
-# check_free_port SERVICE K: dies if another program has the port of a new instance.
+# check_free_port SERVICE K: ends the program if another program uses the port of a new instance.
 check_free_port() {
 	local address holder
 	address=$(address_of "$1-$2")

@@ -1,9 +1,9 @@
 # Sourced by the scripts here: reads the settings of the local stack and checks them.
 # shellcheck shell=bash
 #
-# A value comes from the first of these that has one: the environment; the overlay that STACK_ENV names (test.env, asan.env);
+# A setting's value comes from the first of these that has one: the environment; the overlay that STACK_ENV names (test.env, asan.env);
 # env; the defaults of deploy/settings/table. The stacks of tests and benchmarks take free ports (test-ports.sh).
-# `use_running_settings` takes the values that the running stack was started with.
+# `use_running_settings` takes the values with which the running stack was started.
 
 # use_superuser sets these. PostgreSQL's own programs read them too, and cannot start with a list of ports.
 unset PGHOST PGPORT PGDATABASE PGUSER PGPASSFILE PGTARGETSESSIONATTRS
@@ -17,7 +17,7 @@ source "$LOCAL/ha.sh"
 # shellcheck source=deploy/settings/read.sh
 source "$ROOT/deploy/settings/read.sh"
 
-# The local stack derives these settings from the others, so it takes them from nowhere else.
+# The local stack derives these settings from others, and ignores values from the environment.
 DERIVED_SETTINGS=(PORT SERVICE_VERSION PG_CONNINFO PG_HOST PG_SSLROOTCERT REDIS_NODES REDIS_USER REDIS_PASSWORD_FILE TOSS_BOOKS GATEWAY_DIR
 	GATEWAY_TLS_CERT
 	GATEWAY_TLS_KEY QUEUE_HOST RESERVATION_HOST PAYMENT_HOST POINT_HOST QUEUE_UPSTREAMS RESERVATION_UPSTREAMS PAYMENT_UPSTREAMS
@@ -36,8 +36,8 @@ die() {
 	exit 1
 }
 
-# Sockets are file descriptors, so a service needs thousands. But a worker of Kore tries each descriptor up to the limit when it
-# starts. That takes 0.15 s of CPU for a million, and minutes for the billion that containers often have.
+# Sockets are file descriptors, so a service needs thousands. But when a Kore worker starts, it tries each descriptor up to the limit.
+# That takes 0.15 s of CPU for a million, and minutes for a billion, which is often a container's limit.
 limit_files() {
 	local hard
 	hard=$(ulimit -Hn)
@@ -120,7 +120,7 @@ check_test_folder() {
 		die "setting RUN_DIR: tests and benchmarks remove the stack that they use, so it cannot be $1 (unset RUN_DIR)"
 }
 
-# For commands on a running stack: takes its settings, whatever the environment has.
+# For commands on a running stack: takes the running stack's settings, and ignores those of the environment.
 use_running_settings() {
 	local name
 	load_settings
@@ -143,26 +143,26 @@ bad_setting() {
 	die "setting $1: '${!1}' is not $2 (make settings T=$1 says what it means)"
 }
 
-# The file of a secret is the one that make-secrets makes under RUN_DIR, or one that can be read.
+# check_secret NAME FILE: the setting must name RUN_DIR/secrets/FILE, which make-secrets makes, or a readable file.
 check_secret() {
 	local name=$1 made=$RUN_DIR/secrets/$2
 	[[ ${!name} == "$made" || -r ${!name} ]] || bad_setting "$name" "a file that can be read"
 }
 
-# check_local NAME WORD...: the local stack works only with one of these values.
+# check_local NAME WORD...: the local stack accepts only one of these values.
 check_local() {
 	local name=$1
 	shift
 	[[ " $* " == *" ${!name} "* ]] || bad_setting "$name" "one of $* (in the local stack)"
 }
 
-# A folder of PostgreSQL's: its name goes into commands.
+# check_folder NAME: checks the name of a folder of PostgreSQL, because commands contain it.
 check_folder() {
 	[[ ${!1} =~ ^/[A-Za-z0-9/._+@-]+$ ]] || bad_setting "$1" "a folder whose name has only letters, digits and /._+@-"
 }
 
-# Stops with a message that names the first wrong setting. The services check theirs again; here it happens before a program
-# is started. The table has ranges and choices; the rules of the local stack are below.
+# Stops with a message that names the first wrong setting. The services check their settings again; this check comes before any
+# program starts. The table has the ranges and choices; the local stack's own rules are below.
 check_settings() {
 	local name
 	for name in $(setting_names); do
@@ -180,7 +180,7 @@ check_settings() {
 	for name in INSTANCES {QUEUE,RESERVATION,PAYMENT,POINT}_INSTANCES; do
 		((${!name:-1} <= 8)) || bad_setting "$name" "at most 8 (in the local stack)"
 	done
-	# tests/fault cannot wait that long. Its users poll more often than every 20 s.
+	# tests/fault cannot wait for that time. Its users poll more often than every 20 s.
 	[[ ${STACK_ENV:-} == fault ]] || ((QUEUE_SETTLE_SECONDS > 20)) ||
 		bad_setting QUEUE_SETTLE_SECONDS "more than 20, the longest pollAfterSeconds"
 	has_simulator || [[ -r $CARD_PROVIDER_SECRET_FILE ]] || bad_setting CARD_PROVIDER_SECRET_FILE "a file that can be read"
@@ -200,16 +200,16 @@ instances_of() {
 	echo "${!name:-$INSTANCES}"
 }
 
-# check_service NAME EXAMPLE: dies unless it is one of the services.
+# check_service NAME EXAMPLE: ends the program unless NAME is one of the services.
 check_service() {
 	[[ " queue reservation payment point " == *" ${1:-none} "* ]] ||
 		die "S: '$1' is none of queue, reservation, payment, point: $2"
 }
 
-# PostgreSQL's max_connections: those of all instances, of this number of further ones (make deploy, make scale), and of tools.
+# PostgreSQL's max_connections has room for all instances, for some more instances (make deploy, make scale), and for tools.
 PG_SPARE_INSTANCES=8 PG_SPARE_CONNECTIONS=130
 
-# Prints the number of PostgreSQL's connections that the local server is started with.
+# Prints max_connections for the local PostgreSQL.
 pg_max_connections() {
 	local service count=$PG_SPARE_INSTANCES
 	for service in queue reservation payment point; do
@@ -250,7 +250,7 @@ stack_ports() {
 	done
 }
 
-# check_ports PORTS: all ports must differ and be free. PORTS are those of our own running stack, which may be in use.
+# check_ports PORTS: checks that all ports differ and are free. The running stack's own PORTS may be in use.
 check_ports() {
 	local ours=" $1 " port what holder
 	declare -A seen=()

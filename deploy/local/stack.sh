@@ -1,18 +1,18 @@
-# Sourced by the commands here: asking and telling supervisor, and whether each part answers.
+# Sourced by the commands here: talks to supervisor, and asks each program whether it is ready.
 # shellcheck shell=bash
 
 PATH=$PATH:/usr/sbin:/usr/lib/postgresql/15/bin
 SERVICES=(queue reservation payment point)
 
-# A program that says nothing for this time does not answer.
+# A program that sends nothing for this time does not answer.
 : "${ANSWER_SECONDS:=3}"
 
 supervisor() {
 	supervisorctl -c "$RUN_DIR/supervisord.conf" "$@"
 }
 
-# states: prints "PROGRAM STATE DESCRIPTION" for each program. Asks supervisord itself, because supervisorctl starts slowly on a busy
-# machine. Fails if it does not answer.
+# states: prints "PROGRAM STATE DESCRIPTION" for each program. It asks supervisord directly, because supervisorctl starts slowly on a
+# busy machine. Fails if supervisord does not answer.
 states() {
 	local body
 	body=$(curl -sS -m "$ANSWER_SECONDS" --unix-socket "$RUN_DIR/socket/supervisor.sock" -H 'Content-Type: text/xml' \
@@ -22,13 +22,13 @@ states() {
 		$2 == "/struct" { print value["name"], value["statename"], value["description"] }' <<<"$body"
 }
 
-# Is this stack's supervisord there?
+# Returns true if this stack's supervisord runs.
 stack_runs() {
 	[[ -S $RUN_DIR/socket/supervisor.sock ]] && supervisor pid >/dev/null 2>&1
 }
 
-# Only one command at a time may change a stack. The lock ends with the process, so programs that it starts must not
-# inherit the lock (9>&-).
+# Only one command at a time may change a stack. The lock ends with the process. So the programs that it starts must not inherit the
+# lock (9>&-).
 lock_stack() {
 	mkdir -p "$RUN_DIR"
 	exec 9>>"$RUN_DIR/lock"
@@ -39,7 +39,7 @@ lock_stack() {
 	echo $$ >"$RUN_DIR/lock"
 }
 
-# The programs of the stores. With HA=1 the name "postgres" means whichever server is the primary.
+# Prints the programs of the stores. With HA=1, "postgres" names the current primary in the other functions.
 stores() {
 	if [[ $HA == 0 ]]; then
 		printf '%s\n' postgres redis
@@ -48,7 +48,7 @@ stores() {
 	fi
 }
 
-# All programs, in the order they are started.
+# Prints all programs, in the order in which they start.
 programs() {
 	local service k
 	stores
@@ -62,7 +62,7 @@ programs() {
 	[[ $MONITORING == 0 ]] || monitoring_ports | cut -d' ' -f1
 }
 
-# The programs of MONITORING=1 and their ports, a line each; all answer /metrics. deploy/local/prepare starts them.
+# Prints the programs of MONITORING=1 and their ports, one on a line. All of them answer /metrics. deploy/local/prepare starts them.
 monitoring_ports() {
 	echo "gateway-exporter $GATEWAY_METRICS_PORT"
 	echo "nginx-exporter $NGINX_METRICS_PORT"
@@ -91,18 +91,18 @@ address_of() {
 	esac
 }
 
-# redis-cli as the operators' user. The password goes through the environment: every user can read a command line.
+# Runs redis-cli as the operators' user. The password goes through the environment, because every user can read a command line.
 redis() {
 	REDISCLI_AUTH=$(<"$RUN_DIR/secrets/redis_operator") timeout "${REDIS_CLI_SECONDS:-600}" \
 		redis-cli --no-auth-warning --user operator -h "$REDIS_HOST" -p "$REDIS_PORT" "$@"
 }
 
-# True if the program does its work now. A running process is not enough.
+# Returns true if the program does its work now. A running process is not enough.
 answers() {
 	[[ $(answer_of "$1") == ready ]]
 }
 
-# answer_of PROGRAM: prints "ready", or what is wrong: "not ready: Redis is down", "does not answer: connection refused".
+# answer_of PROGRAM: prints "ready", or the fault: "not ready: Redis is down", "does not answer: connection refused".
 answer_of() {
 	case $1 in
 	postgres) (use_superuser && postgres_answer) ;;
@@ -115,7 +115,7 @@ answer_of() {
 	esac
 }
 
-# http_answer URL [curl's options]. A service says in its problem why it is not ready.
+# http_answer URL [curl's options]: prints the answer. A service that is not ready gives the reason in its problem.
 http_answer() {
 	local body status=0
 	body=$(curl -sS -m "$ANSWER_SECONDS" -w '\n%{http_code}' "$@" 2>&1) || status=$?
@@ -147,7 +147,7 @@ postgres_answer() {
 	esac
 }
 
-# A script with a shebang and no flags is refused for the same reasons as a write (shared/service/stores.h).
+# Redis refuses a script with a shebang and no flags for the same reasons as a write (shared/service/stores.h).
 redis_answer() {
 	local said status=0
 	said=$(REDIS_CLI_SECONDS=$ANSWER_SECONDS redis EVAL $'#!lua\nreturn 1' 0 2>&1) || status=$?
@@ -162,7 +162,7 @@ redis_answer() {
 	esac
 }
 
-# restarts: prints "PROGRAM N": how often supervisor has started it again because it had ended, since `make up` started the stack.
+# restarts: prints "PROGRAM N": how often supervisor has restarted the program after it ended, since `make up` started the stack.
 # It prints no line for a program that has never ended.
 restarts() {
 	{ cat "$RUN_DIR"/log/supervisord.log{.1,} 2>/dev/null || true; } |
@@ -173,8 +173,8 @@ restarts_of() {
 	restarts | awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }'
 }
 
-# Waits until all the programs named answer, saying each one that does; at the deadline says which don't,
-# with the last lines of their logs, and fails.
+# Waits until all named programs answer, and prints each one that does. After UP_TIMEOUT_SECONDS it prints the ones that do not, with
+# their last log lines, and fails.
 wait_until_ready() {
 	local waiting=("$@") still name started=$SECONDS said=0
 	while ((${#waiting[@]} > 0)); do
@@ -204,7 +204,7 @@ wait_until_ready() {
 	done
 }
 
-# psql and migrate as the superuser, with HA=1 on the primary.
+# Sets the environment so that psql and migrate run as the superuser, with HA=1 on the primary.
 use_superuser() {
 	export PGHOST=127.0.0.1 PGPORT=$PG_PORT PGDATABASE=concert PGUSER=postgres \
 		PGPASSFILE=$RUN_DIR/secrets/postgres.pgpass PGCONNECT_TIMEOUT=5 PG_PASSWORD_DIR=$RUN_DIR/secrets

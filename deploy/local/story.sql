@@ -1,5 +1,5 @@
--- One reservation's whole story in time order, for deploy/local/story: `id` is the
--- reservation. A superuser's look across all schemas; one line an occurrence.
+-- One reservation's whole story in time order, for deploy/local/story; `id` is the reservation. The superuser reads all schemas.
+-- Each event of the story is one line.
 WITH r AS (SELECT * FROM reservation.reservations WHERE reservation_id = :'id'),
 p AS (SELECT * FROM payment.payments WHERE reservation_id = :'id'),
 seats AS (
@@ -28,7 +28,7 @@ story (at, step, what, details) AS (
 	UNION ALL
 	SELECT p.created_at, 4, 'payment', format('%s of %s by %s is begun', p.payment_id, p.amount, p.method) FROM p
 	UNION ALL
-	-- The time comes from its event, as long as the event is kept.
+	-- The time is that of the payment's event, if the event still exists.
 	SELECT coalesce((SELECT min(e.at) FROM event e WHERE e.key = p.payment_id AND e.type = 'PaymentFailed'), p.created_at),
 	       5, 'payment', format('%s failed: %s%s', p.payment_id, p.failure_code, ' (' || c.provider_code || ')')
 	FROM p LEFT JOIN payment.cards c ON c.payment_id = p.payment_id WHERE p.status = 'FAILED'

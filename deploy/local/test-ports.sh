@@ -2,8 +2,8 @@
 # at the same time.
 # shellcheck shell=bash
 #
-# Each stack has a block of 200 ports below the range from which Linux gives ports to clients. It begins at GATEWAY_HTTPS_PORT.
-# `make up` writes the ports to RUN_DIR/env. While the stack runs, every command takes them from there.
+# Each stack has a block of 200 ports. The blocks are below the range from which Linux gives ports to clients. GATEWAY_HTTPS_PORT is the
+# first port of its block. `make up` writes the ports to RUN_DIR/env. While the stack runs, every command takes them from there.
 
 TEST_PORT_FIRST=10000 TEST_PORT_BLOCK=200 TEST_PORT_BLOCKS=110
 # Where each port is in the block. Services need eight ports each, one for each instance. Tests use the ports between these for
@@ -13,7 +13,7 @@ declare -A TEST_PORT_OFFSETS=([GATEWAY_HTTPS_PORT]=0 [GATEWAY_HTTP_PORT]=1 [PG_P
 	[PAYMENT_PORT]=30 [POINT_PORT]=40 [TOSS_PORT]=70 [GATEWAY_STATUS_PORT]=71 [GATEWAY_METRICS_PORT]=72 [NGINX_METRICS_PORT]=73 [PROMETHEUS_PORT]=74
 	[POSTGRES_METRICS_PORT]=76 [REDIS_METRICS_PORT]=77 [NODE_METRICS_PORT]=78 [PROBE_METRICS_PORT]=79 [REDIS_PORT]=100 [HA_PORT]=140)
 
-# Does a process listen on a port of the block that begins at $1?
+# ports_are_taken FIRST: returns true if a process listens on a port of the block that begins at FIRST.
 ports_are_taken() {
 	ss -Hltn | awk -v first="$1" -v size="$TEST_PORT_BLOCK" '
 		{ sub(/.*:/, "", $4) }
@@ -21,7 +21,7 @@ ports_are_taken() {
 		END { exit !taken }'
 }
 
-# Prints the ports of the running stack in RUN_DIR, as NAME=value lines. Fails if none runs.
+# Prints the ports of the running stack in RUN_DIR, as NAME=value lines. Fails if no stack runs.
 running_test_ports() {
 	[[ -r $RUN_DIR/env && -r $RUN_DIR/supervisord.pid ]] && kill -0 "$(<"$RUN_DIR/supervisord.pid")" 2>/dev/null || return 1
 	local name
@@ -30,9 +30,9 @@ running_test_ports() {
 	done
 }
 
-# Sets the ports that have no value yet: to those of the running stack, or to those of a free block. The search begins at a block
-# that RUN_DIR chooses, so a checkout mostly has the same ports. A lock claims the block. The stack inherits the lock's file
-# descriptor, so the claim ends with this process and the stack.
+# Sets the ports that have no value yet, to those of the running stack or of a free block. RUN_DIR determines the first block to try,
+# so a checkout usually gets the same ports. A lock claims the block. The stack inherits the lock's file descriptor, so the claim
+# ends with this process and the stack.
 choose_test_ports() {
 	local name first base="" claim claims=/tmp/concert-ports-$EUID k
 	for name in "${!TEST_PORT_OFFSETS[@]}"; do

@@ -1,9 +1,9 @@
-# Sourced by prepare, run-service and run-simulator: the users that the programs run as where root starts the stack. Only
-# supervisord and the gateway's master process are root's then; the gateway's workers are GATEWAY_USER's.
+# Sourced by prepare, run-service and run-simulator: the users of the programs, if root starts the stack. Then only supervisord and the
+# gateway's master process run as root. The gateway's workers run as GATEWAY_USER.
 # shellcheck shell=bash
-# shellcheck disable=SC2034,SC2154 # as_user is the callers', and so is folder
+# shellcheck disable=SC2034,SC2154 # the callers read as_user and set folder
 
-# The services' and the card simulator's; PostgreSQL and Redis have those of their packages.
+# The user of the services and of the card simulator. PostgreSQL and Redis run as the users of their packages.
 SERVICE_USER=concert
 
 make_service_user() {
@@ -12,8 +12,8 @@ make_service_user() {
 		useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$SERVICE_USER"
 }
 
-# own_folder NAME USER: the folder RUN_DIR/NAME, for this user alone. A RUN_DIR that the user cannot reach (under /root,
-# say) gets a link to a folder under /var/lib instead.
+# own_folder NAME USER: makes the folder RUN_DIR/NAME, which only this user can use. If the user cannot reach RUN_DIR (under /root, for
+# example), RUN_DIR/NAME is a link to a folder under /var/lib.
 own_folder() {
 	local name=$1 user=$2 outside
 	if ((EUID != 0)); then
@@ -37,14 +37,14 @@ own_folder() {
 	chown -R "$user:" "$RUN_DIR/$name/"
 }
 
-# own_file FILE NAME: copies it into $folder (the program's, of run-service) for the program's user alone. A copy that is there is
-# replaced at once: a running program never reads half of it.
+# own_file FILE NAME: copies the file into $folder (the program's folder), for the program's user alone. It replaces an earlier copy in
+# one step, so a running program never reads half of it.
 own_file() {
 	install -m "${3:-400}" -o "$SERVICE_USER" -g "$SERVICE_USER" "$1" "$folder/$2.new"
 	mv "$folder/$2.new" "$folder/$2"
 }
 
-# own_keys FROM: copies the public keys of this folder into $folder/keys, a link that changes at once to the new copy.
+# own_keys FROM: copies the public keys of this folder, and makes the link $folder/keys name the new copy in one step.
 own_keys() {
 	local key old new
 	old=$(readlink "$folder/keys" || true)
@@ -60,7 +60,7 @@ own_keys() {
 	mv -T "$folder/keys.new" "$folder/keys"
 }
 
-# refresh_copies SETTING: for root. The running services' copies of the secret or of the keys are made anew.
+# refresh_copies SETTING: if root runs the stack, makes new copies of the secret or of the keys for the running services.
 refresh_copies() {
 	local name=$1 copy folder from=${!1}
 	((EUID == 0)) || return 0
@@ -76,8 +76,8 @@ refresh_copies() {
 	done
 }
 
-# become_unprivileged MODULE KORE: for root. Copies the program's files and secrets into $folder, so that it needs no other
-# folder, points the settings at the copies, and sets as_user, which goes before its command.
+# become_unprivileged MODULE KORE: for root. Copies the program's files and secrets into $folder, makes the settings name the copies,
+# and sets as_user, the prefix of the program's command. So the program needs no other folder.
 become_unprivileged() {
 	local name
 	own_file "$2" kore 500

@@ -61,7 +61,7 @@ test_broken_invariant_is_reported() {
 	said=$(make -s invariants STACK_ENV="${STACK_ENV:-}" 2>&1) && fail "it did not fail"
 	has 'how many' "$said" '1 x point.balance_is_ledger_sum'
 	has 'which' "$said" "$user"
-	has 'the last word' "$said" 'violation(s): what must never be'
+	has 'the last word' "$said" 'violation(s): the data breaks a rule'
 	wrong -7
 }
 
