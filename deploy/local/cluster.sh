@@ -109,7 +109,7 @@ move_wal() {
 	old=$(as_postgres readlink -f "$DATA_DIR/pg_wal")
 	if [[ $old == "$WAL_DIR" ]]; then
 		# A restored cluster has recovery.signal, and recovery reads its log from the archive. Any other cluster needs its log here.
-		as_postgres test -e "$DATA_DIR/recovery.signal" || as_postgres find "$WAL_DIR" -maxdepth 1 -name '0*' | grep -q . ||
+		as_postgres test -e "$DATA_DIR/recovery.signal" || [[ -n $(as_postgres find "$WAL_DIR" -maxdepth 1 -name '0*' -print -quit) ]] ||
 			die "the write-ahead log of the cluster in $DATA_DIR is gone ($WAL_DIR is empty): make restore"
 		return
 	fi

@@ -71,7 +71,7 @@ write_state() { # NAME=value...
 
 # has_log FOLDER: returns true if the folder has segments of a write-ahead log.
 has_log() {
-	[[ -n $1 ]] && as_postgres find "$1" -maxdepth 1 -regex '.*/[0-9A-F]+' -size +0 2>/dev/null | grep -q .
+	[[ -n $1 && -n $(as_postgres find "$1" -maxdepth 1 -regex '.*/[0-9A-F]+' -size +0 -print -quit 2>/dev/null) ]]
 }
 
 say_what_is_lost() {
