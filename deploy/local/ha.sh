@@ -92,7 +92,7 @@ members_with() {
 
 # ha_role_of PROGRAM: prints what a PostgreSQL is now and how far it is behind, or nothing.
 ha_role_of() {
-	[[ $1 == postgres-* ]] || return 0
+	[[ $1 == postgres-[0-9] ]] || return 0
 	patroni_call "${1#postgres-}" /cluster 2>/dev/null | jq -r --arg name "$1" '.members[] | select(.name == $name) |
 		({leader: "primary", sync_standby: "synchronous standby", replica: "standby"}[.role] // .role) +
 		(if .role == "leader" then ", timeline \(.timeline)" else ", \(.lag) bytes behind" end)'

@@ -12,14 +12,14 @@ supervisor() {
 }
 
 # states: prints "PROGRAM STATE DESCRIPTION" for each program. It asks supervisord directly, because supervisorctl starts slowly on a
-# busy machine. Fails if supervisord does not answer.
+# busy machine. Fails if supervisord does not answer. Prints nothing while it stops.
 states() {
 	local body
 	body=$(curl -sS -m "$ANSWER_SECONDS" --unix-socket "$RUN_DIR/socket/supervisor.sock" -H 'Content-Type: text/xml' \
 		-d '<methodCall><methodName>supervisor.getAllProcessInfo</methodName></methodCall>' http://localhost/RPC2) || return 1
 	awk -F '[<>]' '$2 == "name" { field = $3 }
 		$2 == "value" && $4 == "string" { value[field] = $5 }
-		$2 == "/struct" { print value["name"], value["statename"], value["description"] }' <<<"$body"
+		$2 == "/struct" && "name" in value { print value["name"], value["statename"], value["description"] }' <<<"$body"
 }
 
 # Returns true if this stack's supervisord runs.

@@ -76,6 +76,22 @@ test_logs_print_the_lines_asked_for() {
 	is 'a log that is none' "$(P=none deploy/local/logs 2>&1)" "error: P: there is no log $RUN_DIR/log/none.log"
 }
 
+test_invariants_refuses_a_wrong_number_of_rows() {
+	said=$(ROWS=all deploy/local/invariants 2>&1) && fail "it did not fail"
+	is 'the message' "$said" "error: ROWS: 'all' is not a whole number from 1 to 9999999"
+}
+
+test_states_of_a_supervisord_that_stops_are_none() {
+	# shellcheck disable=SC2317 # states calls it
+	curl() {
+		printf '<%s>\n' methodResponse fault value struct member name
+		printf '<%s>%s</%s>\n' name faultCode name int 6 int name faultString name string SHUTDOWN_STATE string
+		printf '</%s>\n' member struct value fault methodResponse
+	}
+	is 'the states' "$(states)" ''
+	unset -f curl
+}
+
 # The exporters' names begin like those of the programs that they watch.
 test_each_program_of_monitoring_has_the_address_of_its_port() {
 	local name port
