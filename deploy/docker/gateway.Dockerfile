@@ -3,8 +3,8 @@
 #	docker build -f deploy/docker/gateway.Dockerfile .
 #
 # It needs the certificate and its key at GATEWAY_TLS_CERT and GATEWAY_TLS_KEY, readable for www-data, and the names of the
-# services in QUEUE_HOST and so on. Every address of such a name is an instance, and changes are followed (nginx/follow). Without
-# ENVIRONMENT=development the gateway refuses unsafe settings and names each (docs/operations.md, "Production").
+# services in QUEUE_HOST and so on. Every address of such a name is an instance, and the gateway follows changes (nginx/follow).
+# Without ENVIRONMENT=development the gateway refuses unsafe settings and names each (docs/operations.md, "Production").
 # To change the limits of a running gateway, mount tuning.conf and deny.conf over those in /gateway, and run
 #
 #	docker exec CONTAINER /gateway/reload

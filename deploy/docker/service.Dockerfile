@@ -2,8 +2,8 @@
 #
 #	docker build -f deploy/docker/service.Dockerfile --build-arg SERVICE=queue --build-arg PORT=9110 .
 #
-# docker-compose.yml builds each service in this way, and the simulator of the card provider with a folder and a
-# configuration of its own.
+# docker-compose.yml builds each service in this way. It builds the card provider's simulator with another folder and another
+# configuration.
 ARG DEBIAN=debian:bookworm-slim
 
 FROM $DEBIAN AS build

@@ -1,6 +1,6 @@
 /*
- * Reads a JSON Web Key Set (RFC 7517). A key that is not for us is left out: sets often hold keys for other algorithms and
- * for encryption. The log names the keys that are left out when the set has changed.
+ * Reads a JSON Web Key Set (RFC 7517). It leaves out keys for other uses, because sets often hold keys for other algorithms
+ * and for encryption. When the set has changed, the log names the keys that it left out.
  */
 #include <stdio.h>
 #include <string.h>
@@ -56,7 +56,7 @@ jwks_may_verify(const cJSON *jwk)
 	return (false);
 }
 
-/* Returns NULL if the key is meant for signatures of our algorithm, otherwise why not. */
+/* Returns NULL if the key is for signatures of our algorithm, and otherwise the reason why it is not. */
 static const char *
 jwks_why_unsuited(const cJSON *jwk)
 {
@@ -81,7 +81,7 @@ jwks_why_unsuited(const cJSON *jwk)
 	return (NULL);
 }
 
-/* Adds the key to the set. Returns NULL, or why it is left out. */
+/* Adds the key to the set. Returns NULL, or the reason why it leaves the key out. */
 static const char *
 jwks_add_key(const cJSON *jwk, struct ct_jwt_keys *set)
 {

@@ -10,8 +10,8 @@
 
 /*
  * Puts the keys of a key set in force: RSA keys of 2,048 to 8,192 bits for RS256, P-256 keys for ES256.
- * Leaves out keys that are not for this, and logs them. Returns false and changes nothing if the text is no set of at most
- * 64 keys, or if no key is left; why_r is then the reason.
+ * Leaves out all other keys, and logs them. Returns false and changes nothing if the text is not a set of at most 64 keys,
+ * or if no key is left; why_r is then the reason.
  */
 bool	 ct_jwks_use(const char *text, size_t length, char why_r[CT_CONFIG_WHY])
 	     __attribute__((warn_unused_result));

@@ -1,4 +1,4 @@
-/* Spans on their way to the collector. See exporter.h. */
+/* Sends spans to the collector. See exporter.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,7 +108,7 @@ ct_exporter_configure(const char *service)
 	ct_spans_enable((unsigned)one_in, trusts);
 }
 
-/* Appends what is gathered to a new body. */
+/* Appends the gathered spans to a new body. */
 static void
 exporter_take(void)
 {
@@ -134,7 +134,7 @@ exporter_forget(void)
 	body_spans = 0;
 }
 
-/* A collector may take a part only: {"partialSuccess":{"rejectedSpans":"3"}}. The number may also be no text. */
+/* A collector may accept only some spans: {"partialSuccess":{"rejectedSpans":"3"}}. The number may be a text or a number. */
 static unsigned
 exporter_rejected(const struct ct_http_response *response)
 {
@@ -197,7 +197,7 @@ exporter_answered(const struct ct_http_response *response, void *arg)
 	}
 }
 
-/* Sends what is to be sent again, else what is gathered. */
+/* Sends the body that must be sent again, or else the gathered spans. */
 static void
 exporter_send(void)
 {

@@ -1,10 +1,10 @@
 /*
  * Sends finished spans to a collector (TRACE_COLLECTOR_URL) as OTLP/HTTP JSON, in the background. At most one request is
- * under way. No request of a user waits for it, and its memory is bounded: CT_SPANS_BYTES_MAX for spans that gather, and
- * as much for those under way.
+ * in flight. No request of a user waits for it. Its memory has a bound: CT_SPANS_BYTES_MAX for gathered spans, and the same
+ * for spans in flight.
  *
- * Spans that the collector certainly did not take (no connection, or 429, 502, 503, 504) are sent again, with the pauses of
- * base/backoff.h. After any other answer, or none in time, they are dropped and counted.
+ * If the collector certainly did not take the spans (no connection, or 429, 502, 503, 504), the exporter sends them again, with
+ * the pauses of base/backoff.h. After any other answer, or no answer in time, it drops and counts them.
  */
 #ifndef CT_EXPORTER_H
 #define CT_EXPORTER_H
@@ -20,10 +20,10 @@ void	 ct_exporter_configure(const char *service);
 /* Worker: begins to send. */
 void	 ct_exporter_start(void);
 
-/* Worker: sends the rest soon, because the worker ends. */
+/* Worker: sends the remaining spans at once, because the worker ends. */
 void	 ct_exporter_drain(void);
 
-/* While it drains: returns true if all is sent, or a second has passed. */
+/* While the worker drains: returns true if all spans are sent, or if a second has passed. */
 bool	 ct_exporter_drained(void);
 
 /* Returns how many of the worker's HTTP requests are the exporter's: 0 or 1. A worker that ends need not wait for them. */

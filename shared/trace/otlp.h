@@ -24,7 +24,7 @@ struct ct_attribute {
 
 #define CT_SPAN_ATTRIBUTES	8
 
-/* What a span says beside its times. Never a user's data, a secret, a token or an idempotency key. */
+/* The data of a span besides its times. It never holds a user's data, a secret, a token or an idempotency key. */
 struct ct_span_facts {
 	enum ct_span_kind	 kind;
 	const char		*name;
@@ -43,7 +43,7 @@ struct ct_otlp_span {
 /* Appends one span, a JSON object. */
 void	 ct_otlp_span(struct ct_buf *buf, const struct ct_otlp_span *span);
 
-/* Appends all of a request's body before its spans, and all after them. Spans are separated by commas. */
+/* Append the part of a request's body before the spans, and the part after them. The caller writes commas between spans. */
 void	 ct_otlp_begin(struct ct_buf *buf, const struct ct_attribute *resource, unsigned count);
 void	 ct_otlp_end(struct ct_buf *buf);
 

@@ -60,7 +60,7 @@ span_random(void)
 	return (z ^ (z >> 31));
 }
 
-/* Never all zeros, which would be no id. */
+/* Returns an id that is not all zeros, because all zeros is not a valid id. */
 static void
 span_random_id(uint8_t id_r[CT_SPAN_ID_BYTES])
 {
@@ -139,7 +139,7 @@ ct_span_receive(struct ct_span *span_r, const char *traceparent, struct ct_trace
 		ct_trace_new(&parent);
 	ct_span_begin(span_r, &parent);
 	*trace_r = ct_span_trace(span_r);
-	/* What we hand on names a span of ours, also if it is not recorded. */
+	/* The trace that we hand on names our own span, even if we do not record it. */
 	if (one_in > 0 && !parent.recorded)
 		span_random_id(trace_r->span);
 }
@@ -160,7 +160,7 @@ ct_spans_dropped(unsigned spans)
 	ct_metric_add(dropped, spans);
 }
 
-/* Encodes a finished span and gathers it, or drops it if too much is gathered. */
+/* Encodes a finished span and gathers it, or drops it if the gathered spans would be too large. */
 static void
 span_gather(const struct ct_otlp_span *span)
 {

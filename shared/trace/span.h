@@ -1,9 +1,9 @@
 /*
- * Spans: how long a part of a request took. They are recorded for a share of the requests, and only if
- * TRACE_COLLECTOR_URL is set (trace/exporter.h). Without it, a span costs one branch.
+ * A span is the time that a part of a request took. A worker records spans for a share of the requests, and only if
+ * TRACE_COLLECTOR_URL is set (trace/exporter.h). Without this setting, a span costs one branch.
  *
- * A finished span is encoded at once and gathered with others, at most SPANS_BYTES_MAX. Further spans are dropped and
- * counted. The exporter takes what was gathered.
+ * The worker encodes a finished span at once and gathers it with others, at most CT_SPANS_BYTES_MAX. It drops and counts
+ * further spans. The exporter takes the gathered spans.
  */
 #ifndef CT_SPAN_H
 #define CT_SPAN_H
@@ -19,7 +19,7 @@
 
 /* A span that has begun. */
 struct ct_span {
-	struct ct_trace	parent;		/* the trace that was current at its begin */
+	struct ct_trace	parent;		/* the trace that was current when the span began */
 	uint8_t		id[CT_SPAN_ID_BYTES];
 	uint64_t	started_ns;	/* since 1970; 0: not recorded */
 };
@@ -78,7 +78,7 @@ uint64_t ct_span_now(void);
 /* Returns how many finished spans are gathered. */
 unsigned ct_spans_gathered(void);
 
-/* Appends the gathered spans, with commas between them. None is gathered afterwards. Returns their number. */
+/* Moves the gathered spans to the buffer, with commas between them. Returns their number. */
 unsigned ct_spans_take(struct ct_buf *buf);
 
 /* Counts spans that are lost. */
