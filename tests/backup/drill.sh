@@ -4,7 +4,7 @@
 
 GATEWAY=https://localhost:$GATEWAY_HTTPS_PORT
 
-# call USER METHOD PATH [BODY [KEY [QUEUE-TOKEN]]]: the answer's body; its status is in $work/status.
+# call USER METHOD PATH [BODY [KEY [QUEUE-TOKEN]]]: prints the answer's body, and writes its status to $work/status.
 call() {
 	curl -sS -m 30 --cacert "$RUN_DIR/tls/cert.pem" -o - -w '%{stderr}%{http_code}' -X "$2" "$GATEWAY$3" \
 		-H "Authorization: Bearer $(deploy/local/token --user "$1")" -H 'Content-Type: application/json' \
@@ -19,7 +19,7 @@ simulator() { # simulator PATH [BODY]
 	curl -fsS -m 30 "http://127.0.0.1:$TOSS_PORT/simulator/$1" ${2:+-H 'Content-Type: application/json' -d "$2"}
 }
 
-# A concert, and a schedule with the given time of its opening; prints the two ids.
+# Makes a concert, and a schedule with the given opening time. Prints the two ids.
 schedule_new() { # ROWS OPENS
 	local concert schedule
 	concert=$(sql -c "SELECT body::json ->> 'concertId' FROM reservation.create_concert('A', 'B', 'C', 'D')")
@@ -29,8 +29,8 @@ schedule_new() { # ROWS OPENS
 	echo "$concert $schedule"
 }
 
-# buy_until NAME NUMBER PAYMENTS COMMAND: users buy and give back tickets until that many payments were acknowledged. Then the command
-# runs, and a second later the users end. The history of their calls is $work/NAME/history.csv.
+# buy_until NAME NUMBER PAYMENTS COMMAND: users buy and cancel tickets until PAYMENTS payments are acknowledged. Then it runs the
+# command, and stops the users a second later. The history of their calls is $work/NAME/history.csv.
 buy_until() {
 	local buyers
 	mkdir -p "$work/$1"
@@ -59,7 +59,7 @@ user_new() {
 	cat /proc/sys/kernel/random/uuid
 }
 
-# Waits until all that was written until now is in the archive, without a full segment.
+# Waits until the archive has all earlier writes, although the segment is not full.
 wait_for_archive() {
 	local segment
 	segment=$(sql -c "SELECT pg_walfile_name(pg_logical_emit_message(false, 'test', ''))")
@@ -79,7 +79,7 @@ wait_in_line() {
 	waiters+=("$user $token")
 }
 
-# The waiters of before the restore ask in another order, and have their old positions.
+# The users who waited before the restore ask in another order, and get their old positions.
 check_line() {
 	local n user token position
 	for n in 3 1 0 2 3 2 1 0; do
@@ -90,7 +90,7 @@ check_line() {
 	[[ ${positions[*]} == "1 2 3 4" ]] || echo "the positions are ${positions[*]}"
 }
 
-# Nothing of this history is there.
+# Checks that the database has nothing of this history.
 check_undone() {
 	psql --no-psqlrc -qAt -v ON_ERROR_STOP=1 2>&1 <<-END
 		CREATE TEMP TABLE call (person uuid, kind text, key text, token text, reservation uuid, sent_us bigint,
@@ -104,7 +104,7 @@ check_undone() {
 	END
 }
 
-# The token of a hold that is undone waits again, or is ACTIVE.
+# The restore has undone a hold. Its queue token is WAITING or ACTIVE again.
 check_used_tokens() {
 	local user token state
 	IFS=, read -r user _ _ token _ < <(grep ',hold,' "$work/$1/history.csv" | grep ',201,,' | head -n 1)
@@ -112,7 +112,7 @@ check_used_tokens() {
 	[[ $state =~ ^(WAITING|ACTIVE)$ ]] || echo "the token is $state: $(status)"
 }
 
-# A user repeats a charge that is undone. The provider has the money, so the wallet gets it. Sets charge_order.
+# The restore has undone a charge, and the user repeats it. The provider has the money, so the wallet gets it. Sets charge_order.
 repeat_charge() {
 	local user key body
 	read -r user key body < <(python3 - "$work/$1/history.csv" <<-'END'
@@ -130,7 +130,7 @@ repeat_charge() {
 	[[ $(sql -c "SELECT status FROM point.charges WHERE order_id = '$charge_order'") == CHARGED ]] || echo "the repeated charge is not credited"
 }
 
-# Each id of the stream has one content, and events go on.
+# Checks that no two events of the stream with one id differ, and that new events arrive.
 check_events() {
 	redis --json XRANGE events - + >"$work/events"
 	jq -r '[.[] | .[1] as $f | [range(0; $f | length; 2) | {key: $f[.], value: $f[. + 1]}] | from_entries] |
@@ -147,7 +147,7 @@ settled() {
 }
 
 # check NAME: prints each acknowledged answer of the history that the database does not have, and each difference to the provider.
-# Calls that were open when the system was destroyed have no answer. Lines that match $ignored do not count.
+# Calls in flight when the test destroyed the system have no answer. The check ignores lines that match $ignored.
 check() {
 	simulator books | jq -r '.orders[] | [.paymentKey, .orderId, .status, .captured, .refunded] | @csv' >"$work/$1/books.csv" || echo "no books"
 	(cd "$work/$1" && psql --no-psqlrc -v ON_ERROR_STOP=1 -v longest=100000 -f "$ROOT/tests/money/books.sql" 2>&1) |
@@ -166,7 +166,7 @@ check_holds() {
 	END
 }
 
-# acknowledged NAME KIND STATUS: how many calls of the history have this answer.
+# acknowledged NAME KIND STATUS: prints the number of calls of the history with this answer.
 acknowledged() {
 	python3 - "$@" "$work" <<-'END'
 		import csv, sys
@@ -175,7 +175,7 @@ acknowledged() {
 	END
 }
 
-# alive PID...: is one of these processes there, and no zombie?
+# alive PID...: returns true if one of these processes runs and is no zombie.
 alive() {
 	local pid
 	for pid in "$@"; do
@@ -184,11 +184,11 @@ alive() {
 	return 1
 }
 
-# destroy FOLDER...: all processes of PostgreSQL die at once, and the folders are gone.
+# destroy FOLDER...: kills all processes of PostgreSQL at once, and removes the folders.
 destroy() {
 	local pids
 	pids=$(head -n 1 "$(readlink -f "$RUN_DIR/postgres")/postmaster.pid")
-	# Supervisor would start it again meanwhile.
+	# Otherwise supervisor would start PostgreSQL again before the folders are gone.
 	kill -STOP "$(<"$RUN_DIR/supervisord.pid")"
 	kill -STOP "$pids"
 	pids="$pids $(pgrep -P "$pids" | tr '\n' ' ')"

@@ -1,8 +1,8 @@
-# Sourced by tests/backup/run: what only the long run tests.
+# Sourced by tests/backup/run: the tests of the long run only.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # run sets work, moment
 
-# refused NAME MESSAGE COMMAND...: the command fails with the message, and PostgreSQL goes on.
+# refused NAME MESSAGE COMMAND...: checks that the command fails with the message, and that PostgreSQL still runs.
 refused() {
 	local name=$1 message=$2 said
 	shift 2

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2154 # variables of common.sh
-# The version before runs with the new schema, beside the new version, and after a rollback. `make test-deploy` runs this.
+# The previous version runs with the new schema, beside the new version, and after a rollback. `make test-deploy` runs this.
 #
-# The version before is BEFORE=commit, else the commit before the last change of migrations/. It is built in build/before. Its own
-# HTTP tests, and the journey, judge it.
+# The previous version is BEFORE=commit, or else the commit before the last change of migrations/. The test builds it in build/before,
+# and checks it with its own HTTP tests and the journey.
 # shellcheck source=tests/stack/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../stack/common.sh"
 # shellcheck source=deploy/local/releases.sh
@@ -20,7 +20,7 @@ skip_all() {
 	exit 0
 }
 
-# Builds the version before, with its tests.
+# Builds the previous version, with its tests.
 build_before() {
 	local commit=${BEFORE:-} changed
 	[[ -e .git ]] || skip_all "this is no git clone, so there is no version before"
@@ -47,7 +47,7 @@ build_before() {
 	echo "before-$(git rev-parse --short "$commit")" >"$work/before/version"
 }
 
-# What clients do works: the journey, and the old version's own tests.
+# Checks that clients are served: runs the journey, and the old version's own tests.
 clients_are_served() {
 	local i
 	for ((i = 0; i < 3; i++)); do

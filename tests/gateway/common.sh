@@ -83,7 +83,7 @@ call() {
 	body=$(tr -d '\0' <"$work/body" 2>/dev/null || true)
 }
 
-# write: the same as a new user each time, so that no test reaches a rate limit by chance.
+# write: makes the call as a new user each time, so that no test reaches a rate limit by chance.
 users=0
 write() {
 	users=$((users + 1))
@@ -163,7 +163,7 @@ limited() {
 	((BASH_REMATCH[1] >= $1 && BASH_REMATCH[1] < $2)) || fail "passed: ${BASH_REMATCH[1]}, not $1 to $(($2 - 1))"
 }
 
-# rated RATE BURST COUNT ARGUMENT of many...: of COUNT calls at once, BURST + 1 pass, and as many as RATE allows meanwhile.
+# rated RATE BURST COUNT ARGUMENT of many...: checks that of COUNT calls at once, BURST + 1 pass, and those that RATE allows in this time.
 rated() {
 	local began answers
 	began=$(now)

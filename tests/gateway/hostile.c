@@ -1,6 +1,6 @@
 /*
- * A hostile client for the gateway's tests: holds many connections open in one of the ways below and opens a new one
- * for each that the gateway closes.
+ * A hostile client for the gateway's tests. It holds many connections open in one of the ways below. For each connection that
+ * the gateway closes, it opens a new one.
  *
  *	hostile MODE [-a ADDRESS] [-c CLOSED] [-n CONNECTIONS] [-r RATE] [-s SECONDS] [-t STREAMS] [-u PATH] PORT
  *

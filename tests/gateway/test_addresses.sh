@@ -25,7 +25,7 @@ settings_of_file() {
 	names
 }
 
-# names LINE...: the DNS server knows these names from now on. A line has an address and a name.
+# names LINE...: gives the DNS server these names, instead of the earlier ones. A line has an address and a name.
 names() {
 	printf '%s\n' "$@" >"$work/hosts"
 	[[ -z $dns_pid ]] || kill -HUP "$dns_pid"
@@ -79,7 +79,7 @@ begin() {
 	wait_for 60 uses reservation 127.0.2.1 && wait_for 60 uses payment 127.0.2.1
 }
 
-# uses SERVICE ADDRESS...: the files in force have these addresses of the service.
+# uses SERVICE ADDRESS...: returns true if the current files have these addresses of the service.
 uses() {
 	[[ $(sed -n 's/^server \([0-9.]*\):.* max_fails.*/\1/p' "$RUN_DIR/gateway/current/servers/$1.conf" | xargs) == "${*:2}" ]] &&
 		! pgrep -f "$work/nginx/reload" >/dev/null
@@ -123,7 +123,7 @@ test_service_whose_address_appears_is_used_without_a_restart() {
 	write -d '{}' /payments
 	is status "$status" 200
 	is master "$(<"$RUN_DIR/gateway/nginx.pid")" "$master"
-	# Of the queue's name there is still no address.
+	# The queue's name still has no address.
 	write -d '{}' /queues/enter
 	problem 503 SERVICE_UNAVAILABLE
 	has 'the log' "$(cat "$work/follow.log")" 'gateway-follow: changed: '

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2154 # variables of common.sh
-# What the gateway says about itself: the zone of a refusal in the access log, metrics, and logs that rotate.
+# The zone of a refusal in the access log, the gateway's metrics, and the rotation of its logs.
 # shellcheck source=tests/gateway/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -26,7 +26,7 @@ queue_token() {
 	printf 'X-Queue-Token: %090d%s' 0 "$1"
 }
 
-# at_once ZONE COUNT [OPTION of curl...] PATH: COUNT calls, which the log shows as those that ZONE should refuse.
+# at_once ZONE COUNT [OPTION of curl...] PATH: makes COUNT calls at once that ZONE should refuse. The log shows ZONE with them.
 at_once() {
 	many "$2" -A "zone-$1" "${@:3}" >/dev/null
 }
@@ -42,7 +42,7 @@ in_streams() {
 		"$secure${*: -1}#[1-$2]" >/dev/null || true
 }
 
-# refusals ZONE KEY: each refused call made for ZONE names it and a key that matches KEY, and there is one at least.
+# refusals ZONE KEY: checks that each refused call made for ZONE names ZONE and a key that matches KEY, and that there is at least one.
 refusals() {
 	local said
 	wait_for 10 grep -q "\"status\":429.*\"userAgent\":\"zone-$1\"" "$log" || return 0
@@ -114,7 +114,7 @@ test_refusal_of_requests_in_flight_names_its_zone() {
 	right
 }
 
-# lines_there NUMBER: whether the log and its older files have at least this number of lines of the next test.
+# lines_there NUMBER: returns true if the log and its older files have at least NUMBER lines of the next test.
 lines_there() {
 	(($(cat "$log" "$log".[0-9]* 2>/dev/null | grep -c '"path":"/reservations/rotated-') >= $1))
 }
@@ -151,11 +151,11 @@ start_exporter() {
 		"$root/deploy/monitoring/run-gateway-exporter" >"$work/exporter.log" 2>&1 &
 	exporter_pid=$!
 	wait_for 30 curl -sf -o /dev/null "http://127.0.0.1:$metrics_port/metrics" || fail "the exporter: $(tail -n 5 "$work/exporter.log")"
-	# It reads what is written from now on.
+	# The exporter reads only lines that nginx writes from now on.
 	wait_for 30 count_call
 }
 
-# Makes a call that the exporter should count, and says whether it has counted one.
+# Makes a call that the exporter should count. Returns true if the exporter has counted one.
 count_call() {
 	call /nowhere
 	sleep 1.5
@@ -260,7 +260,7 @@ failed_handshakes() {
 	curl -s "http://127.0.0.1:$metrics_port/metrics" | awk '/^gateway_tls_handshakes_failed_total/ { n += $2 } END { print n + 0 }'
 }
 
-# The access log has texts of clients, and so has the log of connections, behind a quote.
+# Clients can write texts into the access log and, after a quote, into the log of connections.
 test_texts_of_clients_count_as_nothing() {
 	local before protocol listing forged metrics text='SSL_do_handshake() failed (alert ) while SSL handshaking, client: '
 	start_exporter
@@ -273,9 +273,9 @@ test_texts_of_clients_count_as_nothing() {
 	# nginx writes a header value of HTTP/2 into the log of connections with its line ends.
 	forged=$(head -n 1 "$log" | jq -c '.service = "forged" | .limitZone = "forged"')
 	call --http2 -A $'x\nfirewall rate 987654 open 987654 \n'"$forged"$'\nx' /concerts
-	# A client that goes away: nginx writes its request line to the log of connections.
+	# A client disconnects, so nginx writes its request line to the log of connections.
 	curl -ks --max-time 0.2 -o /dev/null -g "$secure/schedules/slowly/in%20SSL%20handshake,%20client:%20;SSL_do_handshake()failed" || true
-	# A real one, and only this one.
+	# The exporter counts only this real failure.
 	shake -tls1_1 -cipher DEFAULT@SECLEVEL=0
 	moved 'gateway_requests_total{class="listing",service="reservation",status="200"}' 3 "$listing"
 	moved 'gateway_tls_handshakes_failed_total{reason="protocol"}' 1 "$protocol"

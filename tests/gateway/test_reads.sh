@@ -106,8 +106,8 @@ test_ipv6_network_counts_as_one_address() {
 	right
 }
 
-# The first 512 KiB of the 2 MiB are sent at once, the rest at the limited speed. Here the limit is so low that the rest does not
-# arrive within the time of the call.
+# nginx sends the first 512 KiB of the 2 MiB at once, and the rest at the limited speed. In this test the limit is so low that the
+# rest does not arrive within the time of the call.
 test_rest_of_a_large_map_is_sent_at_a_bounded_speed() {
 	local version path bytes
 	tuned 's/^limit_rate 2m/limit_rate 50k/'

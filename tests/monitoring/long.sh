@@ -1,4 +1,4 @@
-# Sourced by `tests/monitoring/run long`: the other alerts, each provoked by breaking something.
+# Sourced by `tests/monitoring/run long`: the tests of the other alerts. Each test breaks a part of the stack.
 # shellcheck shell=bash disable=SC2154 # variables of run
 
 test_stopped_service_fires_ServiceDown() {
@@ -8,7 +8,7 @@ test_stopped_service_fires_ServiceDown() {
 stop_postgres() { supervisor stop postgres; }
 start_postgres() { supervisor start postgres; }
 
-# The checks of the data fail meanwhile.
+# During this test the checks of the data fail.
 test_stopped_postgres_fires_PostgresDown_and_DataNotChecked() {
 	provoke stop_postgres start_postgres PostgresDown ServiceNotReady DataNotChecked
 }
@@ -52,7 +52,7 @@ test_events_that_cannot_be_sent_fire_EventsLag() {
 	provoke write_event_without_redis start_redis EventsLag
 }
 
-# Waits for what the test has started in the background. Alertmanager and its receiver are there too.
+# Waits for the background jobs of the test, but not for Alertmanager and its receiver.
 wait_for_jobs() {
 	local job
 	for job in $(jobs -p); do
@@ -77,7 +77,7 @@ test_overload_fires_RequestsShed_and_ErrorRatioHigh() {
 	provoke overload_point wait_for_jobs RequestsShed ErrorRatioHigh
 }
 
-# One user repeats a call as fast as possible, for 25 seconds. Nobody else sends requests.
+# One user repeats a call as fast as possible, for 25 seconds. No other user sends requests.
 hammer() {
 	local end=$((SECONDS + 25))
 	(
@@ -127,7 +127,7 @@ probed_certificate_is_new() {
 
 test_rotated_certificate_is_probed() {
 	deploy/local/rotate certificate >"$work/rotate.log" 2>&1 || fail "$(tail -n 3 "$work/rotate.log")"
-	shorten_rules # `rotate` has written the real ones
+	shorten_rules # `rotate` has written the original rules
 	wait_for 60 probed_certificate_is_new
 	wait_for 60 silent GatewayDown
 }
@@ -169,7 +169,7 @@ test_write_without_an_answer_fires_OutcomeUnknown() {
 	provoke freeze_connections thaw_connections OutcomeUnknown
 }
 
-# A session holds the row of a hold that runs out, so the sweeper cannot end it.
+# A session locks the row of a hold that expires, so the sweeper cannot end the hold.
 lock_a_hold() {
 	hold "${schedules[0]}" || return 1
 	sql -c "BEGIN; SELECT FROM reservation.reservations WHERE reservation_id = '$reservation' FOR UPDATE; SELECT pg_sleep(600)" >/dev/null &
@@ -241,7 +241,7 @@ test_lost_backups_fire_WalArchivingFails_and_BackupTooOld() {
 	provoke lose_backups find_backups WalArchivingFails BackupTooOld
 }
 
-# Only a superuser can: the guards of the tables stop all others.
+# Only a superuser can change a section. The tables' guards stop all others.
 change_section() {
 	sql -c "SET session_replication_role = replica" -c "UPDATE reservation.sections SET rows = rows $1 1
 		WHERE section_no = 1 AND schedule_id = '${schedules[0]}'"
@@ -284,7 +284,7 @@ test_wrong_secret_file_fires_FileRefused() {
 	provoke refuse_file accept_file FileRefused
 }
 
-# In place of point-0, an instance whose issuer does not answer.
+# Replaces point-0 by an instance whose issuer of keys does not answer.
 lose_issuer() {
 	supervisor stop point-0
 	tests/http/extra-service point "$POINT_PORT" JWT_ALG=ES256 JWT_SECRET_FILE= JWT_JWKS_URL=http://127.0.0.1:1/keys &
@@ -337,16 +337,16 @@ test_scaled_service_has_a_target_for_each_instance() {
 	wait_for 30 has_target point-1
 	deploy/local/scale point 1 >"$work/scale.log" 2>&1 || fail "$(tail -n 3 "$work/scale.log")"
 	wait_for 30 has_no_target point-1
-	shorten_rules # `scale` has written the real ones
+	shorten_rules # `scale` has written the original rules
 	wait_for 60 silent ServiceDown
 }
 
-# The last one: after all repairs nothing fires.
+# The last test: after all repairs no alert fires.
 test_repaired_stack_fires_no_alert() {
 	wait_for 120 nothing_fires || fail "firing: $(firing | xargs)"
 }
 
-# Each alert is named in a test of this folder.
+# Checks that a test of this folder names each alert.
 test_every_alert_is_provoked() {
 	local alert
 	while read -r alert; do
