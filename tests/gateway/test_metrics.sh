@@ -285,6 +285,16 @@ test_texts_of_clients_count_as_nothing() {
 	lacks 'the labels' "$metrics" forged
 }
 
+test_request_without_an_answer_has_status_0() {
+	local name='gateway_requests_total{class="reservations",service="reservation",status="0"}' before
+	start_exporter
+	before=$(metric "$name")
+	call --http2 -A $'a line end\nin a header' /reservations/unanswered
+	moved "$name" 1 "$before"
+	has 'its line' "$(grep -F '"path":"/reservations/unanswered"' "$log")" '"status":0,'
+	is 'numbers with zeros before them, which are no JSON' "$(grep -cE '":0[0-9]' "$log")" 0
+}
+
 accepted() {
 	curl -s "http://127.0.0.1:$GATEWAY_STATUS_PORT/stub_status" | awk 'NR == 3 { print $1 }'
 }
