@@ -29,7 +29,7 @@ tear_down_file() {
 
 # --- what runs -----------------------------------------------------------------
 
-# A file of tests may have its own.
+# A file of tests may define its own start_gateway.
 declare -F start_gateway >/dev/null || start_gateway() {
 	"$work/nginx/reload" --first
 	nginx -c "$RUN_DIR/gateway/current/nginx.conf" &

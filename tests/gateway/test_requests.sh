@@ -58,7 +58,7 @@ test_frequent_call_is_passed_on_with_the_headers_of_its_service() {
 	is 'lines of a status' "$(lines)" 5
 }
 
-# In any other form they are passed on like all other calls.
+# If such a call has another form, the gateway passes it on like all other calls.
 test_frequent_call_in_another_form_is_passed_on() {
 	call --head /queues/status
 	is HEAD "$status" 200
