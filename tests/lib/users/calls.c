@@ -92,7 +92,7 @@ attempt(struct call *call)
 	enum kind	kind = call->waits_again ? STATUS : call->kind;
 	char		url[256];
 
-	(void)snprintf(url, sizeof(url), "%s%s", call->user->direct == -1 ? settings.gateway :
+	(void)snprintf(url, sizeof(url), "%s%s", call->user->direct == -1 ? settings.gateways[call->user->gateway] :
 	    settings.services[kind][call->user->direct], call->waits_again ? "/queues/status" : call->path);
 	call->due_us = 0;
 	call->tries++;
@@ -216,6 +216,8 @@ answered(struct call *call, CURLcode result)
 
 	if (result == CURLE_OK)
 		curl_easy_getinfo(call->curl, CURLINFO_RESPONSE_CODE, &status);
+	else if (settings.gateways[1] != NULL)
+		call->user->gateway ^= 1;
 	curl_multi_remove_handle(multi, call->curl);
 	curl_easy_cleanup(call->curl);
 	curl_slist_free_all(call->headers);

@@ -25,6 +25,7 @@ static const char	usage_text[] =
 "  --doubled N    N of 100 tokens are used for two holds at once (8)\n"
 "  --hoard N      N of 100 holds are left unpaid, and the user asks for more seats at once (0)\n"
 "  --seed N       seed of all random choices (1)\n"
+"  --other-gateway PORT  half of the users of the gateway use this one; each uses the other one after a call without an answer\n"
 "\n"
 "The stack's settings are in the environment.\n";
 
@@ -94,6 +95,7 @@ user_init(struct user *user, unsigned n, uint64_t seed, const char *secret)
 
 	user->random = seed * UINT64_C(0x9E3779B97F4A7C15) + n * UINT64_C(0xBF58476D1CE4E5B9) + 1;
 	user->direct = n % 3 == 2 ? -1 : (int)(n % 3);
+	user->gateway = settings.gateways[1] != NULL && n % 2 == 1;
 	(void)snprintf(user->id, sizeof(user->id), "%08" PRIx32 "-0000-7000-8000-%012x", (uint32_t)(now_us() / 1000), n);
 	(void)snprintf(payload, sizeof(payload), "{\"sub\":\"%s\",\"exp\":%ld}", user->id, (long)time(NULL) + 36000);
 	jwt = jwt_hs256("{\"alg\":\"HS256\",\"typ\":\"JWT\"}", payload, secret);
@@ -124,7 +126,7 @@ read_settings(void)
 	    [HOLD] = "RESERVATION_PORT", [CHARGE] = "POINT_PORT", [PAY] = "PAYMENT_PORT", [CANCEL] = "RESERVATION_PORT" };
 	int				i, k;
 
-	settings.gateway = text("https://localhost:%s", setting("GATEWAY_HTTPS_PORT"));
+	settings.gateways[0] = text("https://localhost:%s", setting("GATEWAY_HTTPS_PORT"));
 	settings.certificate = text("%s/tls/cert.pem", setting("RUN_DIR"));
 	for (i = 0; i < KINDS; i++)
 		for (k = 0; k < 2; k++)
@@ -170,7 +172,8 @@ main(int argc, char **argv)
 		{ "count", required_argument, NULL, 'n' }, { "seconds", required_argument, NULL, 't' },
 		{ "settle", required_argument, NULL, 'l' }, { "same", required_argument, NULL, 'a' },
 		{ "dead", required_argument, NULL, 'd' }, { "doubled", required_argument, NULL, 'u' },
-		{ "hoard", required_argument, NULL, 'o' }, { "seed", required_argument, NULL, 'r' }, { 0 } };
+		{ "hoard", required_argument, NULL, 'o' }, { "seed", required_argument, NULL, 'r' },
+		{ "other-gateway", required_argument, NULL, 'g' }, { 0 } };
 	struct user			*users;
 	const char			*history = NULL, *secret, *seats = NULL;
 	unsigned			 count = 60, seconds = 10, settle = 30, i;
@@ -211,6 +214,9 @@ main(int argc, char **argv)
 			break;
 		case 'o':
 			settings.hoard = (unsigned)atoi(optarg);
+			break;
+		case 'g':
+			settings.gateways[1] = text("https://localhost:%d", atoi(optarg));
 			break;
 		case 'r':
 			seed = strtoull(optarg, NULL, 10);

@@ -62,7 +62,8 @@ enum step { OUTSIDE, WAITING, ACTIVE, HOLDING, SHORT_OF_POINTS, PAYING, PAID, DO
 struct user {
 	char		 id[UUID_TEXT];
 	char		*authorization;	/* "Bearer JWT" */
-	int		 direct;	/* instance of the services that the user calls directly; -1: the gateway */
+	int		 direct;	/* instance of the services that the user calls directly; -1: a gateway */
+	unsigned	 gateway;	/* the gateway that the user calls: the other one after a call without an answer */
 	uint64_t	 random;
 	enum step	 step;
 	int64_t		 due_us;	/* the earliest time of the next step */
@@ -88,7 +89,7 @@ struct settings {
 	unsigned	 dead;		/* percentage of holds that are paid or cancelled after they expired */
 	unsigned	 doubled;	/* percentage of tokens that are used for two holds at once */
 	unsigned	 hoard;		/* percentage of holds that a user leaves unpaid, to ask for the next one at once */
-	const char	*gateway;
+	const char	*gateways[2];	/* base URLs; the second one is NULL without --other-gateway */
 	const char	*certificate;
 	const char	*services[KINDS][2];	/* base URLs of the two instances that answer this kind of call */
 };
