@@ -146,8 +146,8 @@ test-abuse: ## attacks, each judged by what it costs and gains (T=word: some)
 test-fault: build ## five minutes of load while things are killed, stalled and emptied, then the checker (FOR=seconds, SEED=n)
 	@$(PROVE) tests/fault/run :: long
 
-test-ha: ## people buy while machines of the HA=1 stack die, then the checker looks for lost writes (SEED=n, T=word: some)
-	@SEED='$(SEED)' T='$(T)' $(PROVE) tests/ha/run :: long
+test-ha: ## people buy while machines of the HA=1 stack die, then the checker looks for lost writes (SEED=n, FREEZES=n, T=word: some)
+	@SEED='$(SEED)' FREEZES='$(FREEZES)' T='$(T)' $(PROVE) tests/ha/run :: long
 
 test-backup: ## buy, destroy or go back to a moment, restore, compare each answer; some minutes (SEED=n)
 	@SEED='$(SEED)' $(PROVE) tests/backup/run :: long

@@ -13,7 +13,7 @@ scenario_acknowledged_writes_survive_the_death_of_the_primary() {
 	# They end before they read what the kernel has for them.
 	kill -TERM "${receivers[@]}"
 	kill -CONT "${receivers[@]}"
-	people_are_done
+	people_are_done 12
 	[[ $(primary) != "$machine" ]] || fail "$machine is still the primary"
 	machine_comes_back "$machine"
 	whole
