@@ -4,6 +4,7 @@
 #	RUN_DIR/releases/payment/VERSION/      payment.so, kore, kore.conf, and their hash
 #	RUN_DIR/releases/payment/current       the service's release (a link)
 #	RUN_DIR/releases/payment/previous      the previous release, for ROLLBACK=1 (a link)
+#	RUN_DIR/releases/payment/rollback      the release that ROLLBACK=1 brings back, until it has ended (a link)
 #	RUN_DIR/releases/payment/instance-0    this instance's release (a link). It differs from `current` only in a deployment
 #
 # The services run from these folders and not from build/. So a build does not change a running system.
@@ -46,7 +47,7 @@ make_release() {
 	hash=$(programs_hash "$service" "$folder")
 	if [[ -r $folder/version ]]; then
 		version=$(<"$folder/version")
-		[[ $version =~ ^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$ && ! $version =~ ^(current|previous|instance-.*)$ ]] ||
+		[[ $version =~ ^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$ && ! $version =~ ^(current|previous|rollback|instance-.*)$ ]] ||
 			die "$folder/version: '$version' is no version: at most 64 letters, digits and ._+-"
 	else
 		version=unversioned
@@ -79,6 +80,7 @@ set_current() {
 		[[ -z $current ]] || point_release "$service" previous "$current"
 		point_release "$service" current "$version"
 	fi
+	rm -f "$RUN_DIR/releases/$service/rollback"
 	linked=" $(find "$RUN_DIR/releases/$service" -maxdepth 1 -type l -printf '%l ')"
 	find "$RUN_DIR/releases/$service" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %f\n' | sort -rn | cut -d' ' -f2- |
 		tail -n +$((RELEASES_KEPT + 1)) | while read -r name; do
@@ -92,6 +94,15 @@ instance_release() {
 	version=$(release_of "$1" "instance-$2")
 	[[ -n $version ]] || version=$(release_of "$1" current)
 	echo "$version"
+}
+
+# has_mixed_releases SERVICE: returns true if an instance has another release than its service: a deployment was interrupted or has failed.
+has_mixed_releases() {
+	local link
+	for link in "$RUN_DIR/releases/$1"/instance-*; do
+		[[ ! -L $link || $(readlink "$link") == "$(release_of "$1" current)" ]] || return 0
+	done
+	return 1
 }
 
 # version_of NAME: prints the version that a running instance (payment-0) reports, or nothing.

@@ -2,10 +2,16 @@
 # shellcheck shell=bash
 #
 # A function that fails sets WHY and returns 1. Its comment says how it then leaves the instances.
+#
+# While the number of instances of a service changes, RUN_DIR/scaling has "SERVICE N". If the command is interrupted, the next command
+# gives the service this number (finish_scaling).
 
 # The gateway skips a failed instance for this time (nginx/upstreams.conf: fail_timeout, plus half a second). So wait for this time
 # before the next instance stops.
 GATEWAY_FORGETS_SECONDS=2.5
+
+# The most instances of a service in the local stack.
+INSTANCES_MOST=8
 
 # set_count SERVICE N: writes the number of instances for the gateway, supervisor and Prometheus. Starts and stops nothing.
 set_count() {
@@ -117,10 +123,11 @@ restart_instance() {
 }
 
 # add_instances SERVICE FROM TO VERSION: starts instances FROM to TO - 1, waits until they are ready, and adds them to the gateway.
-# On failure it removes them again, and prints their last log lines.
+# On failure it removes them again, and prints their last log lines. After success the caller removes RUN_DIR/scaling.
 add_instances() {
 	local service=$1 from=$2 to=$3 version=$4 k failed=0
 	local sizes=()
+	echo "$service $from" >"$RUN_DIR/scaling"
 	for ((k = from; k < to; k++)); do
 		point_release "$service" "instance-$k" "$version"
 		sizes[k]=$(stat -c %s "$RUN_DIR/log/$service-$k.log" 2>/dev/null || echo 0)
@@ -143,6 +150,7 @@ add_instances() {
 	((failed)) || return 0
 	set_count "$service" "$from"
 	drop_programs "$service" "$from" "$to"
+	rm -f "$RUN_DIR/scaling"
 	return 1
 }
 
@@ -156,14 +164,16 @@ drop_programs() {
 }
 
 # remove_instances SERVICE FROM TO: removes instances TO to FROM - 1 from the gateway, lets them finish their requests, and stops
-# them. On failure all of them still run.
+# them. On failure all of them still run, and RUN_DIR/scaling stays.
 remove_instances() {
+	echo "$1 $3" >"$RUN_DIR/scaling"
 	set_count "$1" "$3"
 	reload_gateway || {
 		set_count "$1" "$2"
 		return 1
 	}
 	drop_programs "$1" "$3" "$2"
+	rm -f "$RUN_DIR/scaling"
 }
 
 # room_for SERVICE N: returns true if PostgreSQL has connections for N instances of the service, and for all others.
@@ -182,16 +192,20 @@ room_for() {
 	return 1
 }
 
-# end_surge: removes the second instance that an interrupted deployment has left.
-end_surge() {
-	local service
-	[[ -s $RUN_DIR/surge ]] || return 0
-	service=$(<"$RUN_DIR/surge")
-	if (($(instances_of "$service") == 2)); then
-		echo "    removing the second instance of $service, which an interrupted deployment left"
-		remove_instances "$service" 2 1 || return 1
-	fi
-	rm -f "$RUN_DIR/surge"
+# finish_scaling: gives a service the number of instances in RUN_DIR/scaling, after a command was interrupted. Before it removes an
+# instance, the others must be ready. On failure all of them still run.
+finish_scaling() {
+	local service count k
+	[[ -s $RUN_DIR/scaling ]] || return 0
+	read -r service count <"$RUN_DIR/scaling"
+	echo "    a command was interrupted while it changed the number of instances: $service gets $count"
+	for ((k = 0; k < count; k++)); do
+		answers "$service-$k" || restart_instance "$service" "$k" "$(release_of "$service" current)" || return 1
+	done
+	set_count "$service" "$count"
+	reload_gateway || return 1
+	drop_programs "$service" "$count" "$INSTANCES_MOST"
+	rm -f "$RUN_DIR/scaling"
 }
 
 # replace_instances SERVICE COUNT VERSION: replaces one instance after the other. On failure the failed one has its previous version,
@@ -228,19 +242,14 @@ roll() {
 	else
 		room_for "$service" 2 || return 1
 		check_free_port "$service" 1
-		echo "$service" >"$RUN_DIR/surge"
-		add_instances "$service" 1 2 "$version" || {
-			rm -f "$RUN_DIR/surge"
-			return 1
-		}
+		add_instances "$service" 1 2 "$version" || return 1
 		if ! replace_instances "$service" 1 "$version"; then
 			version=$WHY
-			remove_instances "$service" 2 1 && rm -f "$RUN_DIR/surge"
+			remove_instances "$service" 2 1 || true
 			WHY=$version
 			return 1
 		fi
 		remove_instances "$service" 2 1 || return 1
-		rm -f "$RUN_DIR/surge"
 		check_gateway "$service" || return 1
 	fi
 	set_current "$service" "$version"

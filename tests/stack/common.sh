@@ -37,8 +37,9 @@ nothing_waits_in_the_outbox() {
 	[[ $(sql -c 'SELECT count(*) FROM platform.outbox') == 0 ]]
 }
 
-# start_load: users send requests of each service through the gateway, until nothing_was_lost.
 load_pid=""
+
+# start_load: clients send requests through the gateway until nothing_was_lost.
 start_load() {
 	deploy/local/token --count 8 >"$work/tokens"
 	node tests/stack/load.mjs "https://localhost:$GATEWAY_HTTPS_PORT" "$RUN_DIR/tls/cert.pem" "$work/tokens" "$work/report" &
@@ -46,16 +47,18 @@ start_load() {
 }
 
 stop_load() {
-	[[ -z $load_pid ]] || kill -TERM "$load_pid" 2>/dev/null
-}
-
-# Stops the load. No request failed, and there were some.
-nothing_was_lost() {
-	stop_load
+	[[ -n $load_pid ]] || return 0
+	kill -TERM "$load_pid" 2>/dev/null
 	wait "$load_pid"
 	load_pid=""
+}
+
+# nothing_was_lost: stops the load. No request failed, and there were some.
+nothing_was_lost() {
+	rm -f "$work/report"
+	stop_load
 	is 'failed requests' "$(jq .failed "$work/report")" 0
 	[[ $(jq .failed "$work/report") == 0 ]] || fail "$(jq -r '.failures[:5][]' "$work/report")"
-	(($(jq .charged "$work/report") > 0)) || fail "the load charged nothing"
-	echo "# $(jq .requests "$work/report") requests, $(jq .failed "$work/report") failed"
+	(($(jq .charged "$work/report") > 0 && $(jq .bought "$work/report") > 0)) || fail "the load charged or bought nothing"
+	echo "# $(jq -r '"\(.requests) requests, \(.failed) failed; \(.bought) tickets bought"' "$work/report")"
 }

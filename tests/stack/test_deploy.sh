@@ -74,6 +74,8 @@ test_only_instance_is_replaced_without_a_lost_request() {
 	start_load
 	said=$(deploy/local/deploy payment --from "$folder" 2>&1) || fail "deploy failed: $said"
 	is 'the version in /metrics' "$(runs payment)" "$version"
+	has 'the migration' "$(tr -s '\n ' ' ' <<<"$said")" \
+		'platform: up to date reservation: up to date payment: up to date point: up to date queue: up to date'
 	has 'what deploy says' "$said" "payment: version $version on 1 instance(s); before: $before"
 	has 'status' "$(deploy/local/status)" "$version"
 	has 'the log' "$(tail -n 50 "$RUN_DIR/log/payment-0.log")" "version $version starts"
@@ -107,9 +109,118 @@ test_version_that_does_not_start_stops_the_deployment() {
 	said=$(deploy/local/deploy payment --from "$folder" 2>&1) && fail "it succeeded"
 	has 'one instance' "$said" 'payment-1 ends when it starts'
 	has 'one instance' "$said" 'the last lines of'
+	# All instances have the version of the service, so a rollback would bring back an older one.
+	lacks 'one instance' "$said" 'ROLLBACK=1'
 	is 'the version' "$(runs payment)" "$before"
 	nothing_was_lost
 	is 'current' "$(release_of payment current)" "$before"
+}
+
+test_version_that_is_never_ready_stops_the_deployment() {
+	local folder before version seconds
+	[[ -n ${DEPLOY_LONG:-} ]] || return 0
+	before=$(runs payment)
+	new_version test-silent
+	# It runs, but it listens on another port.
+	sed "s/^\([[:blank:]]*bind[[:blank:]].*\)\$PORT/\1$((port + 19))/" services/kore.conf >"$folder/kore.conf"
+	seconds=$(grep '^UP_TIMEOUT_SECONDS=' "$RUN_DIR/env")
+	sed -i 's/^UP_TIMEOUT_SECONDS=.*/UP_TIMEOUT_SECONDS=5/' "$RUN_DIR/env"
+	said=$(deploy/local/deploy payment --from "$folder" 2>&1) && fail "it succeeded"
+	sed -i "s/^UP_TIMEOUT_SECONDS=.*/$seconds/" "$RUN_DIR/env"
+	has 'the message' "$said" 'payment-1 is not ready after 5 s'
+	is 'the version' "$(runs payment)" "$before"
+	is 'current' "$(release_of payment current)" "$before"
+	[[ ! -e $RUN_DIR/scaling ]] || fail "the deployment left $(<"$RUN_DIR/scaling")"
+}
+
+# interrupt CONDITION COMMAND...: starts the command and interrupts it, as Ctrl-C does, when the condition holds. Sets said to what it
+# printed.
+interrupt() {
+	local condition=$1 pid
+	shift
+	# Without job control, the shell makes its background processes ignore SIGINT.
+	env --default-signal=INT setsid "$@" >"$work/interrupted" 2>&1 &
+	pid=$!
+	# shellcheck disable=SC2086 # a function and its arguments
+	wait_for 60 $condition
+	kill -INT -- "-$pid"
+	wait "$pid" && fail "the interrupted command succeeded"
+	said=$(<"$work/interrupted")
+}
+
+# starts_with LINK VERSION: whether an instance of payment has this version from its next start on.
+starts_with() {
+	[[ $(release_of payment "$1") == "$2" ]]
+}
+
+# is_down NAME: the instance was told to stop, and does not answer.
+is_down() {
+	[[ $(answer_of "$1") == "does not answer"* ]]
+}
+
+test_interrupted_deployment_goes_on() {
+	local folder before version
+	before=$(release_of payment current)
+	new_version test-interrupted
+	start_load
+	interrupt "is_down payment-0" deploy/local/deploy payment --from "$folder"
+	has 'what it says' "$said" "interrupted: to continue, run the same command; make deploy S=payment ROLLBACK=1 gives all instances $before"
+	said=$(deploy/local/deploy payment --from "$folder" 2>&1) || fail "it did not go on: $said"
+	has 'what it says' "$said" 'a command was interrupted while it changed the number of instances: payment gets 1'
+	is 'the version' "$(runs payment)" "$version"
+	nothing_was_lost
+}
+
+test_rollback_of_an_interrupted_deployment_is_back_to_the_running_version() {
+	local folder before version
+	[[ -n ${DEPLOY_LONG:-} ]] || return 0
+	before=$(release_of payment current)
+	new_version test-interrupted-2
+	# Only the second instance, which is there for the deployment, has the new version.
+	interrupt "starts_with instance-1 $version" deploy/local/deploy payment --from "$folder"
+	said=$(deploy/local/deploy payment --rollback 2>&1) || fail "no rollback: $said"
+	is 'the version after the rollback' "$(runs payment)" "$before"
+	is 'current' "$(release_of payment current)" "$before"
+}
+
+test_interrupted_rollback_goes_on() {
+	local before
+	[[ -n ${DEPLOY_LONG:-} ]] || return 0
+	before=$(release_of payment previous)
+	start_load
+	interrupt "is_down payment-0" deploy/local/deploy payment --rollback
+	said=$(deploy/local/deploy payment --rollback 2>&1) || fail "it did not go on: $said"
+	is 'the version' "$(runs payment)" "$before"
+	nothing_was_lost
+}
+
+test_interrupted_scale_goes_on() {
+	local before
+	[[ -n ${DEPLOY_LONG:-} ]] || return 0
+	before=$(release_of payment current)
+	start_load
+	interrupt "starts_with instance-1 $before" deploy/local/scale payment 2
+	has 'what it says' "$said" 'interrupted: to continue, run make scale S=payment N=2'
+	said=$(deploy/local/scale payment 2 2>&1) || fail "it did not go on: $said"
+	is 'the versions' "$(runs payment)" "$before $before"
+	# The gateway uses both.
+	is 'the upstreams' "$(grep -c "server .*:$((PAYMENT_PORT + 1))\b" "$RUN_DIR/gateway/current/servers/payment.conf")" 1
+	nothing_was_lost
+}
+
+test_stopped_instance_is_started_by_the_same_version() {
+	[[ -n ${DEPLOY_LONG:-} ]] || return 0
+	use_running_settings
+	(($(instances_of payment) == 2)) || deploy/local/scale payment 2 >/dev/null 2>&1
+	supervisor stop payment-1 >/dev/null
+	said=$(deploy/local/deploy payment --from "$RUN_DIR/releases/payment/current" 2>&1) || fail "it failed: $said"
+	wait_for 20 answers payment-1
+	deploy/local/scale payment 1 >/dev/null 2>&1
+}
+
+test_rollback_with_other_programs_is_refused() {
+	said=$(make -s deploy S=payment ROLLBACK=1 FROM=build STACK_ENV="${STACK_ENV:-}" 2>&1) && fail "it succeeded"
+	has 'the message' "$said" 'ROLLBACK=1 and FROM: give one of them'
 }
 
 test_failed_instance_of_several_gets_its_version_before_again() {
@@ -141,7 +252,7 @@ test_reservation_service_newer_than_redis_functions_is_refused() {
 	sed 's/queue3_check/queue9_check/g' "$BUILD_DIR/reservation.so" >"$folder/reservation.so"
 	echo "test-newer-$$" >"$folder/version"
 	said=$(deploy/local/deploy reservation --from "$folder" 2>&1) && fail "it succeeded"
-	has 'the message' "$said" 'needs queue9_check in Redis, which a newer queue service loads: make deploy S=queue first. Nothing was changed'
+	has 'the message' "$said" 'needs queue9_check in Redis, which the newer queue service loads: make deploy S=queue first. Nothing was changed'
 }
 
 run_tests

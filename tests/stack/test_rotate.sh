@@ -149,7 +149,10 @@ points() {
 }
 
 test_jwt_rotation_takes_old_tokens_until_its_end() {
-	local new old=${users[5]}
+	local new old
+	# New users, whose active turns do not end during the test.
+	mapfile -t users < <(deploy/local/token --count 6)
+	old=${users[5]}
 	tokens=("$(enter "${users[0]}")" "$(enter "${users[1]}")" "$(enter "${users[2]}")")
 	while_polling deploy/local/rotate jwt
 	new=$(deploy/local/token)
