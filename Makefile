@@ -155,8 +155,8 @@ test-backup: ## buy, destroy or go back to a moment, restore, compare each answe
 test-alerts: ## break each thing on a stack with MONITORING=1, until its alert fires, and mend it; 15 minutes (T=name: some)
 	@T='$(T)' $(PROVE) tests/monitoring/run :: long
 
-test-deploy: ## run the version before and this one side by side on the new schema; 15 minutes (BEFORE=commit)
-	@SUITE_SECONDS=2400 BEFORE='$(BEFORE)' tests/run deploy
+test-deploy: ## run the release before and this tree side by side on the new schema; 15 minutes (BEFORE=commit; T=word: some)
+	@SUITE_SECONDS=2400 BEFORE='$(BEFORE)' T='$(T)' tests/run deploy
 
 test-containers: build ## build the images, run docker-compose.yml, buy tickets in it; 10 minutes (root; skipped if it cannot run)
 	@$(LOCAL)/install-packages run
