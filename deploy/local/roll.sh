@@ -180,7 +180,10 @@ remove_instances() {
 room_for() {
 	local max others=0 each=$((WORKERS * PG_POOL_SIZE)) room service most
 	use_superuser
-	max=$(sql -c 'SHOW max_connections')
+	max=$(sql -c 'SHOW max_connections' 2>/dev/null) || {
+		WHY="PostgreSQL does not answer (make status)"
+		return 1
+	}
 	room=$(((max - PG_SPARE_CONNECTIONS) / each))
 	for service in "${SERVICES[@]}"; do
 		[[ $service == "$1" ]] || others=$((others + $(instances_of "$service")))
@@ -188,7 +191,8 @@ room_for() {
 	((others + $2 > room)) || return 0
 	most=$((room > others ? room - others : 0))
 	WHY="PostgreSQL has no room: max_connections is $max, of which $PG_SPARE_CONNECTIONS are for tools. Each instance needs $each \
-(WORKERS x PG_POOL_SIZE), so $room instances fit. $((others + $2)) are too many, and $1 can have at most $most"
+(WORKERS x PG_POOL_SIZE), so $room instances fit. $((others + $2)) are too many, and $1 can have at most $most. \
+${1^^}_INSTANCES=$2 make up makes room, but restarts PostgreSQL"
 	return 1
 }
 

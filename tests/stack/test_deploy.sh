@@ -255,4 +255,14 @@ test_reservation_service_newer_than_redis_functions_is_refused() {
 	has 'the message' "$said" 'needs queue9_check in Redis, which the newer queue service loads: make deploy S=queue first. Nothing was changed'
 }
 
+test_room_of_a_postgres_that_does_not_answer_is_not_counted() {
+	said=$(
+		# shellcheck source=deploy/local/roll.sh
+		source deploy/local/roll.sh
+		PG_PORT=1 WHY=
+		room_for queue 2 2>&1 || echo "$WHY"
+	)
+	is 'what it says' "$said" 'PostgreSQL does not answer (make status)'
+}
+
 run_tests
