@@ -3,13 +3,14 @@
 #
 #	etcd-0..2		agree on which PostgreSQL is the primary
 #	postgres-0..2		Patroni, each with its PostgreSQL: a primary and two standbys, one of them synchronous
+#	redis-0..5		a Redis Cluster of three masters and their replicas
 #	gateway, gateway-1	a client may use either
 #
 # Each stands for a machine of its own. Here all of them are at 127.0.0.1.
 
 # Where the ports of each kind begin, from HA_PORT on.
 # shellcheck disable=SC2034 # prepare uses them too
-HA_GATEWAY=0 HA_ETCD=3 HA_ETCD_PEER=6 HA_PATRONI=9
+HA_GATEWAY=0 HA_ETCD=3 HA_ETCD_PEER=6 HA_PATRONI=9 HA_REDIS_BUS=12
 
 # Prints "PORT SETTING" for each port of the programs that replace or join those of HA=0.
 ha_ports() {
@@ -17,7 +18,10 @@ ha_ports() {
 	for k in 0 1 2; do
 		echo "$((PG_PORT + k)) PG_PORT$( ((k == 0)) || echo " + $k")"
 	done
-	for ((k = HA_GATEWAY; k < HA_PATRONI + 3; k++)); do
+	for ((k = 0; k < 6; k++)); do
+		echo "$((REDIS_PORT + k)) REDIS_PORT$( ((k == 0)) || echo " + $k")"
+	done
+	for ((k = HA_GATEWAY; k < HA_REDIS_BUS + 6; k++)); do
 		echo "$((HA_PORT + k)) HA_PORT + $k"
 	done
 }
@@ -25,6 +29,7 @@ ha_ports() {
 # Stops if HA=1 does not go together with another setting.
 check_ha_settings() {
 	[[ $MONITORING == 0 ]] || bad_setting MONITORING "0 (the exporters know one PostgreSQL, and HA=1 has three)"
+	[[ -z $REDIS_VIA_PORT ]] || bad_setting REDIS_VIA_PORT "empty (with HA=1 the services know all Redis nodes)"
 	[[ -z $PG_VIA_PORT ]] || bad_setting PG_VIA_PORT "empty (with HA=1 the services know all PostgreSQL servers)"
 }
 
@@ -90,8 +95,33 @@ members_with() {
 	patroni_members | awk -v role="$1" '$2 == role { print $1 }'
 }
 
-# ha_role_of PROGRAM: prints what a PostgreSQL is now and how far it is behind, or nothing.
+# redis_nodes: prints the addresses of the Redis Cluster, for the services.
+redis_nodes() {
+	local k
+	for ((k = 0; k < 6; k++)); do
+		printf '%s127.0.0.1:%d' "$( ((k == 0)) || echo ' ')" $((REDIS_PORT + k))
+	done
+}
+
+# redis_masters: prints the port of each master. With HA=0 that is the only Redis.
+redis_masters() {
+	if [[ $HA == 0 ]]; then
+		echo "$REDIS_PORT"
+	else
+		redis CLUSTER NODES | awk '$3 ~ /master/ && $3 !~ /fail/ && NF > 8 { split($2, address, /[:@]/); print address[2] }'
+	fi
+}
+
+# ha_role_of PROGRAM: prints what a PostgreSQL or Redis is now and how far it is behind, or nothing.
 ha_role_of() {
+	local said
+	if [[ $1 == redis-[0-5] ]]; then
+		said=$(REDIS_CLI_SECONDS=2 redis_at $((REDIS_PORT + ${1#*-})) INFO replication 2>/dev/null) || return 0
+		tr -d '\r' <<<"$said" | awk -F: -v first="$REDIS_PORT" '{ is[$1] = $2 }
+			END { if (is["role"] == "master") printf "master, %d replicas\n", is["connected_slaves"]
+				else printf "replica of redis-%d, %d bytes behind at most\n", is["master_port"] - first,
+					is["slave_read_repl_offset"] - is["slave_repl_offset"] }'
+	fi
 	[[ $1 == postgres-[0-9] ]] || return 0
 	patroni_call "${1#postgres-}" /cluster 2>/dev/null | jq -r --arg name "$1" '.members[] | select(.name == $name) |
 		({leader: "primary", sync_standby: "synchronous standby", replica: "standby"}[.role] // .role) +
@@ -129,6 +159,41 @@ take_newest_cluster() {
 	rm -rf "$DATA_DIR"
 	mv "$folder" "$DATA_DIR"
 	move_wal
+}
+
+# For HA=0. The only Redis and the cluster have no common data: what is left of an earlier time would be wrong.
+leave_redis_cluster() {
+	[[ -e $RUN_DIR/redis-cluster ]] || return 0
+	empty_folder "$RUN_DIR/redis"
+	rm -f "$RUN_DIR/redis-cluster"
+}
+
+# For HA=1. RUN_DIR/redis-cluster is there while the newest data of Redis are those of the cluster. It holds REDIS_PORT, because the nodes keep
+# their ports.
+enter_redis_cluster() {
+	local k
+	if [[ -e $RUN_DIR/redis-cluster ]]; then
+		[[ $(<"$RUN_DIR/redis-cluster") == "$REDIS_PORT" ]] ||
+			bad_setting REDIS_PORT "$(<"$RUN_DIR/redis-cluster"), with which this stack's Redis Cluster was made"
+	else
+		for ((k = 0; k < 6; k++)); do
+			empty_folder "$RUN_DIR/redis-$k"
+		done
+	fi
+}
+
+# What a node of the cluster has beside redis.conf (docs/queue.md#redis-cluster).
+redis_node_settings() {
+	cat <<-END
+		cluster-enabled yes
+		cluster-port $((HA_PORT + HA_REDIS_BUS + $1))
+		cluster-announce-ip 127.0.0.1
+		cluster-node-timeout 2000
+		cluster-require-full-coverage no
+		repl-diskless-sync-delay 0
+		masteruser replica
+		masterauth $(<"$RUN_DIR/secrets/redis_replica")
+	END
 }
 
 # For HA=0.
@@ -296,11 +361,50 @@ start_ha_stores() {
 		make_replicator
 	fi
 	note_ha
-	start_programs postgres-{0..2} redis
-	wait_until_ready postgres redis
+	start_programs postgres-{0..2} redis-{0..5}
+	wait_until_ready postgres
 	(use_superuser && make_replicator)
-	wait_until_ready postgres-{0..2}
+	make_redis_cluster
+	wait_until_ready postgres-{0..2} redis-{0..5}
 	wait_until_synchronous
+}
+
+# The nodes 0 to 2 are masters with a third of the slots each, the others their replicas. A cluster that is there stays as it is.
+make_redis_cluster() {
+	local k id
+	[[ ! -e $RUN_DIR/redis-cluster ]] || return 0
+	for ((k = 0; k < 6; k++)); do
+		redis_says "$k" PONG PING
+	done
+	for k in 0 1 2; do
+		redis_at $((REDIS_PORT + k)) CLUSTER ADDSLOTSRANGE $((k * 5462)) $((k == 2 ? 16383 : k * 5462 + 5461)) >/dev/null
+		redis_at $((REDIS_PORT + k)) CLUSTER SET-CONFIG-EPOCH $((k + 1)) >/dev/null
+	done
+	for ((k = 1; k < 6; k++)); do
+		redis_at $((REDIS_PORT + k)) CLUSTER MEET 127.0.0.1 "$REDIS_PORT" $((HA_PORT + HA_REDIS_BUS)) >/dev/null
+	done
+	for ((k = 0; k < 6; k++)); do
+		redis_says "$k" cluster_known_nodes:6 CLUSTER INFO
+	done
+	for k in 0 1 2; do
+		id=$(redis_at $((REDIS_PORT + k)) CLUSTER MYID)
+		redis_says $((k + 3)) "$id" CLUSTER NODES
+		redis_at $((REDIS_PORT + k + 3)) CLUSTER REPLICATE "$id" >/dev/null
+	done
+	for ((k = 0; k < 6; k++)); do
+		redis_says "$k" cluster_slots_ok:16384 CLUSTER INFO
+	done
+	echo "$REDIS_PORT" >"$RUN_DIR/redis-cluster"
+}
+
+# redis_says NODE TEXT COMMAND...: waits until the answer of the node has this text.
+redis_says() {
+	local node=$1 text=$2 deadline=$((SECONDS + UP_TIMEOUT_SECONDS)) said=""
+	shift 2
+	until said=$(redis_at $((REDIS_PORT + node)) "$@" 2>&1) && [[ $said == *"$text"* ]]; do
+		((SECONDS < deadline)) || die "redis-$node does not say $text after $UP_TIMEOUT_SECONDS s: ${said//$'\n'/ }"
+		sleep 0.1
+	done
 }
 
 # With a synchronous standby, the death of the primary loses nothing.
@@ -322,6 +426,8 @@ stop_ha() {
 	mapfile -t others < <(programs | grep -vxFf <(stores && gateways))
 	stop_programs "${others[@]}"
 	echo "==> stopping the stores"
+	# At the same time, so that no replica takes over.
+	stop_programs redis-{0..5}
 	stop_ha_postgres
 }
 

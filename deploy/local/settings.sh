@@ -237,10 +237,10 @@ stack_ports() {
 	fi
 	if [[ $HA == 0 ]]; then
 		echo "$PG_PORT PG_PORT"
+		echo "$REDIS_PORT REDIS_PORT"
 	else
 		ha_ports
 	fi
-	echo "$REDIS_PORT REDIS_PORT"
 	! has_simulator || echo "$TOSS_PORT TOSS_PORT"
 	for service in queue reservation payment point; do
 		upper=${service^^}_PORT

@@ -39,12 +39,12 @@ lock_stack() {
 	echo $$ >"$RUN_DIR/lock"
 }
 
-# Prints the programs of the stores. With HA=1, "postgres" names the current primary in the other functions.
+# Prints the programs of the stores. With HA=1, "postgres" names the current primary in the other functions, and "redis" the cluster.
 stores() {
 	if [[ $HA == 0 ]]; then
 		printf '%s\n' postgres redis
 	else
-		printf '%s\n' etcd-{0..2} postgres-{0..2} redis
+		printf '%s\n' etcd-{0..2} postgres-{0..2} redis-{0..5}
 	fi
 }
 
@@ -79,7 +79,8 @@ address_of() {
 	postgres) echo "127.0.0.1:$PG_PORT$([[ $HA == 0 ]] || echo "-$((PG_PORT + 2))")" ;;
 	postgres-[0-9]) echo "127.0.0.1:$((PG_PORT + ${1#*-}))" ;;
 	etcd-*) echo "127.0.0.1:$((HA_PORT + HA_ETCD + ${1#*-}))" ;;
-	redis) echo "$REDIS_HOST:$REDIS_PORT" ;;
+	redis) echo "$REDIS_HOST:$REDIS_PORT$([[ $HA == 0 ]] || echo "-$((REDIS_PORT + 5))")" ;;
+	redis-[0-5]) echo "$REDIS_HOST:$((REDIS_PORT + ${1#*-}))" ;;
 	toss) echo "127.0.0.1:$TOSS_PORT" ;;
 	gateway | gateway-[0-9]) (use_gateway "$1" && echo "localhost:$GATEWAY_HTTPS_PORT") ;;
 	*-exporter | prometheus) echo "127.0.0.1:$(monitoring_ports | sed -n "s/^$1 //p")" ;;
@@ -91,10 +92,27 @@ address_of() {
 	esac
 }
 
-# Runs redis-cli as the operators' user. The password goes through the environment, because every user can read a command line.
-redis() {
+# redis_at PORT: runs redis-cli as the operators' user. The password goes through the environment, because every user can read a command
+# line.
+redis_at() {
 	REDISCLI_AUTH=$(<"$RUN_DIR/secrets/redis_operator") timeout "${REDIS_CLI_SECONDS:-600}" \
-		redis-cli --no-auth-warning --user operator -h "$REDIS_HOST" -p "$REDIS_PORT" "$@"
+		redis-cli --no-auth-warning --user operator -h "$REDIS_HOST" -p "$@"
+}
+
+# The same on the only Redis, or on the node of the cluster that has the command's key.
+redis() {
+	local k
+	if [[ $HA == 0 ]]; then
+		redis_at "$REDIS_PORT" "$@"
+		return
+	fi
+	for ((k = 0; k < 6; k++)); do
+		[[ $(REDIS_CLI_SECONDS=2 redis_at $((REDIS_PORT + k)) PING 2>/dev/null) == PONG ]] || continue
+		redis_at $((REDIS_PORT + k)) -c "$@"
+		return
+	done
+	echo "no node of the Redis Cluster answers" >&2
+	return 1
 }
 
 # Returns true if the program does its work now. A running process is not enough.
@@ -107,7 +125,8 @@ answer_of() {
 	case $1 in
 	postgres) (use_superuser && postgres_answer) ;;
 	postgres-[0-9]) (use_superuser && PGPORT=$((PG_PORT + ${1#*-})) PGHOST=127.0.0.1 PGTARGETSESSIONATTRS=any postgres_answer) ;;
-	redis) redis_answer ;;
+	redis) if [[ $HA == 0 ]]; then redis_answer "$REDIS_PORT"; else redis_cluster_answer; fi ;;
+	redis-[0-5]) redis_answer $((REDIS_PORT + ${1#*-})) ;;
 	etcd-*) http_answer "https://$(address_of "$1")/health" --cacert "$RUN_DIR/tls/etcd.pem" --cert "$RUN_DIR/tls/etcd.pem" --key "$RUN_DIR/tls/etcd.key" ;;
 	gateway | gateway-[0-9]) http_answer "https://$(address_of "$1")/healthz" --cacert "$RUN_DIR/tls/cert.pem" ;;
 	*-exporter | prometheus) http_answer "http://$(address_of "$1")/metrics" -o /dev/null ;;
@@ -147,15 +166,22 @@ postgres_answer() {
 	esac
 }
 
-# Redis refuses a script with a shebang and no flags for the same reasons as a write (shared/service/stores.h).
+# redis_answer PORT. Redis refuses a script with a shebang and no flags for the same reasons as a write (shared/service/stores.h).
 redis_answer() {
 	local said status=0
-	said=$(REDIS_CLI_SECONDS=$ANSWER_SECONDS redis EVAL $'#!lua\nreturn 1' 0 2>&1) || status=$?
+	said=$(REDIS_CLI_SECONDS=$ANSWER_SECONDS redis_at "$1" EVAL $'#!lua\nreturn 1' 0 2>&1) || status=$?
+	if [[ $HA == 1 && $said == READONLY* ]]; then
+		# A replica.
+		said=$(REDIS_CLI_SECONDS=$ANSWER_SECONDS redis_at "$1" INFO replication 2>&1) || status=$?
+		[[ $said != *master_link_status:up* ]] || said=1
+		[[ $said != *master_link_status:down* ]] || said="not ready: it does not follow its master"
+	fi
 	case $status:$said in
 	124:*) silence ;;
 	*:1) echo ready ;;
+	*:"not ready"*) echo "$said" ;;
 	*:MISCONF*"No space left"*) echo "not ready: refuses writes: disk full" ;;
-	*:MISCONF* | *:OOM* | *:READONLY* | *:NOREPLICAS*) echo "not ready: refuses writes: $said" ;;
+	*:MISCONF* | *:OOM* | *:READONLY* | *:NOREPLICAS* | *:CLUSTERDOWN*) echo "not ready: refuses writes: $said" ;;
 	*:LOADING*) echo "not ready: it loads its data" ;;
 	*"Could not connect"*) echo "does not answer: $(tr '[:upper:]' '[:lower:]' <<<"${said##*: }")" ;;
 	*) echo "does not answer: $said" ;;
@@ -214,4 +240,10 @@ use_superuser() {
 
 sql() {
 	psql --no-psqlrc -qAt -v ON_ERROR_STOP=1 "$@"
+}
+
+redis_cluster_answer() {
+	local said
+	said=$(REDIS_CLI_SECONDS=$ANSWER_SECONDS redis CLUSTER INFO 2>&1) || true
+	[[ $said == *cluster_slots_ok:16384* ]] && echo ready || echo "not ready: some slots have no master"
 }

@@ -7,6 +7,16 @@ primary() { members_with leader; }
 synchronous_standby() { members_with sync_standby; }
 other_standby() { members_with replica; }
 
+# redis_master_of KEY: prints the program that is the master of the key's slot.
+redis_master_of() {
+	local slot
+	slot=$(redis CLUSTER KEYSLOT "$1")
+	redis CLUSTER NODES | awk -v slot="$slot" -v first="$REDIS_PORT" '$3 ~ /master/ && $3 !~ /fail/ {
+		split($2, address, /[:@]/)
+		for (i = 9; i <= NF; i++) { split($i, range, "-"); if (slot + 0 >= range[1] + 0 && slot + 0 <= (range[2] == "" ? range[1] : range[2]) + 0)
+			print "redis-" address[2] - first } }'
+}
+
 # supervisor_call METHOD VALUE...: prints supervisor's answer. supervisorctl takes too long to start for what must happen now.
 supervisor_call() {
 	local method=$1 values=""
