@@ -113,7 +113,8 @@ ct_service_start(void)
 bool
 ct_service_reaches_stores(void)
 {
-	return ((!ct_service.uses_pg || ct_pg_ready(ct_service_pg)) && (!ct_service.uses_redis || ct_redis_cluster_ready(ct_service_redis)));
+	return ((!ct_service.uses_pg || ct_pg_ready(ct_service_pg)) &&
+	    (!ct_service.uses_redis || ct_redis_cluster_ready(ct_service_redis)));
 }
 
 void

@@ -625,6 +625,24 @@ number_of(const char *fmt, ...)
 	return (number);
 }
 
+void
+stash(int user, struct place place_r[STASH])
+{
+	for (int i = 0; i < STASH; i++) {
+		place_r[i] = enter(user);
+		cr_assert(leave(user, place_r[i]));
+		clock_pass(100 * MS);
+	}
+}
+
+void
+has_a_turn(int user, struct place place)
+{
+	for (int i = 0; i < 100 && status_with(user, place, 0, true, false).state != PLACE_ACTIVE; i++)
+		tick_for(SECOND, SECOND);
+	check_state(status_with(user, place, 0, true, false), "ACTIVE");
+}
+
 int
 main(int argc, char *argv[])
 {

@@ -100,6 +100,11 @@ struct control	 control_set(const char *by, const char *field, const char *value
 void		 enter_many(int from, int to);
 /* Ticks every `every` microseconds for `time`. Returns how many users were admitted. */
 int64_t		 tick_for(int64_t time, int64_t every);
+/* The user enters and leaves many times. All of these tokens are of the generation that is lost later. */
+#define STASH	20
+void		 stash(int user, struct place place_r[STASH]);
+/* The user waits, is admitted, and the turn ends. */
+void		 has_a_turn(int user, struct place place);
 
 /* For tests that send commands themselves. */
 void		 command_enter(struct ct_queue_command *command, int user);
