@@ -18,6 +18,8 @@ Test(card, webhook_only_causes_a_lookup, .timeout = 120)
 	int64_t		 amount;
 
 	reservation = hold_new(&user, &schedule, 0, 1, &amount);
+	/* The look-up may come 10 s after the webhook; the hold must outlast that. */
+	set_hold_end(reservation, "5 minutes");
 	set_provider_behaviour(card, "confirm", "decline:REJECT_CARD_PAYMENT", 1);
 	reply = pay_by_card(&user, reservation, amount, card, key_new());
 	check_problem(reply, 402, "CARD_DECLINED");

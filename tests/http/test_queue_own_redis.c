@@ -42,7 +42,7 @@ stop_process(pid_t pid, int signal)
 static int
 redis_port(void)
 {
-	return (atoi(setting("REDIS_PORT")) + 20 + test);
+	return (atoi(setting("REDIS_PORT")) + 100 + test);
 }
 
 /* redis-cli as the Redis user `operator`; the format's argument is the port. */
@@ -78,7 +78,7 @@ start_redis(void)
 static pid_t
 start_instance(int k, const char *settings)
 {
-	int	port = atoi(setting("REDIS_PORT")) + 30 + 2 * test + k;
+	int	port = atoi(setting("REDIS_PORT")) + 120 + 2 * test + k;
 	pid_t	pid;
 
 	bases[k] = strdup(format("http://127.0.0.1:%d", port));
