@@ -209,6 +209,8 @@ ct_pg_state(const struct ct_pg *pg)
 {
 	if (pg->usable == 0)
 		return (pg->problem);
+	if (pg->hosts.silent)
+		return (CT_STORE_DOWN);
 	if (pg->refusal != CT_STORE_UP && ct_loop_now_ms() - pg->refused_ms < PG_REFUSAL_MS)
 		return (pg->refusal);
 	return (CT_STORE_UP);

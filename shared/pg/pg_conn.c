@@ -406,6 +406,8 @@ pg_conn_read(struct pg_conn *conn)
 {
 	bool	lost = PQconsumeInput(conn->db) == 0;
 
+	if (!lost)
+		pg_hosts_heard(conn->hosts, conn->host, ct_loop_now_ms());
 	if (conn->state != PG_CONN_IDLE) {
 		pg_conn_read_results(conn, lost);
 		return;
@@ -477,7 +479,7 @@ pg_conn_greeted(struct pg_conn *conn)
 	conn->watch = ct_loop_watch(PQsocket(conn->db), CT_READ, pg_conn_on_event, conn);
 	ct_backoff_reset(&conn->backoff);
 	conn->attempts = 0;
-	pg_hosts_works(conn->hosts, conn->host);
+	pg_hosts_works(conn->hosts, conn->host, ct_loop_now_ms());
 	pg_conn_set_state(conn, PG_CONN_IDLE);
 	conn->owner->on_up(conn->owner->arg);
 }
@@ -537,7 +539,7 @@ pg_conn_deinit(struct pg_conn *conn)
 static void
 pg_conn_late(struct pg_conn *conn, uint64_t now)
 {
-	pg_hosts_failed(conn->hosts, conn->host, now);
+	pg_hosts_late(conn->hosts, conn->host, conn->deadline_ms - pg_settings.timeout_ms, now);
 	pg_conn_end(conn, pg_conn_unanswered(conn), false, "no answer in time");
 }
 

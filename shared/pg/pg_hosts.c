@@ -28,7 +28,16 @@ pg_hosts_deinit(struct pg_hosts *hosts)
 }
 
 void
-pg_hosts_works(struct pg_hosts *hosts, unsigned host)
+pg_hosts_heard(struct pg_hosts *hosts, unsigned host, uint64_t now_ms)
+{
+	if (host != hosts->primary)
+		return;
+	hosts->heard_ms = now_ms;
+	hosts->silent = false;
+}
+
+void
+pg_hosts_works(struct pg_hosts *hosts, unsigned host, uint64_t now_ms)
 {
 	CT_ASSERT(host < hosts->count);
 	if (hosts->last_primary != PG_HOST_NONE && hosts->last_primary != host) {
@@ -39,6 +48,7 @@ pg_hosts_works(struct pg_hosts *hosts, unsigned host)
 	hosts->primary = host;
 	hosts->last_primary = host;
 	hosts->failed = 0;
+	pg_hosts_heard(hosts, host, now_ms);
 }
 
 static void
@@ -61,6 +71,14 @@ pg_hosts_failed(struct pg_hosts *hosts, unsigned host, uint64_t now_ms)
 		hosts->next = (host + 1) % hosts->count;
 	hosts->failed |= 1u << host;
 	pg_hosts_look_up(hosts, host, now_ms);
+}
+
+void
+pg_hosts_late(struct pg_hosts *hosts, unsigned host, uint64_t sent_ms, uint64_t now_ms)
+{
+	if (host == hosts->primary && hosts->heard_ms <= sent_ms)
+		hosts->silent = true;
+	pg_hosts_failed(hosts, host, now_ms);
 }
 
 void

@@ -4,6 +4,9 @@
  * An attempt to connect takes one host. After a failure the next attempt, of any connection, takes the host behind it. So
  * a frozen host costs one deadline. The host that has taken a connection last is tried first after a loss.
  *
+ * A frozen server closes nothing, so its idle connections look usable. It is silent from the first statement that gets no answer in time, until
+ * it answers anything.
+ *
  * A cluster has one primary. So only the host that has taken a connection last is used: connections to other hosts carry no
  * further statements and are closed. A server that takes no writes is never used.
  *
@@ -30,6 +33,8 @@ struct pg_hosts {
 	unsigned		 primary;	/* PG_HOST_NONE: not known */
 	unsigned		 last_primary;	/* for the log; PG_HOST_NONE: there was none */
 	unsigned		 failed;	/* a bit for each host that has failed since the last success */
+	uint64_t		 heard_ms;	/* when the primary last answered anything */
+	bool			 silent;	/* a statement at the primary got no answer in time, and nothing else did since it was sent */
 	struct ct_lookup	*lookups[PG_HOSTS_MAX];	/* NULL: none runs */
 	uint64_t		 looked_up_ms[PG_HOSTS_MAX];	/* when the last look-up began; 0: in the parent */
 };
@@ -39,10 +44,16 @@ void	 pg_hosts_init(struct pg_hosts *hosts, struct pg_conninfo *info);
 void	 pg_hosts_deinit(struct pg_hosts *hosts);
 
 /* A connection to `host` has become usable. Another primary than the last one is logged. */
-void	 pg_hosts_works(struct pg_hosts *hosts, unsigned host);
+void	 pg_hosts_works(struct pg_hosts *hosts, unsigned host, uint64_t now_ms);
 
-/* An attempt at `host` failed, or a statement there got no answer in time. */
+/* An attempt at `host` failed. */
 void	 pg_hosts_failed(struct pg_hosts *hosts, unsigned host, uint64_t now_ms);
+
+/* `host` has answered something on one of its connections. */
+void	 pg_hosts_heard(struct pg_hosts *hosts, unsigned host, uint64_t now_ms);
+
+/* A statement that was sent to `host` at `sent_ms` got no answer in time. The next attempt begins at another host. */
+void	 pg_hosts_late(struct pg_hosts *hosts, unsigned host, uint64_t sent_ms, uint64_t now_ms);
 
 /* `host` takes no writes. Its connections carry no further statements. */
 void	 pg_hosts_no_writes(struct pg_hosts *hosts, unsigned host, uint64_t now_ms);

@@ -484,6 +484,38 @@ Test(pg_server, no_answer_in_time_is_unknown_for_a_write_and_unavailable_for_a_r
 	stop();
 }
 
+static bool
+is_down(void *arg)
+{
+	(void)arg;
+	return (ct_pg_state(pg) == CT_STORE_DOWN);
+}
+
+static bool
+is_up(void *arg)
+{
+	(void)arg;
+	return (ct_pg_state(pg) == CT_STORE_UP);
+}
+
+/* A frozen server closes no connection, so three of the four look usable. */
+Test(pg_server, frozen_server_is_down_after_one_late_call)
+{
+	start("4", "500", "100");
+	servers("pg-freeze");
+	cr_assert_eq(ct_pg_state(pg), CT_STORE_UP, "no statement has met the frozen server");
+	call1(0, &nap, "0");
+	wait_answers(1, 10000);
+	cr_assert_eq(answers[0].error, CT_ERROR_SERVICE_UNAVAILABLE);
+	cr_assert(ct_pg_ready(pg), "connections are left");
+	cr_assert(is_down(NULL));
+	loop_poll_for(500);
+	cr_assert(is_down(NULL), "attempts to connect get no answer");
+	servers("pg-thaw");
+	cr_assert(loop_poll_until(is_up, NULL, 10000));
+	stop();
+}
+
 Test(pg_server, calls_beyond_queue_max_are_refused_and_the_rest_is_carried_out)
 {
 	unsigned	i, refused = 0;

@@ -135,8 +135,8 @@ test_silent_programs_are_named_and_delay_no_status() {
 	done
 	has 'the line of the gateway' "$(grep '^gateway ' <<<"$said")" ' ready'
 	has 'the last line' "$(tail -n 1 <<<"$said")" 'not ready: postgres redis toss '
-	# The services find it out when their own deadlines end.
-	wait_for 60 field_is queue '.stores | "\(.postgres) \(.redis)"' 'down down'
+	# The services find it out when the deadline of their next call ends.
+	wait_for 120 field_is queue '.stores | "\(.postgres) \(.redis)"' 'down down'
 	send CONT "${silent[@]}"
 	wait_for 60 all_are_ready
 }

@@ -36,7 +36,7 @@ pg_conn_init(struct pg_conn *conn, const struct pg_conn_owner *owner, struct pg_
 	conn->state = PG_CONN_DOWN;
 	if (connect_works) {
 		conn->state = PG_CONN_IDLE;
-		pg_hosts_works(hosts, 0);
+		pg_hosts_works(hosts, 0, ct_loop_now_ms());
 		owner->on_up(owner->arg);
 	} else
 		owner->on_down(owner->arg, false, "it does not work");

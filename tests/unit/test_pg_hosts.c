@@ -199,7 +199,7 @@ Test(pg_hosts, host_that_worked_last_is_tried_first)
 	use("host=127.0.0.1,127.0.0.2,127.0.0.3");
 	pg_hosts_failed(&hosts, 0, 1);
 	pg_hosts_failed(&hosts, 1, 1);
-	pg_hosts_works(&hosts, 2);
+	pg_hosts_works(&hosts, 2, 1);
 	cr_assert_eq(hosts.next, 2);
 	/* An older attempt at another host fails late. */
 	pg_hosts_failed(&hosts, 0, 1);
@@ -211,7 +211,7 @@ Test(pg_hosts, host_without_writes_is_not_the_primary)
 {
 	use("host=127.0.0.1,127.0.0.2");
 	cr_assert_eq(hosts.primary, PG_HOST_NONE);
-	pg_hosts_works(&hosts, 0);
+	pg_hosts_works(&hosts, 0, 1);
 	pg_hosts_no_writes(&hosts, 1, 1);
 	cr_assert_eq(hosts.primary, 0, "a standby says nothing about the primary");
 	pg_hosts_no_writes(&hosts, 0, 1);
@@ -227,21 +227,53 @@ Test(pg_hosts, outage_of_a_list_begins_when_every_host_has_failed)
 	cr_assert_not(pg_hosts_all_failed(&hosts));
 	pg_hosts_failed(&hosts, 1, 1);
 	cr_assert(pg_hosts_all_failed(&hosts));
-	pg_hosts_works(&hosts, 1);
+	pg_hosts_works(&hosts, 1, 1);
 	cr_assert_not(pg_hosts_all_failed(&hosts));
 }
 
 Test(pg_hosts, another_primary_is_logged_once)
 {
 	use("host=127.0.0.1,127.0.0.2 port=6");
-	pg_hosts_works(&hosts, 0);
-	pg_hosts_works(&hosts, 0);
+	pg_hosts_works(&hosts, 0, 1);
+	pg_hosts_works(&hosts, 0, 1);
 	cr_assert_eq(logged("takes writes"), 0);
 	pg_hosts_no_writes(&hosts, 0, 1);
-	pg_hosts_works(&hosts, 1);
-	pg_hosts_works(&hosts, 1);
+	pg_hosts_works(&hosts, 1, 1);
+	pg_hosts_works(&hosts, 1, 1);
 	cr_assert_eq(logged("postgres: 127.0.0.2:6 takes writes now, before it was 127.0.0.1:6"), 1);
 	cr_assert_eq(logged("takes writes"), 1);
+}
+
+/* A server that answers nothing. */
+
+Test(pg_hosts, server_is_silent_after_a_late_statement_until_it_answers)
+{
+	use("host=127.0.0.1");
+	pg_hosts_works(&hosts, 0, 100);
+	cr_assert_not(hosts.silent);
+	pg_hosts_late(&hosts, 0, 200, 5200);
+	cr_assert(hosts.silent);
+	pg_hosts_failed(&hosts, 0, 8200);
+	cr_assert(hosts.silent, "an attempt to connect gets no answer either");
+	pg_hosts_heard(&hosts, 0, 9000);
+	cr_assert_not(hosts.silent);
+	pg_hosts_late(&hosts, 0, 9000, 14000);
+	cr_assert(hosts.silent, "it was sent in the millisecond of the last answer");
+	pg_hosts_works(&hosts, 0, 15000);
+	cr_assert_not(hosts.silent);
+}
+
+/* Its other statements are answered, so one slow statement says nothing about the server. */
+Test(pg_hosts, server_that_answers_other_statements_is_not_silent)
+{
+	use("host=127.0.0.1,127.0.0.2");
+	pg_hosts_works(&hosts, 0, 100);
+	pg_hosts_heard(&hosts, 0, 3000);
+	pg_hosts_late(&hosts, 0, 200, 5200);
+	cr_assert_not(hosts.silent);
+	cr_assert_eq(hosts.next, 1, "the next attempt takes another host");
+	pg_hosts_late(&hosts, 1, 4000, 9000);
+	cr_assert_not(hosts.silent, "this host is not the primary");
 }
 
 /* Look-ups. */
