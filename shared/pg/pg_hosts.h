@@ -4,8 +4,8 @@
  * An attempt to connect takes one host. After a failure the next attempt, of any connection, takes the host behind it. So
  * a frozen host costs one deadline. The host that has taken a connection last is tried first after a loss.
  *
- * A frozen server closes nothing, so its idle connections look usable. It is silent from the first statement that gets no answer in time, until
- * it answers anything.
+ * A frozen server closes nothing, so its idle connections look usable. It is silent from the first statement that gets no
+ * answer in time, until it answers anything.
  *
  * A cluster has one primary. So only the host that has taken a connection last is used: connections to other hosts carry no
  * further statements and are closed. A server that takes no writes is never used.
@@ -34,7 +34,7 @@ struct pg_hosts {
 	unsigned		 last_primary;	/* for the log; PG_HOST_NONE: there was none */
 	unsigned		 failed;	/* a bit for each host that has failed since the last success */
 	uint64_t		 heard_ms;	/* when the primary last answered anything */
-	bool			 silent;	/* a statement at the primary got no answer in time, and nothing else did since it was sent */
+	bool			 silent;	/* the primary has answered nothing since it got a statement that is late */
 	struct ct_lookup	*lookups[PG_HOSTS_MAX];	/* NULL: none runs */
 	uint64_t		 looked_up_ms[PG_HOSTS_MAX];	/* when the last look-up began; 0: in the parent */
 };
