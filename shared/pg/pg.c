@@ -77,10 +77,11 @@ pg_on_event(void *arg)
 	pg_schedule(arg);
 }
 
+/* In a tick that closes the last connection, down_since_ms is after `now`. */
 static bool
 pg_is_down(const struct ct_pg *pg, uint64_t now)
 {
-	return (pg->usable == 0 && now - pg->down_since_ms > PG_DOWN_MS);
+	return (pg->usable == 0 && now > pg->down_since_ms + PG_DOWN_MS);
 }
 
 /* Returns the longest wait for a connection, in milliseconds. */

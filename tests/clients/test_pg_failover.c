@@ -287,6 +287,8 @@ Test(pg_failover, write_on_a_read_only_server_is_unavailable_and_the_pool_moves)
 	start_ready("primary", "standby", "4", "5000");
 	cr_assert_eq(pg->hosts.primary, 0);
 	server_set("default_transaction_read_only", "on");
+	/* The tick that closes the last connections takes time. The calls wait for the other server all the same. */
+	loop_poll_step(1);
 	cr_assert_eq(answer_of(&enter, "first"), CT_ERROR_SERVICE_UNAVAILABLE, "nothing was written");
 	for (i = 1; i < 9; i++)
 		call(i, &enter, "next");

@@ -43,6 +43,7 @@ static struct ct_watch		*watches[WATCHES_MAX];
 static unsigned			 watches_count;
 static struct tick		 ticks[TICKS_MAX];
 static unsigned			 ticks_count;
+static uint64_t			 step_ms;	/* of each reading of the clock */
 static STAILQ_HEAD(, deferred)	 deferred = STAILQ_HEAD_INITIALIZER(deferred);
 
 struct ct_watch *
@@ -81,12 +82,12 @@ ct_loop_unwatch(struct ct_watch **watchp)
 uint64_t
 ct_loop_now_ms(void)
 {
-	static uint64_t	last, stalled;
+	static uint64_t	last, stalled, ahead;
 	struct timespec	at;
 	uint64_t	now;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &at);
-	now = (uint64_t)at.tv_sec * 1000 + (uint64_t)at.tv_nsec / 1000000 - stalled;
+	now = (uint64_t)at.tv_sec * 1000 + (uint64_t)at.tv_nsec / 1000000 - stalled + (ahead += step_ms);
 	if (last != 0 && now - last > STALL_MS) {
 		stalled += now - last - STALL_MS;
 		now = last + STALL_MS;
@@ -220,6 +221,13 @@ loop_poll_for(uint64_t ms)
 
 	while (ct_loop_now_ms() < end)
 		loop_poll_turn(10);
+}
+
+void
+loop_poll_step(uint64_t ms)
+{
+	assert(ms <= 10);
+	step_ms = ms;
 }
 
 void

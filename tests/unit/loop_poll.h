@@ -14,6 +14,12 @@ bool	 loop_poll_until(bool (*done)(void *arg), void *arg, uint64_t limit_ms);
 /* Runs turns for `ms` milliseconds. */
 void	 loop_poll_for(uint64_t ms);
 
+/*
+ * From now on each reading of the clock moves it on by `ms`, 0 to 10, besides the time that passes. So a test sees what happens when
+ * time passes between two readings.
+ */
+void	 loop_poll_step(uint64_t ms);
+
 /* Removes all ticks and frees everything, so that a test ends without a leak. */
 void	 loop_poll_reset(void);
 
