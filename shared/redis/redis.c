@@ -35,7 +35,6 @@
 
 _Static_assert(CT_REDIS_PENDING_MAX > 0 && CT_REDIS_ARGS_MAX > 0, "a client that accepts no command is useless");
 
-
 struct redis_call {
 	TAILQ_ENTRY(redis_call)	 list;
 	ct_redis_cb		 cb;
@@ -473,7 +472,8 @@ redis_tick_one(struct ct_redis *redis, uint64_t now)
 		break;
 	case REDIS_READY:
 		oldest = TAILQ_FIRST(&redis->sent);
-		if (oldest != NULL && now - oldest->sent_ms >= settings.timeout_ms)
+		/* A callback of the client before this one may have just sent it, after `now`. */
+		if (oldest != NULL && now >= oldest->sent_ms + settings.timeout_ms)
 			redis_drop(redis, "no answer in time");
 		break;
 	case REDIS_STATES:

@@ -72,7 +72,7 @@ start(const char *timeout_ms)
 	ct_log_init("test", CT_LOG_ERROR);
 	ct_redis_configure();
 	redis = ct_redis_init(on_connect, NULL);
-	cr_assert(loop_poll_until(is_ready, NULL, 3000));
+	cr_assert(loop_poll_until(is_ready, NULL, 20000));
 	ct_redis_call(redis, 1, argv, NULL, on_count, NULL);
 	wait_answers(2, 10000);
 	answered = 0;
@@ -148,6 +148,36 @@ Test(redis_server, slow_command_ends_the_connection_and_all_behind_it)
 	count(1);
 	wait_answers(13, 10000);
 	cr_assert_eq(unanswered, 11, "after reconnecting, commands are answered");
+	ct_redis_deinit(&redis);
+}
+
+static void
+on_late(const redisReply *reply, void *arg)
+{
+	cr_assert(reply == NULL);
+	ct_redis_call(arg, 2, (const char *const[]){ "ECHO", "other" }, NULL, on_count, NULL);
+}
+
+static bool
+is_other_ready(void *other)
+{
+	return (ct_redis_ready(other));
+}
+
+/* As when one node of a cluster is frozen. */
+Test(redis_server, command_sent_to_another_client_when_one_is_late_is_answered)
+{
+	const char	*block[] = { "BLPOP", "nothing", "0" };
+	struct ct_redis	*other;
+
+	start("300");
+	other = ct_redis_init(NULL, NULL);
+	cr_assert(loop_poll_until(is_other_ready, other, 10000));
+	loop_poll_step(1);
+	ct_redis_call(redis, 3, block, NULL, on_late, other);
+	wait_answers(1, 10000);
+	cr_assert_eq(unanswered, 0);
+	ct_redis_deinit(&other);
 	ct_redis_deinit(&redis);
 }
 

@@ -110,12 +110,13 @@ share_pump(void)
 	ct_metric_set(waiting_now, waiting);
 }
 
+/* A callback may add a call, whose since_ms is after `now`. */
 static void
 share_expire(struct calls *calls, uint64_t now)
 {
 	struct call	*call;
 
-	while ((call = TAILQ_FIRST(calls)) != NULL && now - call->since_ms >= wait_max_ms) {
+	while ((call = TAILQ_FIRST(calls)) != NULL && now >= call->since_ms + wait_max_ms) {
 		TAILQ_REMOVE(calls, call, list);
 		waiting--;
 		share_fail(call);
