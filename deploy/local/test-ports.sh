@@ -8,8 +8,8 @@
 TEST_PORT_FIRST=10000 TEST_PORT_BLOCK=300 TEST_PORT_BLOCKS=73
 # Where each port is in the block. Services need eight ports each, one for each instance. Tests use the ports between these for
 # their own servers: +48 and +80 (services), +60 (servers of benchmarks, tests/clients, tests/sql), +75 and +140 (providers), +101 and
-# +120 (Redis servers and clusters), +110 (tests/monitoring), +150 and +160 (tests/gateway), +170 (services), +180 (tests/stack) and
-# +200 (Redis servers and services of tests/http).
+# +120 (Redis servers and clusters), +110 (tests/monitoring), +150 and +160 (tests/gateway), +170 (services), +180 (tests/stack),
+# +200 (Redis servers and services of tests/http) and +250 (its Redis Cluster).
 declare -A TEST_PORT_OFFSETS=([GATEWAY_HTTPS_PORT]=0 [GATEWAY_HTTP_PORT]=1 [PG_PORT]=2 [QUEUE_PORT]=10 [RESERVATION_PORT]=20
 	[PAYMENT_PORT]=30 [POINT_PORT]=40 [TOSS_PORT]=70 [GATEWAY_STATUS_PORT]=71 [GATEWAY_METRICS_PORT]=72 [NGINX_METRICS_PORT]=73 [PROMETHEUS_PORT]=74
 	[POSTGRES_METRICS_PORT]=76 [REDIS_METRICS_PORT]=77 [NODE_METRICS_PORT]=78 [PROBE_METRICS_PORT]=79 [REDIS_PORT]=100 [HA_PORT]=140)
