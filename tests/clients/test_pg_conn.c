@@ -91,7 +91,7 @@ start(void)
 	pg_statement_init(&statements[2], &end_me, 2);
 	pg_hosts_init(&hosts, &pg_settings.conninfo);
 	pg_conn_init(&conn, &owner, &hosts);
-	cr_assert(loop_poll_until(is_idle, NULL, 5000));
+	cr_assert(loop_poll_until(is_idle, NULL, 30000));
 }
 
 static void
@@ -105,7 +105,7 @@ finish(void)
 		pg_statement_deinit(&statements[i]);
 }
 
-TestSuite(pg_conn, .init = start, .fini = finish, .timeout = 30);
+TestSuite(pg_conn, .init = start, .fini = finish, .timeout = 120);
 
 /* Fills the connection's send with one call, which `finish` frees. */
 static void
@@ -128,7 +128,7 @@ send_and_wait(unsigned statement, const char *argument)
 
 	fill(statement, argument);
 	pg_conn_send(&conn);
-	cr_assert(loop_poll_until(has_ended, &count, 10000));
+	cr_assert(loop_poll_until(has_ended, &count, 30000));
 	cr_assert_eq(ends, count);
 }
 
@@ -187,7 +187,7 @@ Test(pg_conn, connection_ended_by_the_server_is_down_at_the_end_and_connects_aga
 		pg_conn_tick(&conn, ct_loop_now_ms());
 		loop_poll_turn(5);
 	}
-	cr_assert(loop_poll_until(is_idle, NULL, 5000));
+	cr_assert(loop_poll_until(is_idle, NULL, 30000));
 	cr_assert_eq(ups, 2);
 	pg_conn_deinit(&conn);
 }

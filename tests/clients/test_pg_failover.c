@@ -75,7 +75,7 @@ answer_of(const struct ct_pg_statement *stmt, const char *arg)
 	unsigned	n = answered;
 
 	call(n, stmt, arg);
-	wait_answers(n + 1, 15000);
+	wait_answers(n + 1, 30000);
 	return (answers[n].error);
 }
 
@@ -84,6 +84,13 @@ is_ready(void *arg)
 {
 	(void)arg;
 	return (ct_pg_ready(pg));
+}
+
+static bool
+is_read_only(void *arg)
+{
+	(void)arg;
+	return (ct_pg_state(pg) == CT_STORE_READ_ONLY);
 }
 
 static bool
@@ -119,8 +126,8 @@ static void
 start_ready(const char *first, const char *second, const char *pool, const char *timeout_ms)
 {
 	start(first, second, pool, timeout_ms);
-	cr_assert(loop_poll_until(is_ready, NULL, 10000));
-	cr_assert(loop_poll_until(all_are_usable, NULL, 10000));
+	cr_assert(loop_poll_until(is_ready, NULL, 30000));
+	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
 }
 
 static void
@@ -164,7 +171,7 @@ begin(void)
 	(void)server_query("primary", "postgres", "TRUNCATE clients.entries");
 }
 
-TestSuite(pg_failover, .init = begin, .timeout = 120);
+TestSuite(pg_failover, .init = begin, .timeout = 180);
 
 /* Which host is taken. */
 
@@ -195,6 +202,8 @@ Test(pg_failover, only_standbys_are_one_logged_outage)
 {
 	servers("standby-up");
 	start("standby", NULL, "4", "5000");
+	cr_assert(loop_poll_until(is_read_only, NULL, 30000));
+	/* Several attempts later. */
 	loop_poll_for(1500);
 	cr_assert_not(ct_pg_ready(pg));
 	cr_assert_eq(ct_pg_state(pg), CT_STORE_READ_ONLY);
@@ -202,7 +211,7 @@ Test(pg_failover, only_standbys_are_one_logged_outage)
 	cr_assert_eq(logged("no connection"), 1);
 	cr_assert_eq(logged("takes no writes"), 1);
 	servers("standby-promote");
-	cr_assert(loop_poll_until(is_ready, NULL, 10000));
+	cr_assert(loop_poll_until(is_ready, NULL, 30000));
 	cr_assert_eq(answer_of(&enter, "promoted"), CT_OK);
 	cr_assert_eq(logged("connected again"), 1);
 	stop();
@@ -223,10 +232,10 @@ Test(pg_failover, acknowledged_writes_are_on_the_promoted_standby)
 		(void)snprintf(key, sizeof(key), "k%u", i);
 		call(i, i % 2 ? &enter : &enter_batch, key);
 	}
-	cr_assert(loop_poll_until(have_answers, &some, 5000));
+	cr_assert(loop_poll_until(have_answers, &some, 30000));
 	servers("pg-kill");
 	servers("standby-promote");
-	wait_answers(200, 20000);
+	wait_answers(200, 30000);
 	for (i = 0; i < 200; i++) {
 		(void)snprintf(key, sizeof(key), "k%u", i);
 		cr_assert_eq(answers[i].times, 1);
@@ -239,7 +248,7 @@ Test(pg_failover, acknowledged_writes_are_on_the_promoted_standby)
 			cr_assert_eq(answers[i].error, CT_ERROR_OUTCOME_UNKNOWN);
 	}
 	cr_assert_gt(ok, 0);
-	cr_assert(loop_poll_until(all_are_usable, NULL, 10000));
+	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
 	cr_assert_eq(answer_of(&enter, "after"), CT_OK);
 	cr_assert_eq(entries("standby", "after"), 1);
 	cr_assert_eq(logged("takes writes now"), 1);
@@ -255,15 +264,15 @@ Test(pg_failover, idle_connections_to_a_frozen_primary_are_not_used_again)
 	unsigned	i;
 
 	servers("standby-up");
-	start_ready("primary", "standby", "4", "1000");
+	start_ready("primary", "standby", "4", "3000");
 	cr_assert_eq(answer_of(&enter, "before"), CT_OK, "the first connection has prepared the statement");
 	servers("pg-freeze");
 	servers("standby-promote");
 	cr_assert_eq(answer_of(&enter, "frozen"), CT_ERROR_OUTCOME_UNKNOWN);
-	cr_assert(loop_poll_until(all_are_usable, NULL, 10000));
+	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
 	for (i = 2; i < 10; i++)
 		call(i, &enter, "after");
-	wait_answers(10, 10000);
+	wait_answers(10, 30000);
 	for (i = 2; i < 10; i++)
 		cr_assert_eq(answers[i].error, CT_OK, "call %u", i);
 	cr_assert_eq(entries("standby", "after"), 8);
@@ -292,7 +301,7 @@ Test(pg_failover, write_on_a_read_only_server_is_unavailable_and_the_pool_moves)
 	cr_assert_eq(answer_of(&enter, "first"), CT_ERROR_SERVICE_UNAVAILABLE, "nothing was written");
 	for (i = 1; i < 9; i++)
 		call(i, &enter, "next");
-	wait_answers(9, 10000);
+	wait_answers(9, 30000);
 	for (i = 1; i < 9; i++)
 		cr_assert_eq(answers[i].error, CT_OK, "call %u goes to the other server", i);
 	cr_assert_eq(entries("standby", "next"), 8);
@@ -311,18 +320,18 @@ Test(pg_failover, batch_and_long_work_on_a_read_only_server_are_unavailable)
 	server_set("default_transaction_read_only", "on");
 	for (i = 0; i < 8; i++)
 		call(i, &enter_batch, "batch");
-	wait_answers(8, 10000);
+	wait_answers(8, 30000);
 	for (i = 0; i < 8; i++)
 		cr_assert_eq(answers[i].error, CT_ERROR_SERVICE_UNAVAILABLE);
 	server_set("default_transaction_read_only", NULL);
-	cr_assert(loop_poll_until(all_are_usable, NULL, 10000));
+	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
 	server_set("default_transaction_read_only", "on");
 	numbers[8] = 8;
 	ct_pg_call(pg, &begin_steps, args, on_answer, &numbers[8]);
-	wait_answers(9, 10000);
+	wait_answers(9, 30000);
 	cr_assert_eq(answers[8].error, CT_ERROR_SERVICE_UNAVAILABLE);
 	server_set("default_transaction_read_only", NULL);
-	cr_assert(loop_poll_until(all_are_usable, NULL, 10000));
+	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
 	cr_assert_eq(server_query("primary", "postgres", "SELECT count(*) FROM clients.entries"), 0);
 	stop();
 }
@@ -335,7 +344,7 @@ Test(pg_failover, server_that_says_read_only_in_an_answer_is_left_before_a_write
 	server_set("default_transaction_read_only", "on");
 	cr_assert_eq(answer_of(&nap, "0"), CT_OK);
 	loop_poll_for(200);
-	cr_assert(loop_poll_until(all_are_usable, NULL, 10000));
+	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
 	cr_assert_eq(answer_of(&enter, "moved"), CT_OK);
 	cr_assert_eq(entries("standby", "moved"), 1);
 	stop();
@@ -374,7 +383,7 @@ end_wait(const char *how)
 
 Test(pg_failover, commit_that_waits_for_a_standby_is_unknown_and_is_not_cancelled)
 {
-	start_ready("primary", NULL, "1", "1000");
+	start_ready("primary", NULL, "1", "3000");
 	server_set("synchronous_standby_names", "nobody");
 	cr_assert_eq(answer_of(&enter, "waits"), CT_ERROR_OUTCOME_UNKNOWN);
 	loop_poll_for(500);
@@ -391,9 +400,9 @@ Test(pg_failover, commit_whose_wait_was_cancelled_is_unknown)
 	start_ready("primary", NULL, "1", "20000");
 	server_set("synchronous_standby_names", "nobody");
 	call(0, &enter, "cancelled");
-	cr_assert(loop_poll_until(backend_waits, NULL, 10000));
+	cr_assert(loop_poll_until(backend_waits, NULL, 30000));
 	end_wait("pg_cancel_backend");
-	wait_answers(1, 10000);
+	wait_answers(1, 30000);
 	cr_assert_eq(answers[0].error, CT_ERROR_OUTCOME_UNKNOWN, "the server has answered as if all was well");
 	cr_assert_eq(entries("primary", "cancelled"), 1, "it is visible, but on this server only");
 	cr_assert_eq(logged("ended a commit's wait for the standby"), 1);
@@ -406,9 +415,9 @@ Test(pg_failover, commit_whose_backend_was_ended_in_the_wait_is_unknown)
 	start_ready("primary", NULL, "1", "20000");
 	server_set("synchronous_standby_names", "nobody");
 	call(0, &enter, "ended");
-	cr_assert(loop_poll_until(backend_waits, NULL, 10000));
+	cr_assert(loop_poll_until(backend_waits, NULL, 30000));
 	end_wait("pg_terminate_backend");
-	wait_answers(1, 10000);
+	wait_answers(1, 30000);
 	cr_assert_eq(answers[0].error, CT_ERROR_OUTCOME_UNKNOWN);
 	cr_assert_eq(entries("primary", "ended"), 1);
 	stop();

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "clients.h"
 #include "loop/loop.h"
-#include "pg/pg.h"
+#include "pg/pg_internal.h"
 
 #define CALLS_MAX	4096
 
@@ -120,6 +120,13 @@ wait_answers(unsigned count, uint64_t limit_ms)
 	cr_assert_eq(ct_pg_pending(pg), 0);
 }
 
+static bool
+all_are_usable(void *arg)
+{
+	(void)arg;
+	return (pg->usable == pg->conns_count);
+}
+
 static void
 start(const char *pool, const char *timeout_ms, const char *queue_max)
 {
@@ -129,8 +136,7 @@ start(const char *pool, const char *timeout_ms, const char *queue_max)
 	ct_log_init("test", CT_LOG_ERROR);
 	ct_pg_configure();
 	pg = ct_pg_init();
-	cr_assert(loop_poll_until(is_ready, NULL, 5000));
-	loop_poll_for(100);
+	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
 }
 
 /* Returns one number from the server, read by the test's own connection. */
@@ -161,7 +167,7 @@ stop(void)
 	loop_poll_turn(0);
 }
 
-TestSuite(pg_server, .timeout = 60);
+TestSuite(pg_server, .timeout = 180);
 
 Test(pg_server, arguments_with_quotes_nulls_and_utf8_arrive_unchanged)
 {
@@ -172,7 +178,7 @@ Test(pg_server, arguments_with_quotes_nulls_and_utf8_arrive_unchanged)
 	    "q'\"\\,{}\xed\x95\x9c", "7", "r-1" });
 	call(1, &echo, (const char *const[]){ id, "{}", "", NULL, NULL });
 	call(2, &echo, (const char *const[]){ NULL, NULL, NULL, "-1", "r-3" });
-	wait_answers(3, 10000);
+	wait_answers(3, 30000);
 	cr_assert_eq(answers[0].error, CT_OK);
 	cr_assert_str_eq(answers[0].outcome, "OK");
 	cr_assert_str_eq(answers[0].body, "[\"0191d5a0-0000-7000-8000-000000000001\","
@@ -195,7 +201,7 @@ Test(pg_server, function_without_arguments_runs_once_for_each_call)
 	start("2", "5000", "100");
 	for (i = 0; i < 5; i++)
 		call(i, &no_arguments, NULL);
-	wait_answers(5, 10000);
+	wait_answers(5, 30000);
 	for (i = 0; i < 5; i++)
 		cr_assert_str_eq(answers[i].outcome, "NO_CONTENT");
 	cr_assert(!answers[0].has_body);
@@ -215,7 +221,7 @@ Test(pg_server, thousand_calls_are_sixteen_transactions_and_each_runs_once)
 		(void)snprintf(key, sizeof(key), "k%u", i % 500);
 		call1(i, &enter, key);
 	}
-	wait_answers(1000, 5000);
+	wait_answers(1000, 30000);
 	for (i = 0; i < 1000; i++) {
 		(void)snprintf(key, sizeof(key), "\"k%u\"", i % 500);
 		cr_assert_str_eq(answers[i].outcome, "CREATED");
@@ -236,7 +242,7 @@ Test(pg_server, failing_call_of_a_batch_fails_alone)
 	start("2", "5000", "100");
 	for (i = 0; i < 10; i++)
 		call1(i, &enter, i == 4 ? "poison" : "good");
-	wait_answers(10, 5000);
+	wait_answers(10, 30000);
 	for (i = 0; i < 10; i++) {
 		cr_assert_eq(answers[i].error, i == 4 ? CT_ERROR_INTERNAL_ERROR : CT_OK);
 	}
@@ -252,14 +258,14 @@ Test(pg_server, single_call_uses_the_function_and_batch_uses_the_one_for_many)
 	empty();
 	start("1", "5000", "100");
 	call1(0, &enter_many, "one");
-	wait_answers(1, 10000);
+	wait_answers(1, 30000);
 	cr_assert_str_eq(answers[0].outcome, "CREATED");
 	cr_assert_str_eq(answers[0].request_id, "");
 	for (i = 1; i < 11; i++) {
 		(void)snprintf(key, sizeof(key), "k%u", 11 - i);
 		call1(i, &enter_many, key);
 	}
-	wait_answers(11, 5000);
+	wait_answers(11, 30000);
 	for (i = 1; i < 11; i++) {
 		(void)snprintf(key, sizeof(key), "\"k%u\"", 11 - i);
 		cr_assert_str_eq(answers[i].body, key, "each call gets its own answer, although the rows are in another order");
@@ -280,7 +286,7 @@ Test(pg_server, batch_whose_function_for_many_is_missing_is_sent_call_by_call)
 	start("2", "5000", "100");
 	for (i = 0; i < 10; i++)
 		call1(i, &enter_many_missing, "good");
-	wait_answers(10, 5000);
+	wait_answers(10, 30000);
 	for (i = 0; i < 10; i++) {
 		cr_assert_eq(answers[i].error, CT_OK);
 		cr_assert_str_eq(answers[i].outcome, "CREATED");
@@ -299,7 +305,7 @@ Test(pg_server, batch_whose_function_for_many_fails_is_sent_call_by_call)
 	start("2", "5000", "100");
 	for (i = 0; i < 10; i++)
 		call1(i, &enter_many, i == 4 ? "poison" : "good");
-	wait_answers(10, 5000);
+	wait_answers(10, 30000);
 	for (i = 0; i < 10; i++) {
 		cr_assert_eq(answers[i].error, i == 4 ? CT_ERROR_INTERNAL_ERROR : CT_OK);
 		cr_assert_str_eq(answers[i].request_id, "");
@@ -317,7 +323,7 @@ Test(pg_server, call_left_out_by_the_function_for_many_is_unknown)
 	start("1", "5000", "100");
 	for (i = 0; i < 3; i++)
 		call1(i, &enter_many_but_one, "good");
-	wait_answers(3, 5000);
+	wait_answers(3, 30000);
 	for (i = 0; i < 3; i++)
 		unknown += answers[i].error == CT_ERROR_OUTCOME_UNKNOWN;
 	cr_assert_eq(unknown, 1);
@@ -330,7 +336,7 @@ Test(pg_server, call_with_invalid_utf8_fails_alone)
 	start("2", "5000", "100");
 	call1(0, &enter, "good");
 	call1(1, &enter, "b\xff" "d");
-	wait_answers(2, 5000);
+	wait_answers(2, 30000);
 	cr_assert_eq(answers[0].error, CT_OK);
 	cr_assert_eq(answers[1].error, CT_ERROR_INTERNAL_ERROR);
 	stop();
@@ -349,7 +355,7 @@ Test(pg_server, failed_statement_is_logged_without_its_values)
 	ct_log_init("test", CT_LOG_WARNING);
 	cr_assert(dup2(fileno(log), STDERR_FILENO) != -1);
 	call(0, &echo, (const char *const[]){ "secret-value", "{}", "", NULL, NULL });
-	wait_answers(1, 10000);
+	wait_answers(1, 30000);
 	(void)dup2(standard_error, STDERR_FILENO);
 
 	rewind(log);
@@ -371,7 +377,7 @@ Test(pg_server, arguments_of_three_megabytes_arrive_in_sends_of_their_own)
 	call1(0, &enter_alone, large);
 	call1(1, &enter, large);
 	call1(2, &enter, large);
-	wait_answers(3, 10000);
+	wait_answers(3, 30000);
 	cr_assert_eq(answers[0].error, CT_OK);
 	cr_assert_eq(answers[2].body_length, sizeof(large) + 1);
 	cr_assert_eq(query("SELECT count(DISTINCT xid) FROM clients.entries"), 3, "a batch takes no second large argument");
@@ -383,7 +389,7 @@ Test(pg_server, serialisation_failure_is_sent_again)
 	empty();
 	start("2", "5000", "100");
 	call2(0, &fail, "40001", "2");
-	wait_answers(1, 10000);
+	wait_answers(1, 30000);
 	cr_assert_eq(answers[0].error, CT_OK);
 	cr_assert_eq(query("SELECT last_value FROM clients.tries"), 3);
 	stop();
@@ -394,7 +400,7 @@ Test(pg_server, deadlocked_calls_both_succeed)
 	start("2", "5000", "100");
 	call2(0, &lock_both, "1", "2");
 	call2(1, &lock_both, "2", "1");
-	wait_answers(2, 8000);
+	wait_answers(2, 30000);
 	cr_assert_eq(answers[0].error, CT_OK);
 	cr_assert_eq(answers[1].error, CT_OK);
 	stop();
@@ -406,7 +412,7 @@ Test(pg_server, call_that_fails_at_commit_after_rows_is_refused)
 	call1(0, &enter_pair, "a");
 	call1(1, &enter_pair, "b");
 	call1(2, &enter_pair, "a");
-	wait_answers(3, 5000);
+	wait_answers(3, 30000);
 	/* Each call is sent alone, on two connections. Either of the two equal ones may be first. */
 	cr_assert_eq(answers[1].error, CT_OK);
 	cr_assert_eq(answers[0].error == CT_OK, answers[2].error == CT_ERROR_INTERNAL_ERROR);
@@ -419,7 +425,7 @@ Test(pg_server, write_without_an_outcome_row_is_unknown)
 {
 	start("2", "5000", "100");
 	call1(0, &no_outcome, "x");
-	wait_answers(1, 10000);
+	wait_answers(1, 30000);
 	cr_assert_eq(answers[0].error, CT_ERROR_OUTCOME_UNKNOWN, "the call has committed");
 	stop();
 }
@@ -429,7 +435,7 @@ Test(pg_server, missing_function_fails_its_call_only)
 	start("1", "5000", "100");
 	call1(0, &missing, "x");
 	call1(1, &enter, "good");
-	wait_answers(2, 10000);
+	wait_answers(2, 30000);
 	cr_assert_eq(answers[0].error, CT_ERROR_INTERNAL_ERROR);
 	cr_assert_eq(answers[1].error, CT_OK);
 	stop();
@@ -439,12 +445,12 @@ Test(pg_server, deallocated_plan_is_prepared_again)
 {
 	start("1", "5000", "100");
 	call1(0, &enter, "a");
-	wait_answers(1, 10000);
+	wait_answers(1, 30000);
 	call1(1, &forget, "x");
-	wait_answers(2, 10000);
+	wait_answers(2, 30000);
 	call1(2, &enter, "b");
 	call1(3, &forget, "x");
-	wait_answers(4, 10000);
+	wait_answers(4, 30000);
 	cr_assert_eq(answers[2].error, CT_OK);
 	cr_assert_eq(answers[3].error, CT_OK);
 	stop();
@@ -452,11 +458,11 @@ Test(pg_server, deallocated_plan_is_prepared_again)
 
 Test(pg_server, slow_statement_is_ended_by_the_server_before_the_client)
 {
-	start("2", "1000", "100");
+	start("2", "4000", "100");
 	call1(0, &setting, "statement_timeout");
-	call2(1, &enter_slowly, "slow", "20");
-	wait_answers(2, 10000);
-	cr_assert_str_eq(answers[0].body, "800ms");
+	call2(1, &enter_slowly, "slow", "40");
+	wait_answers(2, 30000);
+	cr_assert_str_eq(answers[0].body, "3200ms");
 	cr_assert_eq(answers[1].error, CT_ERROR_SERVICE_UNAVAILABLE, "the server rolled it back");
 	cr_assert_eq(query("SELECT count(*) FROM clients.entries WHERE key = 'slow'"), 0);
 	stop();
@@ -469,17 +475,17 @@ Test(pg_server, no_answer_in_time_is_unknown_for_a_write_and_unavailable_for_a_r
 	/* Without its own time limit the server seems to hang. */
 	(void)snprintf(conninfo, sizeof(conninfo), "%s options='-c statement_timeout=0'", getenv("PG_CONNINFO"));
 	setenv("PG_CONNINFO", conninfo, 1);
-	start("2", "300", "100");
-	call1(0, &nap, "10");
-	call1(1, &nap_write, "10");
+	start("2", "2000", "100");
+	call1(0, &nap, "40");
+	call1(1, &nap_write, "40");
 	call1(2, &nap, "0");
-	wait_answers(3, 5000);
+	wait_answers(3, 30000);
 	cr_assert_eq(answers[0].error, CT_ERROR_SERVICE_UNAVAILABLE);
 	cr_assert_eq(answers[1].error, CT_ERROR_OUTCOME_UNKNOWN);
 	cr_assert_eq(answers[2].error, CT_ERROR_SERVICE_UNAVAILABLE, "the third call was never sent");
-	cr_assert(loop_poll_until(is_ready, NULL, 3000), "the client connects again");
+	cr_assert(loop_poll_until(is_ready, NULL, 30000), "the client connects again");
 	call1(3, &nap, "0");
-	wait_answers(4, 10000);
+	wait_answers(4, 30000);
 	cr_assert_eq(answers[3].error, CT_OK);
 	stop();
 }
@@ -505,14 +511,14 @@ Test(pg_server, frozen_server_is_down_after_one_late_call)
 	servers("pg-freeze");
 	cr_assert_eq(ct_pg_state(pg), CT_STORE_UP, "no statement has met the frozen server");
 	call1(0, &nap, "0");
-	wait_answers(1, 10000);
+	wait_answers(1, 30000);
 	cr_assert_eq(answers[0].error, CT_ERROR_SERVICE_UNAVAILABLE);
 	cr_assert(ct_pg_ready(pg), "connections are left");
 	cr_assert(is_down(NULL));
 	loop_poll_for(500);
 	cr_assert(is_down(NULL), "attempts to connect get no answer");
 	servers("pg-thaw");
-	cr_assert(loop_poll_until(is_up, NULL, 10000));
+	cr_assert(loop_poll_until(is_up, NULL, 30000));
 	stop();
 }
 
@@ -523,7 +529,7 @@ Test(pg_server, calls_beyond_queue_max_are_refused_and_the_rest_is_carried_out)
 	start("1", "5000", "50");
 	for (i = 0; i < 80; i++)
 		call1(i, &enter, "x");
-	wait_answers(80, 10000);
+	wait_answers(80, 30000);
 	for (i = 0; i < 80; i++) {
 		if (answers[i].error == CT_ERROR_SERVICE_UNAVAILABLE)
 			refused++;
@@ -537,12 +543,12 @@ Test(pg_server, connection_ended_without_rows_rolls_the_statement_back)
 	start("2", "5000", "100");
 	call1(0, &end_me, "ended");
 	call1(1, &end_me, "ended");
-	wait_answers(2, 10000);
+	wait_answers(2, 30000);
 	cr_assert_eq(answers[0].error, CT_ERROR_SERVICE_UNAVAILABLE);
 	cr_assert_eq(answers[1].error, CT_ERROR_SERVICE_UNAVAILABLE);
 	cr_assert_eq(query("SELECT count(*) FROM clients.entries WHERE key = 'ended'"), 0);
 	call1(2, &enter, "after");
-	wait_answers(3, 10000);
+	wait_answers(3, 30000);
 	cr_assert_eq(answers[2].error, CT_OK);
 	stop();
 }
@@ -552,10 +558,10 @@ Test(pg_server, connection_ended_after_rows_leaves_the_write_unknown)
 {
 	start("2", "5000", "100");
 	call1(0, &answer_and_end, "write");
-	wait_answers(1, 10000);
+	wait_answers(1, 30000);
 	cr_assert_eq(answers[0].error, CT_ERROR_OUTCOME_UNKNOWN);
 	call1(1, &enter, "after");
-	wait_answers(2, 10000);
+	wait_answers(2, 30000);
 	cr_assert_eq(answers[1].error, CT_OK);
 	stop();
 }
@@ -572,10 +578,10 @@ Test(pg_server, calls_during_a_server_restart_fail_at_once_and_later_ones_succee
 	wait_answers(1, 50);
 	cr_assert_eq(answers[0].error, CT_ERROR_SERVICE_UNAVAILABLE, "the call fails at once while the server is down");
 	servers("pg-start");
-	cr_assert(loop_poll_until(is_ready, NULL, 5000));
+	cr_assert(loop_poll_until(is_ready, NULL, 30000));
 	for (i = 1; i < 20; i++)
 		call1(i, &nap, "0");
-	wait_answers(20, 10000);
+	wait_answers(20, 30000);
 	for (i = 1; i < 20; i++)
 		cr_assert_eq(answers[i].error, CT_OK);
 	stop();
@@ -588,19 +594,20 @@ Test(pg_server, answers_before_and_after_a_server_kill_agree_with_the_tables)
 	long		there;
 
 	empty();
-	start("4", "5000", "1000");
-	call2(0, &enter_slowly, "k0", "30");
+	/* The first call lasts until the server is killed. */
+	start("4", "60000", "1000");
+	call2(0, &enter_slowly, "k0", "40");
 	for (i = 1; i < 300; i++) {
 		(void)snprintf(key, sizeof(key), "k%u", i);
 		call1(i, i % 2 ? &enter : &enter_alone, key);
 		if (i % 10 == 0)
 			loop_poll_for(3);
 	}
-	cr_assert(loop_poll_until(have_answers, &some, 5000));
+	cr_assert(loop_poll_until(have_answers, &some, 30000));
 	servers("pg-kill");
-	wait_answers(300, 10000);
+	wait_answers(300, 30000);
 	servers("pg-start");
-	cr_assert(loop_poll_until(is_ready, NULL, 5000));
+	cr_assert(loop_poll_until(is_ready, NULL, 30000));
 
 	cr_assert_eq(answers[0].error, CT_ERROR_OUTCOME_UNKNOWN, "the call was sent and got no answer");
 	for (i = 0; i < 300; i++) {

@@ -10,7 +10,7 @@
 #include "../unit/loop_poll.h"
 #include "base/log.h"
 #include "loop/loop.h"
-#include "pg/pg.h"
+#include "pg/pg_internal.h"
 
 static const struct ct_pg_statement	steps = { "clients.begin_steps", "text, int, float8, text", 1, -1, true, NULL,
     "clients.step", NULL };
@@ -65,7 +65,7 @@ all_answered(void *count)
 static void
 wait_answers(unsigned count)
 {
-	cr_assert(loop_poll_until(all_answered, &count, 30000), "%u of %u answers", answered, count);
+	cr_assert(loop_poll_until(all_answered, &count, 60000), "%u of %u answers", answered, count);
 	cr_assert_eq(ct_pg_pending(pg), 0);
 }
 
@@ -74,6 +74,27 @@ ready(void *arg)
 {
 	(void)arg;
 	return (ct_pg_ready(pg));
+}
+
+static bool
+all_are_usable(void *arg)
+{
+	(void)arg;
+	return (pg->usable == pg->conns_count);
+}
+
+/* Returns true while the server works on a call of clients.step. */
+static bool
+a_step_runs(void *arg)
+{
+	unsigned	i;
+
+	(void)arg;
+	for (i = 0; i < pg->conns_count; i++) {
+		if (pg->conns[i].state == PG_CONN_RUNNING && pg->conns[i].form == PG_FORM_NEXT)
+			return (true);
+	}
+	return (false);
 }
 
 /* `options` are those of the server's session, or NULL. */
@@ -92,8 +113,7 @@ start(const char *pool, const char *timeout_ms, const char *options)
 	ct_log_init("test", CT_LOG_ERROR);
 	ct_pg_configure();
 	pg = ct_pg_init();
-	cr_assert(loop_poll_until(ready, NULL, 5000));
-	loop_poll_for(100);
+	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
 }
 
 static void
@@ -122,7 +142,7 @@ query(const char *sql)
 static void
 check_usable(unsigned n)
 {
-	cr_assert(loop_poll_until(ready, NULL, 5000));
+	cr_assert(loop_poll_until(ready, NULL, 30000));
 	ask(n, &enter, "afterwards", NULL, NULL, NULL);
 	ask(n + 1, &steps, "steps afterwards", "2", "0", NULL);
 	wait_answers(n + 2);
@@ -131,13 +151,13 @@ check_usable(unsigned n)
 	cr_assert_str_eq(answers[n + 1].body, "3");
 }
 
-TestSuite(pg_steps, .timeout = 60);
+TestSuite(pg_steps, .timeout = 180);
 
 Test(pg_steps, steps_longer_than_a_statement_timeout_are_one_transaction)
 {
-	/* The server ends a statement after 0.8 s. All steps together take 1.5 s. */
-	start("2", "1000", NULL);
-	ask(0, &steps, "long", "10", "0.15", NULL);
+	/* The server ends a statement after 1.6 s. All steps together take 3 s. */
+	start("2", "2000", NULL);
+	ask(0, &steps, "long", "10", "0.3", NULL);
 	wait_answers(1);
 	cr_assert_eq(answers[0].error, CT_OK);
 	cr_assert_str_eq(answers[0].body, "11");
@@ -209,12 +229,12 @@ Test(pg_steps, step_over_its_time_limit_is_rolled_back)
 Test(pg_steps, no_answer_before_commit_is_503_and_after_commit_unknown)
 {
 	/* Without its own time limit the server seems to hang. */
-	start("2", "1500", "-c statement_timeout=0");
-	ask(0, &steps, "hangs", "2", "20", NULL);
+	start("2", "3000", "-c statement_timeout=0");
+	ask(0, &steps, "hangs", "2", "40", NULL);
 	wait_answers(1);
 	cr_assert_eq(answers[0].error, CT_ERROR_SERVICE_UNAVAILABLE, "COMMIT was never sent, so the server rolled back");
-	/* A step takes 0.5 s, the COMMIT four times as long. */
-	ask(1, &steps, "hangs at the commit", "1", "0.5", "at the commit");
+	/* A step takes 1 s, the COMMIT four times as long. */
+	ask(1, &steps, "hangs at the commit", "1", "1", "at the commit");
 	wait_answers(2);
 	cr_assert_eq(answers[1].error, CT_ERROR_OUTCOME_UNKNOWN);
 	stop();
@@ -223,7 +243,8 @@ Test(pg_steps, no_answer_before_commit_is_503_and_after_commit_unknown)
 Test(pg_steps, client_closed_between_steps_leaves_nothing)
 {
 	start("1", "5000", NULL);
-	ask(0, &steps, "abandoned", "100", "0.05", NULL);
+	ask(0, &steps, "abandoned", "1000", "0.05", NULL);
+	cr_assert(loop_poll_until(a_step_runs, NULL, 30000));
 	loop_poll_for(300);
 	ct_pg_deinit(&pg);
 	cr_assert_eq(answered, 1);
@@ -235,9 +256,9 @@ Test(pg_steps, client_closed_between_steps_leaves_nothing)
 Test(pg_steps, unwanted_call_is_rolled_back_and_the_next_runs)
 {
 	start("2", "5000", NULL);
-	ask(0, &wanted_steps, "given up", "10", "0.1", NULL);
+	ask(0, &wanted_steps, "given up", "1000", "0.1", NULL);
 	ask(1, &wanted_steps, "next", "2", "0", NULL);
-	loop_poll_for(300);
+	cr_assert(loop_poll_until(a_step_runs, NULL, 30000));
 	given_up = true;
 	wait_answers(2);
 	cr_assert_eq(answers[0].error, CT_ERROR_SERVICE_UNAVAILABLE);
@@ -250,8 +271,8 @@ Test(pg_steps, unwanted_call_is_rolled_back_and_the_next_runs)
 Test(pg_steps, call_unwanted_during_its_last_step_commits_nothing)
 {
 	start("2", "5000", NULL);
-	ask(0, &wanted_steps, "given up", "1", "0.5", NULL);
-	loop_poll_for(200);
+	ask(0, &wanted_steps, "given up", "1", "1", NULL);
+	cr_assert(loop_poll_until(a_step_runs, NULL, 30000));
 	given_up = true;
 	wait_answers(1);
 	cr_assert_eq(answers[0].error, CT_ERROR_SERVICE_UNAVAILABLE);
@@ -263,9 +284,9 @@ Test(pg_steps, call_unwanted_during_its_last_step_commits_nothing)
 Test(pg_steps, waiting_call_that_becomes_unwanted_is_dropped_at_once)
 {
 	start("2", "5000", NULL);
-	ask(1, &wanted_steps, "in front", "10", "0.1", NULL);
+	ask(1, &wanted_steps, "in front", "20", "0.1", NULL);
 	ask(0, &wanted_steps, "given up", "1", "0", NULL);
-	loop_poll_for(100);
+	cr_assert(loop_poll_until(a_step_runs, NULL, 30000));
 	given_up = true;
 	wait_answers(2);
 	cr_assert_eq(answers[0].number, 1);
@@ -279,10 +300,10 @@ Test(pg_steps, second_call_of_several_steps_waits_and_other_calls_overtake_it)
 {
 	unsigned	i;
 
-	/* The third call waits for 1.2 s, longer than calls of other statements may wait. */
-	start("2", "1000", NULL);
+	/* The third call waits for 2.4 s, longer than calls of other statements may wait. */
+	start("2", "2000", NULL);
 	for (i = 0; i < 3; i++)
-		ask(i, &steps, i == 0 ? "turn 0" : i == 1 ? "turn 1" : "turn 2", "4", "0.15", NULL);
+		ask(i, &steps, i == 0 ? "turn 0" : i == 1 ? "turn 1" : "turn 2", "4", "0.3", NULL);
 	ask(3, &enter, "in between", NULL, NULL, NULL);
 	wait_answers(4);
 	for (i = 0; i < 4; i++)
