@@ -24,8 +24,8 @@ DERIVED_SETTINGS=(PORT SERVICE_VERSION PG_CONNINFO PG_HOST PG_SSLROOTCERT REDIS_
 	POINT_UPSTREAMS)
 
 # The folders of the stacks that tests and benchmarks start, break and remove.
-TEST_FOLDERS=("$ROOT/.run-test" "$ROOT/.run-asan" "$ROOT/.run-bench" "$ROOT/.run-fault" "$ROOT/.run-money" "$ROOT/.run-abuse" "$ROOT/.run-backup"
-	"$ROOT/.run-monitoring" "$ROOT/.run-ha")
+TEST_FOLDERS=("$ROOT/.run-test" "$ROOT/.run-test-2" "$ROOT/.run-asan" "$ROOT/.run-bench" "$ROOT/.run-fault" "$ROOT/.run-money" "$ROOT/.run-abuse"
+	"$ROOT/.run-backup" "$ROOT/.run-monitoring" "$ROOT/.run-ha")
 
 is_test_folder() {
 	[[ " ${TEST_FOLDERS[*]} " == *" $1 "* ]]
