@@ -31,6 +31,8 @@
 
 #define PG_NAME_SIZE	160	/* of a prepared statement's name: function and generation */
 
+#define PG_OTHER_PRIMARY	"another host is the primary"
+
 static void	pg_conn_on_event(void *arg, int events);
 
 static bool
@@ -467,10 +469,21 @@ pg_conn_connect(struct pg_conn *conn)
 	conn->watch = ct_loop_watch(PQsocket(conn->db), CT_WRITE, pg_conn_on_event, conn);
 }
 
+/* Returns true if another host has become the primary since this attempt began. */
+static bool
+pg_conn_is_passed(const struct pg_conn *conn)
+{
+	return (pg_hosts_is_passed(conn->hosts, conn->host, conn->deadline_ms - PG_CONNECT_MS));
+}
+
 /* The server has greeted: takes the connection, unless the server takes no writes. */
 static void
 pg_conn_greeted(struct pg_conn *conn)
 {
+	if (pg_conn_is_passed(conn)) {
+		pg_conn_close(conn, PG_OTHER_PRIMARY);
+		return;
+	}
 	if (pg_conn_is_read_only(conn)) {
 		pg_hosts_no_writes(conn->hosts, conn->host, ct_loop_now_ms());
 		pg_conn_fail(conn, PG_NO_WRITES);
@@ -551,7 +564,7 @@ pg_conn_check_idle(struct pg_conn *conn, uint64_t now)
 		pg_hosts_no_writes(conn->hosts, conn->host, now);
 		pg_conn_close(conn, PG_NO_WRITES);
 	} else if (!pg_conn_is_free(conn))
-		pg_conn_close(conn, conn->hosts->primary == PG_HOST_NONE ? PG_NO_WRITES : "another host is the primary");
+		pg_conn_close(conn, conn->hosts->primary == PG_HOST_NONE ? PG_NO_WRITES : PG_OTHER_PRIMARY);
 }
 
 void
@@ -563,7 +576,9 @@ pg_conn_tick(struct pg_conn *conn, uint64_t now)
 			pg_conn_connect(conn);
 		break;
 	case PG_CONN_CONNECTING:
-		if (now >= conn->deadline_ms)
+		if (pg_conn_is_passed(conn))
+			pg_conn_close(conn, PG_OTHER_PRIMARY);
+		else if (now >= conn->deadline_ms)
 			pg_conn_fail(conn, "cannot connect in time");
 		break;
 	case PG_CONN_PREPARING:

@@ -129,7 +129,8 @@ void	 pg_conn_send(struct pg_conn *conn);
 
 /*
  * Checks deadlines and connects again. Closes an idle connection to a server that takes no writes, or that is not the primary
- * any more. The owner calls it every few dozen milliseconds; `now` is ct_loop_now_ms().
+ * any more. Gives up an attempt to connect if another host has become the primary meanwhile. The owner calls it every few dozen
+ * milliseconds; `now` is ct_loop_now_ms().
  */
 void	 pg_conn_tick(struct pg_conn *conn, uint64_t now);
 

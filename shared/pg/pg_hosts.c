@@ -46,9 +46,16 @@ pg_hosts_works(struct pg_hosts *hosts, unsigned host, uint64_t now_ms)
 	}
 	hosts->next = host;
 	hosts->primary = host;
+	hosts->works_ms = now_ms;
 	hosts->last_primary = host;
 	hosts->failed = 0;
 	pg_hosts_heard(hosts, host, now_ms);
+}
+
+bool
+pg_hosts_is_passed(const struct pg_hosts *hosts, unsigned host, uint64_t begun_ms)
+{
+	return (hosts->primary != PG_HOST_NONE && host != hosts->primary && begun_ms <= hosts->works_ms);
 }
 
 static void

@@ -8,7 +8,8 @@
  * answer in time, until it answers anything.
  *
  * A cluster has one primary. So only the host that has taken a connection last is used: connections to other hosts carry no
- * further statements and are closed. A server that takes no writes is never used.
+ * further statements and are closed. A server that takes no writes is never used. An attempt is given up if another host has
+ * taken a connection since it began: the server may be an old primary that was frozen, and would take it now.
  *
  * Names are looked up by the parent, and again in a thread after each failed attempt, at most every PG_LOOKUP_PAUSE_MS.
  */
@@ -31,6 +32,7 @@ struct pg_hosts {
 	unsigned		 count;
 	unsigned		 next;		/* the host of the next attempt */
 	unsigned		 primary;	/* PG_HOST_NONE: not known */
+	uint64_t		 works_ms;	/* when the primary last took a connection */
 	unsigned		 last_primary;	/* for the log; PG_HOST_NONE: there was none */
 	unsigned		 failed;	/* a bit for each host that has failed since the last success */
 	uint64_t		 heard_ms;	/* when the primary last answered anything */
@@ -45,6 +47,9 @@ void	 pg_hosts_deinit(struct pg_hosts *hosts);
 
 /* A connection to `host` has become usable. Another primary than the last one is logged. */
 void	 pg_hosts_works(struct pg_hosts *hosts, unsigned host, uint64_t now_ms);
+
+/* Returns true if an attempt at `host` that began at `begun_ms` is older than the primary's last connection, and at another host. */
+bool	 pg_hosts_is_passed(const struct pg_hosts *hosts, unsigned host, uint64_t begun_ms);
 
 /* An attempt at `host` failed. */
 void	 pg_hosts_failed(struct pg_hosts *hosts, unsigned host, uint64_t now_ms);

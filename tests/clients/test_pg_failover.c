@@ -285,6 +285,51 @@ Test(pg_failover, idle_connections_to_a_frozen_primary_are_not_used_again)
 	servers("standby-down");
 }
 
+static bool
+is_connecting_to_first(void *arg)
+{
+	unsigned	i;
+
+	(void)arg;
+	for (i = 0; i < pg->conns_count; i++) {
+		if (pg->conns[i].state == PG_CONN_CONNECTING && pg->conns[i].host == 0)
+			return (true);
+	}
+	return (false);
+}
+
+static bool
+second_is_primary(void *arg)
+{
+	(void)arg;
+	return (pg->hosts.primary == 1);
+}
+
+/* A connection has tried the frozen server since before the failover. The server goes on, and takes it. */
+Test(pg_failover, attempt_at_the_old_primary_is_left_when_another_host_takes_writes)
+{
+	servers("standby-up");
+	start_ready("primary", "standby", "2", "1000");
+	call(0, &enter, "before");
+	call(1, &enter, "before");
+	wait_answers(2, 10000);
+	servers("pg-freeze");
+	cr_assert_eq(answer_of(&enter, "frozen"), CT_ERROR_OUTCOME_UNKNOWN, "both connections have prepared the statement");
+	cr_assert(loop_poll_until(is_connecting_to_first, NULL, 10000));
+	servers("standby-promote");
+	cr_assert_eq(answer_of(&enter, "frozen"), CT_ERROR_OUTCOME_UNKNOWN, "the other connection has not met the frozen server yet");
+	cr_assert(loop_poll_until(second_is_primary, NULL, 10000));
+	servers("pg-thaw");
+	loop_poll_for(500);
+	cr_assert_eq(pg->hosts.primary, 1);
+	cr_assert_eq(pg->usable, 2);
+	cr_assert_eq(answer_of(&enter, "after"), CT_OK);
+	cr_assert_eq(entries("standby", "after"), 1);
+	cr_assert_eq(logged("takes writes now"), 1);
+	stop();
+	servers("standby-down");
+}
+
 /* A server that stops taking writes keeps its connections. */
 
 Test(pg_failover, write_on_a_read_only_server_is_unavailable_and_the_pool_moves)

@@ -219,6 +219,18 @@ Test(pg_hosts, host_without_writes_is_not_the_primary)
 	cr_assert_eq(hosts.next, 1);
 }
 
+Test(pg_hosts, attempt_older_than_the_primary_at_another_host_is_passed)
+{
+	use("host=127.0.0.1,127.0.0.2");
+	cr_assert_not(pg_hosts_is_passed(&hosts, 0, 0), "no host has taken a connection");
+	pg_hosts_works(&hosts, 1, 100);
+	cr_assert(pg_hosts_is_passed(&hosts, 0, 99));
+	cr_assert_not(pg_hosts_is_passed(&hosts, 1, 99), "the primary takes all of the pool");
+	cr_assert_not(pg_hosts_is_passed(&hosts, 0, 101), "the primary may be lost since");
+	pg_hosts_no_writes(&hosts, 1, 200);
+	cr_assert_not(pg_hosts_is_passed(&hosts, 0, 99), "no primary is known");
+}
+
 Test(pg_hosts, outage_of_a_list_begins_when_every_host_has_failed)
 {
 	use("host=127.0.0.1,127.0.0.2");
