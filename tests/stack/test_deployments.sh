@@ -92,12 +92,18 @@ test_planted_mistakes_in_kubernetes_files_are_found() {
 	local fault faults
 	cp -r deploy/k8s "$work/k8s"
 	plant base/payment/payment.yaml 's/readinessProbe:/readynessProbe:/; s/maxUnavailable: 1$/maxUnavailable: [1]/
-		s/terminationGracePeriodSeconds: 30/terminationGracePeriodSeconds: 29/; s/runAsNonRoot: true/runAsNonRoot: false/
+		s/terminationGracePeriodSeconds: 60/terminationGracePeriodSeconds: 59/; s/runAsNonRoot: true/runAsNonRoot: false/
 		s/secretName: concert-payment/secretName: concert-point/; s/limits: {memory/limits: {cpu/'
 	plant base/queue/queue.yaml 's/^  ports:$/  prots:/; s/{matchLabels: {app: gateway}}/{matchLabels: {app: gatewya}}/
 		s/kind: PodDisruptionBudget/kind: PodDisruptionBugdet/'
+	plant base/point/point.yaml 's/minReadySeconds: 45/minReadySeconds: 30/; s/"sleep", "45"/"sleep", "15"/; s/AlwaysAllow/IfHealthyBudget/
+		s/nodeTaintsPolicy: Honor/nodeTaintsPolicy: Ignore/'
+	plant production/stores/redis.yaml 's/pod-name: redis-4/pod-name: redis-5/; s/limits: {memory: 3Gi}/limits: {memory: 2Gi}/
+		s/- {name: JE_MALLOC_CONF.*/- {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}/'
+	plant production/prometheus-adapter.yaml 's/as: ct_requests_in_flight/as: requests_in_flight/'
 	plant base/namespace/network.yaml 's/policyTypes: \[Ingress, Egress\]/policyTypes: [Egress]/'
-	plant production/settings/kustomization.yaml 's/ENVIRONMENT=production/ENVIRONMENT=development/; s/WORKERS=2/WORKERS=4/; s/ES256/HS256/'
+	plant production/settings/kustomization.yaml 's/ENVIRONMENT=production/ENVIRONMENT=development/; s/WORKERS=2/WORKERS=4/; s/ES256/HS256/
+		s/JWT_KEYS_DIR=.*/JWT_JWKS_URL=https:\/\/login.concerts.com\/keys/; s/redis-node-2/redis-2.redis/'
 	plant production/gateway/kustomization.yaml 's/newTag: v1.0.0/newTag: latest/'
 	plant production/migrate/kustomization.yaml 's/bases: .*/bases: [..\/..\/base\/migrat]/'
 	faults=$(deploy/k8s/check "$work/k8s" 2>&1) && fail "nothing was found"
@@ -116,6 +122,16 @@ test_planted_mistakes_in_kubernetes_files_are_found() {
 		'production: concert-settings: ENVIRONMENT is not production' \
 		'production: max_connections is 300, and all pods together need' \
 		'has HS256' \
+		'production/point: Deployment point: nodeTaintsPolicy is not Honor' \
+		'production/point: Deployment point: preStop ends after 15 s, and gateways may use the address for 38 s' \
+		'production/point: Deployment point: minReadySeconds is less than the 38 s' \
+		'production: point: its pods that are not ready keep a machine from being drained' \
+		'production: redis-4 has no service with an address that stays' \
+		'production: redis announces the address of its pod' \
+		'production: redis needs twice its maxmemory' \
+		'production: REDIS_NODES: redis-2.redis.concert-stores.svc:6379 is no address that stays' \
+		'production: network policies: queue cannot call JWT_JWKS_URL, port 443' \
+		'HorizontalPodAutoscaler queue: prometheus-adapter.yaml has no metric ct_requests_in_flight' \
 		'production/gateway: Deployment gateway: container gateway: the image has no version as its tag' \
 		'production/migrate: kubectl kustomize: '; do
 		[[ $faults == *"$fault"* ]] || fail "not found: $fault"
@@ -135,6 +151,30 @@ test_changed_kubernetes_settings_start_new_pods() {
 	said=$(config deploy/k8s)
 	has 'the uses' "$said" '2 concert-settings-'
 	lacks 'the uses of changed settings' "$(config "$copy")" "$said"
+}
+
+# The guide's third step, with a kubectl that makes nothing. Each secret that a pod mounts, or the database names, comes from it.
+test_kubernetes_guide_makes_every_secret() {
+	local name
+	mkdir -p "$work/guide/bin"
+	ln -s "$PWD/deploy" "$work/guide/deploy"
+	printf '%s\n' '#!/bin/bash' '[[ "$*" != *" -k "*" -f "* ]] || exit 1' '[[ " $* " != *" create "* ]] ||' \
+		"exec $(type -P kubectl)"' "$@" --dry-run=client -o name' >"$work/guide/bin/kubectl"
+	chmod +x "$work/guide/bin/kubectl"
+	deploy/local/make-secrets
+	cp "$RUN_DIR/tls/cert.pem" "$RUN_DIR/tls/key.pem" "$work/guide"
+	echo key >"$work/guide/KID.pem"
+	awk '/^3\. /{ here = 1 } here && /```$/ { exit } here && begun; here && /```sh/ { begun = 1 }' deploy/k8s/README.md >"$work/guide/steps"
+	said=$(cd "$work/guide" && PATH=$work/guide/bin:$PATH bash -eu steps 2>&1) || fail "$said"
+	for name in $(grep -ohE 'secretName: [a-z-]+|[a-zA-Z]*[sS]ecret: \{name: [a-z-]+|serverCASecret: [a-z-]+|(accessKeyId): \{name: [a-z-]+' \
+		-r deploy/k8s/base deploy/k8s/production | sed 's/.* //' | sort -u); do
+		has 'the secrets' "$said" "secret/$name"
+	done
+	for name in concert-jwt-keys concert-postgres-ca; do
+		has 'the config maps' "$said" "configmap/$name"
+	done
+	# CloudNativePG takes the authority's key in this form only.
+	has "the authority's key" "$(head -n 1 "$work/guide/.run-production/secrets/database-ca.key")" 'BEGIN EC PRIVATE KEY'
 }
 
 # No production configuration has a development setting.
