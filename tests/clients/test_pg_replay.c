@@ -115,23 +115,54 @@ Test(pg_replay, answers_about_a_commit_that_only_the_primary_has_wait_for_the_st
 	servers("reset");
 }
 
+#define HOLD(schedule)	"reservation.hold(" BOB ", " schedule ", NULL, 'VIP', 1, 7, 300, NULL, NULL, NULL, 'r', 0)"
+#define PLACE_STATE(place) \
+	"SELECT p.outcome FROM public.made m, LATERAL reservation.queue_place_state(m.schedule, " BOB ", " place ") p"
+
+/* Makes a schedule and Bob's hold with place 7, and freezes the standby. */
+static void
+hold_and_freeze(void)
+{
+	(void)server_query("primary", "concert", "DROP TABLE IF EXISTS public.made; "
+	    "CREATE TABLE public.made AS SELECT s.id::uuid AS schedule, (h.body::json ->> 'reservationId')::uuid AS id FROM "
+	    "(SELECT (reservation.create_concert('T', 'A', 'V', 'S')).body::json ->> 'concertId' AS id OFFSET 0) c, "
+	    "LATERAL (SELECT body::json ->> 'scheduleId' AS id FROM "
+	    "reservation.create_schedule(c.id::uuid, now() + '1 day', now() + '2 days', NULL, "
+	    "'ON_SALE', '[{\"section\":\"V\",\"grade\":\"VIP\",\"price\":1000,\"rows\":1,\"seatsPerRow\":4}]') OFFSET 0) s, "
+	    "LATERAL " HOLD("s.id::uuid") " h");
+	servers("standby-freeze");
+}
+
 /* A cancellation needs no idempotency key: its repetition answers the same. */
 Test(pg_replay, repeated_cancellation_waits_for_the_standby)
 {
 	PGconn	*again;
 
-	(void)server_query("primary", "concert", "DROP TABLE IF EXISTS public.made; "
-	    "CREATE TABLE public.made AS SELECT (h.body::json ->> 'reservationId')::uuid AS id FROM "
-	    "(SELECT (reservation.create_concert('T', 'A', 'V', 'S')).body::json ->> 'concertId' AS id OFFSET 0) c, "
-	    "LATERAL (SELECT body::json ->> 'scheduleId' AS id FROM "
-	    "reservation.create_schedule(c.id::uuid, now() + '1 day', now() + '2 days', NULL, "
-	    "'ON_SALE', '[{\"section\":\"V\",\"grade\":\"VIP\",\"price\":1000,\"rows\":1,\"seatsPerRow\":4}]') OFFSET 0) s, "
-	    "LATERAL reservation.hold(" BOB ", s.id::uuid, NULL, 'VIP', 1, 1, 300, NULL, NULL, NULL, 'r', 0) h");
+	hold_and_freeze();
 	(void)server_query("primary", "concert", "SELECT reservation.cancel(" BOB ", id, 'r') FROM public.made");
-	servers("standby-freeze");
 	again = begin("SELECT c.outcome FROM public.made m, LATERAL reservation.cancel(" BOB ", m.id, 'r') c");
 	cr_assert(waits(again, 1), "the repetition is answered, although the standby may not have the cancellation");
 	servers("standby-thaw");
 	expect(again, 0, "OK");
+	servers("reset");
+}
+
+/* The services note in Redis that the place has ended, and never take that back. */
+Test(pg_replay, end_of_a_place_waits_for_the_standby)
+{
+	PGconn	*again, *used, *expired;
+
+	hold_and_freeze();
+	cr_assert(is_answered_without_standby(PLACE_STATE("8")), "a place that may go on does not wait");
+	again = begin("SELECT h.outcome FROM public.made m, LATERAL " HOLD("m.schedule") " h");
+	cr_assert(waits(again, 1), "the hold is refused, although the standby may not have the one with the same place");
+	used = begin(PLACE_STATE("7"));
+	cr_assert(waits(used, 2));
+	expired = begin(PLACE_STATE("6"));
+	cr_assert(waits(expired, 3));
+	servers("standby-thaw");
+	expect(again, 0, "QUEUE_TOKEN_USED");
+	expect(used, 0, "QUEUE_TOKEN_USED");
+	expect(expired, 0, "QUEUE_TOKEN_EXPIRED");
 	servers("reset");
 }

@@ -12,3 +12,4 @@ BEGIN
 	PERFORM pg_logical_emit_message(true, 'wait_for_standby', '');
 END
 $$;
+GRANT EXECUTE ON FUNCTION platform.wait_for_standby() TO reservation_owner;

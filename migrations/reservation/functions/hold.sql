@@ -10,6 +10,9 @@
 -- SCHEDULE_NOT_ON_SALE, SEAT_LIMIT_EXCEEDED {limit, owned}, UNPAID_HOLD_LIMIT {limit}, INVALID_REQUEST, SEAT_NOT_FOUND,
 -- SEAT_NOT_AVAILABLE {unavailableSeatIds}, CREATED with the Reservation.
 --
+-- After QUEUE_TOKEN_USED the caller notes in Redis that the place is used. So this answer waits for the synchronous standby
+-- (platform.wait_for_standby). A stored answer does so anyway.
+--
 -- Locks the user, then the seats in the order of their ids. It waits only for other calls of the same user, and briefly
 -- for a locked seat whose hold has run out (reservation.pause_for_seat). All other seats it locks without waiting.
 CREATE OR REPLACE FUNCTION reservation.hold(
@@ -48,6 +51,9 @@ BEGIN
 	END IF;
 
 	IF p_idempotency_key IS NULL THEN
+		IF v_reply.outcome = 'QUEUE_TOKEN_USED' THEN
+			PERFORM platform.wait_for_standby();
+		END IF;
 		RETURN v_reply;
 	END IF;
 	RETURN platform.idempotency_end(p_user, 'reservations.hold', p_idempotency_key, p_request_hash, v_reply);
