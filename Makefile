@@ -148,6 +148,7 @@ test-fault: build ## five minutes of load while things are killed, stalled and e
 
 test-ha: ## people buy while machines of the HA=1 stack die, then the checker looks for lost writes (SEED=n, FREEZES=n, T=word: some)
 	@SEED='$(SEED)' FREEZES='$(FREEZES)' T='$(T)' $(PROVE) tests/ha/run :: long
+	@T='$(T)' $(PROVE) tests/ha/commands
 
 test-backup: ## buy, destroy or go back to a moment, restore, compare each answer; some minutes (SEED=n)
 	@SEED='$(SEED)' $(PROVE) tests/backup/run :: long

@@ -417,41 +417,6 @@ wait_until_synchronous() {
 	echo "    primary $(members_with leader), synchronous standby $(members_with sync_standby)"
 }
 
-# For make down. The standbys stop before the primary, so that none of them takes over and the primary has the newest state.
-stop_ha() {
-	local others
-	echo "==> stopping gateways and services"
-	mapfile -t others < <(gateways)
-	stop_programs "${others[@]}"
-	mapfile -t others < <(programs | grep -vxFf <(stores && gateways))
-	stop_programs "${others[@]}"
-	echo "==> stopping the stores"
-	# At the same time, so that no replica takes over.
-	stop_programs redis-{0..5}
-	stop_ha_postgres
-}
-
-stop_ha_postgres() {
-	local primary standbys
-	primary=$(members_with leader) || true
-	if [[ ! $primary =~ ^postgres-[012]$ ]]; then
-		echo "    no primary is known: the members stop in any order"
-		return 0
-	fi
-	mapfile -t standbys < <(printf '%s\n' postgres-{0..2} | grep -vx "$primary")
-	stop_programs "${standbys[@]}"
-	stop_programs "$primary"
-}
-
-# stop_programs NAME...: at the same time.
-stop_programs() {
-	local name
-	for name in "$@"; do
-		supervisor stop "$name" >/dev/null 2>&1 &
-	done
-	wait
-}
-
 # switch_over [NAME]: makes this standby, or the synchronous one, the primary. Returns 1 and sets WHY if it cannot.
 switch_over() {
 	local to=${1:-} from sync said

@@ -11,6 +11,15 @@ supervisor() {
 	supervisorctl -c "$RUN_DIR/supervisord.conf" "$@"
 }
 
+# supervisor_call METHOD VALUE...: prints supervisor's answer. supervisorctl takes too long to start for what must happen now.
+supervisor_call() {
+	local method=$1 values=""
+	shift
+	(($# == 0)) || printf -v values '<param><value>%s</value></param>' "$@"
+	curl -fsS -m 5 --unix-socket "$RUN_DIR/socket/supervisor.sock" http://localhost/RPC2 -H 'Content-Type: text/xml' \
+		-d "<methodCall><methodName>supervisor.$method</methodName><params>$values</params></methodCall>"
+}
+
 # states: prints "PROGRAM STATE DESCRIPTION" for each program. It asks supervisord directly, because supervisorctl starts slowly on a
 # busy machine. Fails if supervisord does not answer. Prints nothing while it stops.
 states() {
@@ -24,16 +33,17 @@ states() {
 
 # Returns true if this stack's supervisord runs.
 stack_runs() {
-	[[ -S $RUN_DIR/socket/supervisor.sock ]] && supervisor pid >/dev/null 2>&1
+	[[ -S $RUN_DIR/socket/supervisor.sock ]] && timeout 60 supervisorctl -c "$RUN_DIR/supervisord.conf" pid >/dev/null 2>&1
 }
 
 # Only one command at a time may change a stack. The lock ends with the process. So the programs that it starts must not inherit the
-# lock (9>&-).
+# lock (9>&-). A command that another command calls uses the lock of its caller.
 lock_stack() {
 	mkdir -p "$RUN_DIR"
+	[[ ! /proc/self/fd/9 -ef $RUN_DIR/lock ]] || return 0
 	exec 9>>"$RUN_DIR/lock"
 	if ! flock -n 9; then
-		echo "another command (make up, down, deploy, scale) is at work in $RUN_DIR (pid $(<"$RUN_DIR/lock")); waiting for it"
+		echo "another command that changes the stack (make up, down, deploy, ...) is at work in $RUN_DIR (pid $(<"$RUN_DIR/lock")); waiting for it"
 		flock -w 300 9 || die "it has not finished in 300 s"
 	fi
 	echo $$ >"$RUN_DIR/lock"
@@ -60,6 +70,13 @@ programs() {
 	done
 	gateways
 	[[ $MONITORING == 0 ]] || monitoring_ports | cut -d' ' -f1
+}
+
+# running_gateways: prints the gateways that run.
+running_gateways() {
+	local running
+	running=$(states | awk '$2 == "RUNNING" { print $1 }') || return 0
+	gateways | grep -xFf <(echo "$running") || true
 }
 
 # Prints the programs of MONITORING=1 and their ports, one on a line. All of them answer /metrics. deploy/local/prepare starts them.
@@ -101,14 +118,20 @@ redis_at() {
 
 # The same on the only Redis, or on the node of the cluster that has the command's key.
 redis() {
-	local k
+	local port
 	if [[ $HA == 0 ]]; then
 		redis_at "$REDIS_PORT" "$@"
-		return
+	else
+		port=$(redis_port) && redis_at "$port" -c "$@"
 	fi
+}
+
+# redis_port: prints the port of the first node of the Redis Cluster that answers.
+redis_port() {
+	local k
 	for ((k = 0; k < 6; k++)); do
 		[[ $(REDIS_CLI_SECONDS=2 redis_at $((REDIS_PORT + k)) PING 2>/dev/null) == PONG ]] || continue
-		redis_at $((REDIS_PORT + k)) -c "$@"
+		echo $((REDIS_PORT + k))
 		return
 	done
 	echo "no node of the Redis Cluster answers" >&2
@@ -240,6 +263,13 @@ use_superuser() {
 
 sql() {
 	psql --no-psqlrc -qAt -v ON_ERROR_STOP=1 "$@"
+}
+
+# Ends a command with one line if PostgreSQL cannot be asked. A PostgreSQL that refuses writes can.
+need_postgres() {
+	local said
+	said=$(answer_of postgres)
+	[[ $said != "does not answer"* ]] || die "PostgreSQL $said; make status shows all programs"
 }
 
 redis_cluster_answer() {

@@ -17,15 +17,6 @@ redis_master_of() {
 			print "redis-" address[2] - first } }'
 }
 
-# supervisor_call METHOD VALUE...: prints supervisor's answer. supervisorctl takes too long to start for what must happen now.
-supervisor_call() {
-	local method=$1 values=""
-	shift
-	printf -v values '<param><value>%s</value></param>' "$@"
-	curl -fsS -m 5 --unix-socket "$RUN_DIR/socket/supervisor.sock" http://localhost/RPC2 -H 'Content-Type: text/xml' \
-		-d "<methodCall><methodName>supervisor.$method</methodName><params>$values</params></methodCall>"
-}
-
 # Prints the process that supervisor knows and, of a PostgreSQL, the postmaster: it is no child of Patroni's.
 heads_of() {
 	supervisor_call getProcessInfo "<string>$1</string>" | tr -d '\n' | sed -n 's/.*<name>pid<\/name><value><int>\([1-9][0-9]*\)<.*/\1\n/p'
