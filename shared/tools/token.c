@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ static const char	usage_text[] =
 "       token --user UUID [options]     one token, for this user\n"
 "       token --count N [options]       N tokens for N new users, one a line\n"
 "\n"
-"  --roles ROLE[,ROLE...]   roles in the token, e.g. operator\n"
+"  --roles ROLE[,ROLE...]   roles in the token: operator; support and gate give no rights yet\n"
 "  --ttl SECONDS            how long it is valid (86400: a day; may be negative: expired)\n"
 "  --secret-file FILE       the shared secret (default: what JWT_SECRET_FILE names)\n"
 "  --iss TEXT               issuer (default: JWT_ISSUER, if set)\n"
@@ -61,27 +62,40 @@ token_number(const char *option, const char *text, long min, long max)
 	return (value);
 }
 
-/* Makes ["a","b"] from "a,b". Names are letters, digits, - and _, so nothing needs an escape. */
+static bool
+token_is_role(const char *name, size_t length)
+{
+	static const char *const	roles[] = { "operator", "support", "gate" };
+	size_t				i;
+
+	for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		if (strlen(roles[i]) == length && memcmp(roles[i], name, length) == 0)
+			return (true);
+	}
+	return (false);
+}
+
+/* Makes ["a","b"] from "a,b". */
 static char *
 token_roles_json(const char *list)
 {
-	static const char	allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	size_t			length;
-	char			*json, *at;
+	const char	*all = list;
+	size_t		 length;
+	char		*json, *at;
 
 	if ((json = calloc(3, strlen(list) + 2)) == NULL)
 		abort();
 	at = json;
 	*at++ = '[';
 	for (;;) {
-		if ((length = strspn(list, allowed)) == 0)
-			token_die("--roles: '%s' is not a list of roles", list);
+		length = strcspn(list, ",");
+		if (!token_is_role(list, length))
+			token_die("--roles: '%s' is not a list of operator, support, gate", all);
 		at += sprintf(at, "\"%.*s\"", (int)length, list);
 		list += length;
 		if (*list == '\0')
 			break;
-		if (*list++ != ',')
-			token_die("--roles: '%s' is not a list of roles", list - 1);
+		list++;
 		*at++ = ',';
 	}
 	*at = ']';
