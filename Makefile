@@ -153,8 +153,9 @@ test-ha: ## people buy while machines of the HA=1 stack die, then the checker lo
 test-backup: ## buy, destroy or go back to a moment, restore, compare each answer; some minutes (SEED=n)
 	@SEED='$(SEED)' $(PROVE) tests/backup/run :: long
 
-test-alerts: ## break each thing on a stack with MONITORING=1, until its alert fires, and mend it; 15 minutes (T=name: some)
+test-alerts: ## break each thing on a stack with MONITORING=1, until its alert fires, and mend it; 25 minutes (T=name: some)
 	@T='$(T)' $(PROVE) tests/monitoring/run :: long
+	@T='$(T)' $(PROVE) tests/monitoring/run :: ha
 
 test-deploy: ## run the release before and this tree side by side on the new schema; 15 minutes (BEFORE=commit; T=word: some)
 	@SUITE_SECONDS=2400 BEFORE='$(BEFORE)' T='$(T)' tests/run deploy

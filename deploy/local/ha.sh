@@ -10,7 +10,7 @@
 
 # Where the ports of each kind begin, from HA_PORT on.
 # shellcheck disable=SC2034 # prepare uses them too
-HA_GATEWAY=0 HA_ETCD=3 HA_ETCD_PEER=6 HA_PATRONI=9 HA_REDIS_BUS=12
+HA_GATEWAY=0 HA_ETCD=3 HA_ETCD_PEER=6 HA_PATRONI=9 HA_REDIS_BUS=12 HA_ETCD_METRICS=18 HA_EXPORTERS=21 HA_PORTS=25
 
 # Prints "PORT SETTING" for each port of the programs that replace or join those of HA=0.
 ha_ports() {
@@ -21,14 +21,13 @@ ha_ports() {
 	for ((k = 0; k < 6; k++)); do
 		echo "$((REDIS_PORT + k)) REDIS_PORT$( ((k == 0)) || echo " + $k")"
 	done
-	for ((k = HA_GATEWAY; k < HA_REDIS_BUS + 6; k++)); do
+	for ((k = HA_GATEWAY; k < HA_PORTS; k++)); do
 		echo "$((HA_PORT + k)) HA_PORT + $k"
 	done
 }
 
 # Stops if HA=1 does not go together with another setting.
 check_ha_settings() {
-	[[ $MONITORING == 0 ]] || bad_setting MONITORING "0 (the exporters know one PostgreSQL, and HA=1 has three)"
 	[[ -z $REDIS_VIA_PORT ]] || bad_setting REDIS_VIA_PORT "empty (with HA=1 the services know all Redis nodes)"
 	[[ -z $PG_VIA_PORT ]] || bad_setting PG_VIA_PORT "empty (with HA=1 the services know all PostgreSQL servers)"
 }
@@ -42,6 +41,14 @@ numbered() {
 gateways() {
 	echo gateway
 	[[ $HA == 0 ]] || echo gateway-1
+}
+
+# Prints the exporters of the machines that only HA=1 has, and their ports.
+ha_exporters() {
+	echo "gateway-exporter-1 $((HA_PORT + HA_EXPORTERS))"
+	echo "nginx-exporter-1 $((HA_PORT + HA_EXPORTERS + 1))"
+	echo "postgres-exporter-1 $((HA_PORT + HA_EXPORTERS + 2))"
+	echo "postgres-exporter-2 $((HA_PORT + HA_EXPORTERS + 3))"
 }
 
 # use_gateway PROGRAM: takes the settings of this gateway. nginx/render and nginx itself read them.

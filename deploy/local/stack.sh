@@ -88,6 +88,7 @@ monitoring_ports() {
 	echo "node-exporter $NODE_METRICS_PORT"
 	echo "probe-exporter $PROBE_METRICS_PORT"
 	echo "prometheus $PROMETHEUS_PORT"
+	[[ $HA == 0 ]] || ha_exporters
 }
 
 address_of() {
@@ -100,7 +101,7 @@ address_of() {
 	redis-[0-5]) echo "$REDIS_HOST:$((REDIS_PORT + ${1#*-}))" ;;
 	toss) echo "127.0.0.1:$TOSS_PORT" ;;
 	gateway | gateway-[0-9]) (use_gateway "$1" && echo "localhost:$GATEWAY_HTTPS_PORT") ;;
-	*-exporter | prometheus) echo "127.0.0.1:$(monitoring_ports | sed -n "s/^$1 //p")" ;;
+	*-exporter | *-exporter-[0-9] | prometheus) echo "127.0.0.1:$(monitoring_ports | sed -n "s/^$1 //p")" ;;
 	*)
 		base=${1%-*}
 		base=${base^^}_PORT
@@ -152,7 +153,7 @@ answer_of() {
 	redis-[0-5]) redis_answer $((REDIS_PORT + ${1#*-})) ;;
 	etcd-*) http_answer "https://$(address_of "$1")/health" --cacert "$RUN_DIR/tls/etcd.pem" --cert "$RUN_DIR/tls/etcd.pem" --key "$RUN_DIR/tls/etcd.key" ;;
 	gateway | gateway-[0-9]) http_answer "https://$(address_of "$1")/healthz" --cacert "$RUN_DIR/tls/cert.pem" ;;
-	*-exporter | prometheus) http_answer "http://$(address_of "$1")/metrics" -o /dev/null ;;
+	*-exporter | *-exporter-[0-9] | prometheus) http_answer "http://$(address_of "$1")/metrics" -o /dev/null ;;
 	*) http_answer "http://$(address_of "$1")/readyz" ;;
 	esac
 }

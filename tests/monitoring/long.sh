@@ -350,6 +350,6 @@ test_repaired_stack_fires_no_alert() {
 test_every_alert_is_provoked() {
 	local alert
 	while read -r alert; do
-		grep -qE "^	provoke .*\b$alert\b" tests/monitoring/run tests/monitoring/long.sh || fail "$alert"
+		grep -qE "^	provoke .*\b$alert\b" tests/monitoring/{run,long.sh,ha.sh} || fail "$alert"
 	done < <(sed -n 's/^ *- alert: //p' deploy/monitoring/alerts.yml)
 }
