@@ -11,12 +11,18 @@ judges_targets=0
 # everything.
 readonly busy_load=4
 
+# The Redis master that keeps the queue in which people buy; empty: any.
+buy_on=
+
 # people_buy SECONDS [OPTION of the users...]: in the background. Returns when the first writes are acknowledged, at a moment that the seed
 # chooses.
 people_buy() {
 	: >"$work/history.csv"
 	: >"$work/found"
 	small_schedule
+	while [[ -n $buy_on && $(redis_master_of "q:{$schedule}:waiting") != "$buy_on" ]]; do
+		small_schedule
+	done
 	load_before=$(cut -d' ' -f1 /proc/loadavg)
 	people "$1" --count 40 --hoard 15 --settle 60 "${@:2}" >"$work/found" &
 	people_pid=$!
