@@ -11,15 +11,20 @@ dns_address=127.53.$((base / 256 % 256)).$((base % 256))
 dns_pid=''
 starter_pid=''
 stand_in_pid=''
+silent_pid=''
 
 can_run() {
 	[[ $(id -u) -eq 0 ]] && unshare --mount true 2>/dev/null
 }
 
 settings_of_file() {
+	local name
 	export QUEUE_UPSTREAMS=queue.services.test:$((base + 2))
 	export RESERVATION_UPSTREAMS=reservation.services.test:$((base + 3))
-	export PAYMENT_UPSTREAMS="payment-a.services.test:$((base + 5)) payment-b.services.test:$((base + 5))"
+	export PAYMENT_UPSTREAMS=
+	for name in a b c d e; do
+		PAYMENT_UPSTREAMS+="payment-$name.services.test:$((base + 5)) "
+	done
 	export POINT_UPSTREAMS=127.0.0.1:$((base + 7))
 	export GATEWAY_RESOLVE_SECONDS=1 GATEWAY_LIMIT_PER_CONNECTION=off
 	names
@@ -62,6 +67,7 @@ start_starter() {
 stop_what_file_started() {
 	[[ -z $starter_pid ]] || kill -TERM "$starter_pid" 2>/dev/null || true
 	[[ -z $dns_pid ]] || kill "$dns_pid" 2>/dev/null || true
+	[[ -z $silent_pid ]] || kill "$silent_pid" 2>/dev/null || true
 	[[ -z $stand_in_pid ]] || kill "$stand_in_pid" 2>/dev/null || true
 }
 
@@ -226,6 +232,33 @@ test_gateway_that_restarts_without_dns_uses_the_last_addresses() {
 	wait_for 30 uses reservation 127.0.2.2
 }
 
+# The resolver would wait five seconds for the first server, and the look-up has four.
+test_name_server_that_is_silent_hides_no_address() {
+	skipped && return
+	local silent=127.54.$((base / 256 % 256)).$((base % 256))
+	begin || return 0
+	perl -MIO::Socket::INET -e '$_ = IO::Socket::INET->new(Proto => "udp", LocalAddr => $ARGV[0], LocalPort => 53) or die; sleep' "$silent" &
+	silent_pid=$!
+	printf 'nameserver %s\nnameserver %s\n' "$silent" "$dns_address" >"$work/resolv.conf"
+	names '127.0.2.2 reservation.services.test' '127.0.2.1 payment-a.services.test'
+	wait_for 60 uses reservation 127.0.2.2
+	printf 'nameserver %s\noptions timeout:1 attempts:1\n' "$dns_address" >"$work/resolv.conf"
+	kill "$silent_pid"
+	silent_pid=
+}
+
+# QUEUE_HOST with several instances: one name with several ports.
+test_name_of_several_instances_is_looked_up_once() {
+	local k
+	mkdir "$work/once"
+	echo 'queue localhost:1 localhost:2 localhost:3' >"$work/once/upstreams"
+	for k in {1..10}; do
+		nginx/resolve "$work/once"
+		is 'names' "$(cut -d' ' -f1 "$work/once/addresses")" localhost
+		is 'instances' "$(grep -c '127.0.0.1' "$work/once/servers/queue.conf")" 3
+	done
+}
+
 test_gateway_stops_with_a_request_in_flight_after_its_answer() {
 	skipped && return
 	local slow
@@ -238,6 +271,27 @@ test_gateway_stops_with_a_request_in_flight_after_its_answer() {
 	starter_pid=
 	wait "$slow" || true
 	is 'the answer' "$(cat "$work/slow")" 200
+}
+
+uses_servers() {
+	[[ $(grep -c max_fails "$RUN_DIR/gateway/current/servers/$1.conf") == "$2" ]] && ! pgrep -f "$work/nginx/reload" >/dev/null
+}
+
+# The last test, because names that end keep their addresses. The test before has stopped the gateway.
+test_gateway_uses_at_most_256_of_very_many_addresses() {
+	skipped && return
+	local k name lines=('127.0.2.1 reservation.services.test')
+	[[ -n $starter_pid ]] || start_starter
+	begin || return 0
+	for name in a b c d e; do
+		for k in {1..200}; do
+			lines+=("127.8.0.$k payment-$name.services.test")
+		done
+	done
+	names "${lines[@]}"
+	wait_for 60 uses_servers payment 256
+	call /concerts
+	is status "$status" 200
 }
 
 run_tests

@@ -123,8 +123,8 @@ test_planted_mistakes_in_kubernetes_files_are_found() {
 		'production: max_connections is 300, and all pods together need' \
 		'has HS256' \
 		'production/point: Deployment point: nodeTaintsPolicy is not Honor' \
-		'production/point: Deployment point: preStop ends after 15 s, and gateways may use the address for 38 s' \
-		'production/point: Deployment point: minReadySeconds is less than the 38 s' \
+		'production/point: Deployment point: preStop ends after 15 s, and gateways may use the address for 40 s' \
+		'production/point: Deployment point: minReadySeconds is less than the 40 s' \
 		'production: point: its pods that are not ready keep a machine from being drained' \
 		'production: redis-4 has no service with an address that stays' \
 		'production: redis announces the address of its pod' \
