@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/config.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "base/resolve.h"
 #include "base/trace_context.h"
@@ -58,6 +59,7 @@ struct ct_redis_cluster {
 static struct {
 	struct redis_address	seeds[CT_REDIS_NODES_MAX];
 	unsigned		seeds_n;	/* 0: one server */
+	unsigned		without_n;	/* nodes of REDIS_NODES that have no address now */
 } settings;
 
 static struct ct_metric	*redirected;
@@ -95,10 +97,13 @@ cluster_add_seed(const char *word, size_t length)
 		/* An IPv6 address is in brackets. */
 		bracket = *word == '[' && colon[-1] == ']';
 		(void)snprintf(host, sizeof(host), "%.*s", (int)(colon - word) - 2 * bracket, word + bracket);
-		if (!ct_resolve(host, seed->text))
-			ct_config_fail("REDIS_NODES", "one of its hosts has no address");
 		seed->port = (int)port;
-		settings.seeds_n++;
+		if (ct_resolve(host, seed->text)) {
+			settings.seeds_n++;
+		} else {
+			settings.without_n++;
+			ct_log(CT_LOG_WARNING, NULL, "REDIS_NODES: %s has no address now, so this service starts without it", host);
+		}
 	}
 }
 
@@ -110,12 +115,14 @@ ct_redis_cluster_configure(void)
 
 	ct_redis_configure();
 	redirected = ct_metric_counter("redis_redirected_total", "", "Commands that a node of the cluster sent elsewhere");
-	settings.seeds_n = 0;
+	settings.seeds_n = settings.without_n = 0;
 	for (at += strspn(at, " "); *at != '\0'; at += strspn(at, " ")) {
 		length = strcspn(at, " ");
 		cluster_add_seed(at, length);
 		at += length;
 	}
+	if (settings.seeds_n == 0 && settings.without_n > 0)
+		ct_config_fail("REDIS_NODES", "none of its hosts has an address");
 }
 
 /* --- the end of a call --- */

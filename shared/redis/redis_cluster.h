@@ -19,7 +19,10 @@
 
 struct ct_redis_cluster;
 
-/* Parent: ct_redis_configure, and REDIS_NODES. Addresses of names are looked up now and never again. */
+/*
+ * Parent: ct_redis_configure, and REDIS_NODES. Addresses of names are looked up now and never again. A node without an address
+ * is left out, unless none has one: the nodes themselves name all others.
+ */
 void		 ct_redis_cluster_configure(void);
 
 /*

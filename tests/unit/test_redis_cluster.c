@@ -565,3 +565,16 @@ Test(redis_cluster, wrong_nodes_are_a_fault)
 	ct_redis_cluster_configure();
 	cr_assert_str_eq(fault, "");
 }
+
+/* A machine is gone, and its name with it. The service starts with the others. */
+Test(redis_cluster, node_without_an_address_does_not_stop_the_start)
+{
+	(void)setenv("ENVIRONMENT", "development", 1);
+	ct_config_fail = note_fault;
+	(void)setenv("REDIS_NODES", "no-such-host.invalid:6379 127.0.0.1:7001", 1);
+	ct_redis_cluster_configure();
+	cr_assert_str_eq(fault, "");
+	(void)setenv("REDIS_NODES", "no-such-host.invalid:6379 no-other-host.invalid:6379", 1);
+	ct_redis_cluster_configure();
+	cr_assert_str_eq(fault, "REDIS_NODES: none of its hosts has an address");
+}
