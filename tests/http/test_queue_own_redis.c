@@ -13,7 +13,8 @@
 
 #include "harness.h"
 
-/* Each test has its own ports: Redis at REDIS_PORT + 20 + n, instances from REDIS_PORT + 30 + 2 * n. */
+/* Each test has its own ports: Redis at REDIS_PORT + 100 + n, instances from REDIS_PORT + 120 + 2 * n, with n below TESTS. */
+#define TESTS	15	/* behind are the ports of test_queue_cluster.c */
 static int	test;
 static pid_t	redis;
 static char	*folder;
@@ -71,7 +72,7 @@ start_redis(void)
 	redis = spawn(format("mkdir -p %s/redis; sed 's/ (~events [^)]*)//' $RUN_DIR/secrets/redis.acl >%s/redis/users.acl; exec setpriv --pdeathsig KILL redis-server --port %d --bind 127.0.0.1 "
 	    "--aclfile %s/redis/users.acl --dir %s/redis --save '' --appendonly yes --appendfsync everysec >>%s/redis.log 2>&1", folder, folder,
 	    redis_port(), folder, folder, folder));
-	wait_for(strncmp(redis_says("ping"), "PONG", 4) == 0, 20);
+	wait_for(strncmp(redis_says("ping"), "PONG", 4) == 0, 60);
 }
 
 /* Starts instance k (0 or 1) like deploy/local/run-service. `settings` (NAME=value ...) replace the stack's. */
@@ -91,13 +92,14 @@ start_instance(int k, const char *settings)
 	    "cd $RUNDIR\n"
 	    "exec setpriv --pdeathsig TERM $BUILD_DIR/kore/kore -f -n -r -c $RUNDIR/queue.conf >>$RUN_DIR/log/queue-own-$PORT.log 2>&1",
 	    folder, k, port, redis_port(), settings));
-	wait_for(http((struct call){ .path = "/readyz", .base = bases[k] }).status == 200, 30);
+	wait_for(http((struct call){ .path = "/readyz", .base = bases[k] }).status == 200, 60);
 	return (pid);
 }
 
 static void
 start_own(int number)
 {
+	cr_assert_lt(number, TESTS);
 	test = number;
 	folder = strdup(format("%s/own-%d", setting("RUN_DIR"), test));
 	cr_assert_eq(system(format("rm -rf %s", folder)), 0);
@@ -196,7 +198,7 @@ Test(queue_own_redis, polling_user_keeps_place_and_silent_user_loses_it, .timeou
 }
 
 /* 600 users need more than one admission round; the following rounds must not wait for the next tick. */
-Test(queue_own_redis, one_tick_admits_600_users, .timeout = 120)
+Test(queue_own_redis, one_tick_admits_600_users, .timeout = 300)
 {
 	enum { MANY = 600, AT_ONCE = 100 };
 	struct schedule		 schedule = schedule_new(1, 2);
@@ -217,7 +219,7 @@ Test(queue_own_redis, one_tick_admits_600_users, .timeout = 120)
 			check_status(replies[i], 201);
 	}
 	(void)settings_at(0, &schedule, "{\"mode\":\"OPEN\"}");
-	wait_for(number_at(settings_at(0, &schedule, NULL).json, "active") > 0, 20);
+	wait_for(number_at(settings_at(0, &schedule, NULL).json, "active") > 0, 60);
 	/* The next tick is five seconds away. */
 	wait_for(number_at(settings_at(0, &schedule, NULL).json, "active") == MANY, 3);
 }
@@ -255,7 +257,7 @@ has_status_function(void)
 }
 
 /* Quick looks of repeat polls read the seq and the rank from Redis without a function, and see the present line. */
-Test(queue_own_redis, repeat_polls_read_exact_positions_without_redis_function, .timeout = 120)
+Test(queue_own_redis, repeat_polls_read_exact_positions_without_redis_function, .timeout = 300)
 {
 	enum { GONE = 7 };
 	struct schedule	 schedule = schedule_new(1, 2);
@@ -278,7 +280,7 @@ Test(queue_own_redis, repeat_polls_read_exact_positions_without_redis_function, 
 		all = positions_are_exact(users, tokens, 0, 0);
 		if (all && !has_status_function())
 			break;
-		wait_for(has_status_function(), 10);
+		wait_for(has_status_function(), 60);
 	}
 	cr_assert(all && !has_status_function(), "no poll was answered without the function");
 	cr_assert_eq(system(format(REDIS_CLI " -x FUNCTION LOAD REPLACE <build/queue.lua >/dev/null",
@@ -293,12 +295,12 @@ Test(queue_own_redis, repeat_polls_read_exact_positions_without_redis_function, 
 
 	/* Admitting the first user moves the others forward, too. */
 	(void)settings_at(0, &schedule, "{\"mode\":\"OPEN\",\"maxActive\":1}");
-	wait_for(is_active(0, &users[0], tokens[0]), 20);
+	wait_for(is_active(0, &users[0], tokens[0]), 60);
 	cr_assert(positions_are_exact(users, tokens, 1, GONE));
 }
 
 /* Requests that wait for calls which Redis does not answer get 503 too. */
-Test(queue_own_redis, requests_unanswered_at_shutdown_are_503, .timeout = 120)
+Test(queue_own_redis, requests_unanswered_at_shutdown_are_503, .timeout = 300)
 {
 	enum { MANY = 300 };
 	struct schedule		 schedule = schedule_new(1, 2);
@@ -324,7 +326,7 @@ Test(queue_own_redis, requests_unanswered_at_shutdown_are_503, .timeout = 120)
 		_exit(left > 100 ? 100 : left);
 	}
 	/* The request for the metrics counts too, so the number is greater than MANY. */
-	wait_for(exported(0, "ct_requests_in_flight") > MANY, 20);
+	wait_for(exported(0, "ct_requests_in_flight") > MANY, 60);
 	cr_assert_eq(kill(instance, SIGTERM), 0);
 	cr_assert_eq(waitpid(callers, &result, 0), callers);
 	cr_assert_eq(kill(redis, SIGCONT), 0);
@@ -332,7 +334,7 @@ Test(queue_own_redis, requests_unanswered_at_shutdown_are_503, .timeout = 120)
 	cr_assert_eq(result, 0, "%d of %d requests got another answer than 503, or none", WEXITSTATUS(result), MANY);
 }
 
-Test(queue_own_redis, other_instance_continues_the_queue_after_one_ends, .timeout = 120)
+Test(queue_own_redis, other_instance_continues_the_queue_after_one_ends, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 4), untouched = schedule_new(1, 1);
 	struct user	 first, second, operator = operator_new(), late = user_new();
@@ -345,13 +347,13 @@ Test(queue_own_redis, other_instance_continues_the_queue_after_one_ends, .timeou
 	(void)start_instance(1, "");
 	(void)settings_at(0, &schedule, "{\"maxActive\":1,\"activeTtlSeconds\":12}");
 	first_token = new_token(0, &first, &schedule);
-	wait_for(is_active(0, &first, first_token), 20);
+	wait_for(is_active(0, &first, first_token), 60);
 	second_token = new_token(0, &second, &schedule);
 	/* Instance B has had no request about this queue, but knows all that it shows. */
-	wait_for(gauge(1, "queue_waiting", &schedule) == 1 && gauge(1, "queue_active", &schedule) == 1, 20);
-	wait_for(gauge(1, "queue_seats_left", &schedule) == 8, 20);
+	wait_for(gauge(1, "queue_waiting", &schedule) == 1 && gauge(1, "queue_active", &schedule) == 1, 60);
+	wait_for(gauge(1, "queue_seats_left", &schedule) == 8, 60);
 	stop_process(a, SIGTERM);
-	wait_for(gauge(1, "queue_waiting", &schedule) == 0 && gauge(1, "queue_active", &schedule) == 1, 30);
+	wait_for(gauge(1, "queue_waiting", &schedule) == 0 && gauge(1, "queue_active", &schedule) == 1, 60);
 	cr_assert_geq(exported(1, "queue_admitted_total"), 1);
 	cr_assert(is_active(1, &second, second_token));
 	reply = poll_status(1, &first, first_token);
@@ -366,7 +368,7 @@ Test(queue_own_redis, other_instance_continues_the_queue_after_one_ends, .timeou
 	check_problem(reply, 409, "QUEUE_CLOSED");
 	(void)settings_at(0, &schedule, "{\"mode\":\"PAUSED\"}");
 	cr_assert_str_eq(text_at(settings_at(1, &schedule, NULL).json, "mode"), "PAUSED");
-	wait_for(exported(1, format("queue_mode{schedule=\"%s\",mode=\"PAUSED\"}", schedule.id)) == 1, 5);
+	wait_for(exported(1, format("queue_mode{schedule=\"%s\",mode=\"PAUSED\"}", schedule.id)) == 1, 60);
 }
 
 /* Truncates the last append-only file where these bytes are first written. True if it did. */
@@ -428,19 +430,19 @@ Test(queue_own_redis, places_and_settings_lost_by_redis_are_restored, .timeout =
 	check_status(http((struct call){ .method = "POST", .path = "/queues/leave", .jwt = left.jwt, .base = bases[0],
 	    .queue_token = left_token }), 204);
 	kept_token = token_at(0, &kept, &schedule);
-	wait_for(is_in_aof(&kept), 20);
+	wait_for(is_in_aof(&kept), 60);
 	lost_token = token_at(0, &lost, &schedule);
 	(void)settings_at(0, &schedule, "{\"mode\":\"PAUSED\",\"maxActive\":1}");
-	wait_for(is_in_aof(&lost), 20);
+	wait_for(is_in_aof(&lost), 60);
 	stop_process(redis, SIGKILL);
 	/* The instance stops exporting metrics of the lost store. */
-	wait_for(gauge(0, "queue_waiting", &schedule) == -1, 20);
+	wait_for(gauge(0, "queue_waiting", &schedule) == -1, 60);
 	reply = poll_status(0, &kept, kept_token);
 	check_problem(reply, 503, "SERVICE_UNAVAILABLE");
 	cr_assert(truncate_aof_at(id_pattern(&lost)));
 	start_redis();
 
-	wait_for(poll_status(0, &kept, kept_token).status == 200, 20);
+	wait_for(poll_status(0, &kept, kept_token).status == 200, 60);
 	cr_assert_eq(number_at(poll_status(0, &kept, kept_token).json, "position"), 1);
 	new = new_token(0, &newcomer, &schedule);
 	reply = poll_status(0, &lost, lost_token);
@@ -457,7 +459,7 @@ Test(queue_own_redis, places_and_settings_lost_by_redis_are_restored, .timeout =
 	(void)settings_at(0, &schedule, "{\"mode\":\"OPEN\"}");
 	cr_assert_str_eq(sql(format("SELECT mode || ' ' || max_active FROM queue.queues WHERE schedule_id = '%s'",
 	    schedule.id)), "OPEN 1");
-	wait_for(is_active(0, &kept, kept_token), 20);
+	wait_for(is_active(0, &kept, kept_token), 60);
 	cr_assert_eq(number_at(poll_status(0, &lost, lost_token).json, "position"), 1);
 
 	/* If the store forgets a recovery that has just begun, the service answers 503 and not that the place has ended. */
@@ -481,7 +483,7 @@ static void
 wait_until_saved(const struct schedule *schedule, const char *column, const char *token)
 {
 	wait_for(strcmp(sql(format("SELECT %s >= %lld FROM queue.queues WHERE schedule_id = '%s'", column, (long long)place_of(token),
-	    schedule->id)), "t") == 0, 20);
+	    schedule->id)), "t") == 0, 60);
 }
 
 Test(queue_own_redis, stashed_tokens_give_one_turn_after_store_loss, .timeout = 180)
@@ -496,7 +498,7 @@ Test(queue_own_redis, stashed_tokens_give_one_turn_after_store_loss, .timeout = 
 	given_up = token_at(0, &buyer, &schedule);
 	leave(&buyer, given_up);
 	used = token_at(0, &buyer, &schedule);
-	wait_for(is_active(0, &buyer, used), 20);
+	wait_for(is_active(0, &buyer, used), 60);
 	cr_assert_str_eq(sql(format("SELECT (reservation.hold('%s', '%s', ARRAY['%s']::uuid[], NULL, NULL, %lld, 300, NULL, "
 	    "NULL, NULL, 'test')).outcome", buyer.id, schedule.id, schedule.seats[0], (long long)place_of(used))), "CREATED");
 	for (int i = 0; i < STASH; i++) {
@@ -509,8 +511,8 @@ Test(queue_own_redis, stashed_tokens_give_one_turn_after_store_loss, .timeout = 
 	stop_process(redis, SIGKILL);
 	cr_assert_eq(system(format("rm -rf %s/redis", folder)), 0);
 	start_redis();
-	wait_for(poll_status(0, &hoarder, stash[0]).status == 200, 30);
-	wait_for(is_active(0, &hoarder, stash[0]), 30);
+	wait_for(poll_status(0, &hoarder, stash[0]).status == 200, 60);
+	wait_for(is_active(0, &hoarder, stash[0]), 60);
 	leave(&hoarder, stash[0]);
 	for (int i = 0; i < STASH; i++) {
 		reply = poll_status(0, &hoarder, stash[i]);
@@ -543,7 +545,7 @@ ticks_per_second(void)
 }
 
 /* One user may enter every schedule, so a queue that can admit nobody must cost Redis less than others. */
-Test(queue_own_redis, queue_that_can_admit_nobody_is_ticked_rarely, .timeout = 120)
+Test(queue_own_redis, queue_that_can_admit_nobody_is_ticked_rarely, .timeout = 300)
 {
 	struct schedule	schedule = schedule_new(1, 1);
 	struct user	user, second;
@@ -552,18 +554,18 @@ Test(queue_own_redis, queue_that_can_admit_nobody_is_ticked_rarely, .timeout = 1
 	start_own(9);
 	(void)start_instance(0, "WORKERS=1");
 	token = new_token(0, &user, &schedule);
-	wait_for(is_active(0, &user, token), 20);
+	wait_for(is_active(0, &user, token), 60);
 	cr_assert_leq(ticks_per_second(), 1, "ticks per second while no user waits");
 	(void)settings_at(0, &schedule, "{\"mode\":\"PAUSED\"}");
 	token = new_token(0, &second, &schedule);
-	wait_for(gauge(0, "queue_waiting", &schedule) == 1, 20);
+	wait_for(gauge(0, "queue_waiting", &schedule) == 1, 60);
 	cr_assert_leq(ticks_per_second(), 2, "ticks per second while the queue is paused");
 	(void)settings_at(0, &schedule, "{\"mode\":\"OPEN\"}");
-	wait_for(is_active(0, &second, token), 20);
+	wait_for(is_active(0, &second, token), 60);
 }
 
 /* The service compares times from Redis with its own clock. */
-Test(queue_own_redis, redis_clock_an_hour_off_changes_no_answer, .timeout = 120)
+Test(queue_own_redis, redis_clock_an_hour_off_changes_no_answer, .timeout = 300)
 {
 	static const char *const	offsets[] = { "+ 3600", "- 3600" };
 	struct user			first, second;
@@ -580,7 +582,7 @@ Test(queue_own_redis, redis_clock_an_hour_off_changes_no_answer, .timeout = 120)
 		schedule = schedule_new(1, 1);
 		(void)settings_at(0, &schedule, "{\"maxActive\":1}");
 		token = new_token(0, &first, &schedule);
-		wait_for(is_active(0, &first, token), 20);
+		wait_for(is_active(0, &first, token), 60);
 		token = new_token(0, &second, &schedule);
 		for (int poll = 0; poll < 20; poll++) {
 			reply = poll_status(0, &second, token);
@@ -590,7 +592,7 @@ Test(queue_own_redis, redis_clock_an_hour_off_changes_no_answer, .timeout = 120)
 			pause_ms(100);
 		}
 		(void)settings_at(0, &schedule, "{\"maxActive\":2}");
-		wait_for(is_active(0, &second, token), 20);
+		wait_for(is_active(0, &second, token), 60);
 	}
 	/* The first of the two queues saw Redis's clock go back by two hours, and abandoned no user. */
 	cr_assert_eq(exported(0, "queue_abandoned_total"), 0);
@@ -627,7 +629,7 @@ Test(queue_own_redis, estimated_wait_is_consistent_and_its_error_is_measured, .t
 	start_own(0);
 	(void)start_instance(1, "");
 	token = token_at(1, &active, &schedule);
-	wait_for(is_active(1, &active, token), 20);
+	wait_for(is_active(1, &active, token), 60);
 	/* One turn, free again after 40 seconds: the estimate is 40, as the queue has measured no speed yet. */
 	(void)settings_at(1, &schedule, "{\"maxActive\":1,\"activeTtlSeconds\":40}");
 	reply = enter_at(1, &user, &schedule);
@@ -635,14 +637,14 @@ Test(queue_own_redis, estimated_wait_is_consistent_and_its_error_is_measured, .t
 	cr_assert_eq(number_at(reply.json, "estimatedWaitSeconds"), 40);
 	token = strdup(text_at(reply.json, "token"));
 	/* The status function answers some polls; between those, quick looks answer from the last tick. */
-	wait_for(gauge(1, "queue_predicted_wait_seconds", &schedule) == 40, 10);
+	wait_for(gauge(1, "queue_predicted_wait_seconds", &schedule) == 40, 60);
 	for (int i = 0; i < 10; i++) {
 		cr_assert_eq(number_at(poll_status(1, &user, token).json, "estimatedWaitSeconds"), 40);
 		pause_ms(100);
 	}
 	(void)settings_at(1, &schedule, "{\"maxActive\":2}");
-	wait_for(is_active(1, &user, token), 20);
-	wait_for(exported(1, format(EARLY, "count")) == 1, 10);
+	wait_for(is_active(1, &user, token), 60);
+	wait_for(exported(1, format(EARLY, "count")) == 1, 60);
 	cr_assert_eq(exported(1, format(LATE, "count")), 0);
 	cr_assert_eq(exported(1, "queue_wait_seconds_count"), 1);
 	cr_assert_leq(exported(1, format(EARLY, "sum")), 40);
@@ -663,7 +665,7 @@ Test(queue_own_redis, estimated_wait_is_consistent_and_its_error_is_measured, .t
 		check_status(reply, 201);
 		token = strdup(text_at(reply.json, "token"));
 		cr_assert(number_at(reply.json, "estimatedWaitSeconds") <= lead + 1);
-		wait_for(gauge(1, "queue_speed_per_second", &opening) > 0, 10);
+		wait_for(gauge(1, "queue_speed_per_second", &opening) > 0, 60);
 		predicted = gauge(1, "queue_predicted_wait_seconds", &opening);
 		(void)settings_at(1, &opening, "{\"mode\":\"PAUSED\"}");
 		lead *= 2;
@@ -672,8 +674,8 @@ Test(queue_own_redis, estimated_wait_is_consistent_and_its_error_is_measured, .t
 	while (now_ms() < opens + 4000)
 		pause_ms(50);
 	(void)settings_at(1, &opening, "{\"mode\":\"OPEN\"}");
-	wait_for(is_active(1, &other, token), 20);
-	wait_for(exported(1, format(LATE, "count")) == late + 1, 10);
+	wait_for(is_active(1, &other, token), 60);
+	wait_for(exported(1, format(LATE, "count")) == late + 1, 60);
 	cr_assert_eq(exported(1, format(EARLY, "count")), early);
 	cr_assert_geq(exported(1, format(LATE, "sum")), late_seconds + 0.9);
 }
@@ -685,7 +687,7 @@ Test(queue_own_redis, queues_together_admit_at_most_the_limit, .timeout = 180)
 	double		 began, a = 0, b = 0;
 	struct user	 user;
 
-	start_own(15);
+	start_own(10);
 	for (int k = 0; k < 2; k++)
 		(void)start_instance(k, "ADMISSIONS_MAX_PER_SECOND=4 QUEUE_ADMIT_PER_SECOND=1000 QUEUE_MAX_ACTIVE=2000");
 	began = (double)now_ms();
