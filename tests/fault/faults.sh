@@ -56,7 +56,7 @@ pid_of() {
 # becomes COMMAND OLD WHAT: waits until the command prints another pid than OLD, and prints the change.
 becomes() {
 	local now tries
-	for ((tries = 0; tries < 200; tries++)); do
+	for ((tries = 0; tries < 1200; tries++)); do
 		now=$($1)
 		if [[ -n $now && $now != "$2" ]]; then
 			echo "$3: ${now//$'\n'/ } instead of ${2//$'\n'/ }"
@@ -115,7 +115,7 @@ stalled() {
 	pause_ms "$3"
 	(($4 == 0)) || echo cut >&"${proxies[$1]}"
 	echo go >&"${proxies[$1]}"
-	for ((tries = 0; tries < 100; tries++)); do
+	for ((tries = 0; tries < 500; tries++)); do
 		(($(wc -l <"$work/$1.said") == said)) || break
 		sleep 0.02
 	done

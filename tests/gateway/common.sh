@@ -63,7 +63,7 @@ set_up_file() {
 	sed -i 's/^proxy_read_timeout .*/proxy_read_timeout 5s;/' "$work/nginx/tuning.conf"
 	start_gateway
 	secure=https://127.0.0.1:$GATEWAY_HTTPS_PORT
-	for ((i = 0; i < 50; i++)); do
+	for ((i = 0; i < 600; i++)); do
 		curl -ksf -o /dev/null "$secure/healthz" && return
 		sleep 0.1
 	done

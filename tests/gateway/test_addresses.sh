@@ -41,7 +41,7 @@ start_dns() {
 	dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root --no-resolv --no-hosts --addn-hosts="$work/hosts" \
 		--listen-address="$dns_address" --bind-interfaces --log-queries --log-facility="$work/dns.log" &
 	dns_pid=$!
-	wait_for 10 grep -q started "$work/dns.log"
+	wait_for 60 grep -q started "$work/dns.log"
 }
 
 stop_dns() {
@@ -125,7 +125,7 @@ test_service_whose_address_appears_is_used_without_a_restart() {
 	local master
 	master=$(<"$RUN_DIR/gateway/nginx.pid")
 	begin || return 0
-	wait_for 30 answers_with 200 /concerts
+	wait_for 60 answers_with 200 /concerts
 	write -d '{}' /payments
 	is status "$status" 200
 	is master "$(<"$RUN_DIR/gateway/nginx.pid")" "$master"
@@ -142,7 +142,7 @@ test_look_up_without_a_change_reloads_nothing() {
 	begin || return 0
 	current=$(readlink "$RUN_DIR/gateway/current")
 	looks=$(grep -c 'query\[A\] reservation' "$work/dns.log")
-	wait_for 30 asked_more_than $((looks + 3))
+	wait_for 60 asked_more_than $((looks + 3))
 	is 'files in force' "$(readlink "$RUN_DIR/gateway/current")" "$current"
 }
 
@@ -174,9 +174,9 @@ test_changed_addresses_under_load_lose_no_request() {
 		loops+=($!)
 	done
 	names '127.0.2.1 reservation.services.test' '127.0.2.2 reservation.services.test' '127.0.2.1 payment-a.services.test'
-	wait_for 30 uses reservation 127.0.2.1 127.0.2.2
+	wait_for 60 uses reservation 127.0.2.1 127.0.2.2
 	names '127.0.2.2 reservation.services.test' '127.0.2.1 payment-a.services.test'
-	wait_for 30 uses reservation 127.0.2.2
+	wait_for 60 uses reservation 127.0.2.2
 	rm "$work/loading"
 	wait "${loops[@]}"
 	is 'answers of reads' "$(cat "$work"/reads.* | sort -u)" 200
@@ -193,13 +193,13 @@ test_operators_unfinished_changes_wait_for_the_operators_reload() {
 	begin || return 0
 	echo 'client_max_body_sise 64k;' >>"$work/nginx/tuning.conf"
 	names '127.0.2.2 reservation.services.test' '127.0.2.1 payment-a.services.test'
-	wait_for 30 uses reservation 127.0.2.2
+	wait_for 60 uses reservation 127.0.2.2
 	lacks 'the files in force' "$(cat "$RUN_DIR/gateway/current/tuning.conf")" body_sise
 	right
 	# The settings of the operator's reload stay when addresses change later.
 	CORS_ORIGIN=https://other.example.com "$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
 	names '127.0.2.1 reservation.services.test' '127.0.2.1 payment-a.services.test'
-	wait_for 30 uses reservation 127.0.2.1
+	wait_for 60 uses reservation 127.0.2.1
 	call -H 'Origin: https://other.example.com' /concerts
 	is 'the origin' "$(header access-control-allow-origin)" https://other.example.com
 }
@@ -208,7 +208,7 @@ test_addresses_stay_in_use_while_dns_does_not_answer() {
 	skipped && return
 	begin || return 0
 	stop_dns
-	wait_for 30 grep -q 'names without an address now: .*reservation.services.test' "$work/follow.log"
+	wait_for 60 grep -q 'names without an address now: .*reservation.services.test' "$work/follow.log"
 	call /concerts
 	is status "$status" 200
 	"$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
@@ -223,13 +223,13 @@ test_gateway_that_restarts_without_dns_uses_the_last_addresses() {
 	kill -QUIT "$starter_pid"
 	wait "$starter_pid" || fail "the gateway ended with $?"
 	start_starter
-	wait_for 30 answers_with 200 /healthz
+	wait_for 60 answers_with 200 /healthz
 	call /concerts
 	is status "$status" 200
 	# It follows them again when DNS is back.
 	start_dns
 	names '127.0.2.2 reservation.services.test'
-	wait_for 30 uses reservation 127.0.2.2
+	wait_for 60 uses reservation 127.0.2.2
 }
 
 # The resolver would wait five seconds for the first server, and the look-up has four.
@@ -265,7 +265,7 @@ test_gateway_stops_with_a_request_in_flight_after_its_answer() {
 	begin || return 0
 	curl -ks -o /dev/null -w '%{http_code}' "$secure/concerts/slowly" >"$work/slow" &
 	slow=$!
-	wait_for 10 grep -q slowly "$upstream_log"
+	wait_for 60 grep -q slowly "$upstream_log"
 	kill -QUIT "$starter_pid"
 	wait "$starter_pid" || fail "the gateway ended with $?"
 	starter_pid=

@@ -119,7 +119,7 @@ test_compressed_seat_map_has_a_weak_etag() {
 # logged COUNT CONDITION: waits until COUNT lines of the access log meet jq's CONDITION. Fails the test at the deadline.
 logged() {
 	local k log=$RUN_DIR/gateway/access.log
-	for ((k = 0; k < 50; k++)); do
+	for ((k = 0; k < 600; k++)); do
 		(($(jq -c "select($2) | 1" "$log" | wc -l) < $1)) || return 0
 		sleep 0.1
 	done
@@ -155,7 +155,7 @@ test_access_log_is_json_without_secrets() {
 	write -H 'X-Queue-Token: secret-token' -H $'User-Agent: a"b\\c' '/queues/logged?query=secret'
 	id=$(header x-request-id)
 	# nginx buffers the log for about a second.
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 600; i++)); do
 		line=$(grep "$id" "$RUN_DIR/gateway/access.log") && break
 		sleep 0.1
 	done

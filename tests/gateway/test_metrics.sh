@@ -45,7 +45,7 @@ in_streams() {
 # refusals ZONE KEY: checks that each refused call made for ZONE names ZONE and a key that matches KEY, and that there is at least one.
 refusals() {
 	local said
-	wait_for 10 grep -q "\"status\":429.*\"userAgent\":\"zone-$1\"" "$log" || return 0
+	wait_for 60 grep -q "\"status\":429.*\"userAgent\":\"zone-$1\"" "$log" || return 0
 	said=$(jq -r "select(.userAgent == \"zone-$1\" and .status == 429) | .limitZone" "$log" | sort -u | xargs)
 	is "who refused calls for $1" "$said" "$1"
 	said=$(jq -r "select(.userAgent == \"zone-$1\" and .status == 429) | .limitKey" "$log" | sort -u)
@@ -75,7 +75,7 @@ test_refused_request_names_its_zone_and_key() {
 	is 'keys of three users' "$(jq -r 'select(.limitZone | endswith("_user")) | .limitKey' "$log" | sort -u | wc -l)" 3
 	# Something short may be a password.
 	at_once short 15 -H 'Authorization: Bearer secret' /points
-	wait_for 10 grep -q '"status":429.*"userAgent":"zone-short"' "$log" || return 0
+	wait_for 60 grep -q '"status":429.*"userAgent":"zone-short"' "$log" || return 0
 	is 'key of a short value' "$(jq -r 'select(.userAgent == "zone-short" and .status == 429) | .limitKey' "$log" | sort -u)" short
 	right
 }
@@ -130,7 +130,7 @@ test_rotation_under_load_loses_no_line() {
 		done
 		"$work/nginx/rotate-logs" 2>"$work/out" || fail "rotate-logs: $(cat "$work/out")"
 		wait "${loops[@]}"
-		wait_for 20 lines_there $((400 * round))
+		wait_for 60 lines_there $((400 * round))
 		"$work/nginx/rotate-logs" 2>"$work/out" || fail "rotate-logs: $(cat "$work/out")"
 	done
 	(($(find "$RUN_DIR/gateway" -name 'access.log.*' | wc -l) >= 3)) || fail 'there were hardly any rotations'
@@ -139,7 +139,7 @@ test_rotation_under_load_loses_no_line() {
 	is 'requests that reached the services' "$(reached /reservations/rotated-)" 2000
 	# The new log is in use, and the old one is not.
 	call /reservations/afterwards
-	wait_for 10 grep -q afterwards "$log"
+	wait_for 60 grep -q afterwards "$log"
 	[[ $(id -u) -ne 0 ]] || is 'the owner of the new log' "$(stat -c %U "$log")" www-data
 }
 
@@ -150,9 +150,9 @@ start_exporter() {
 	EXPORTER_DIR=$work/exporter GATEWAY_ACCESS_LOG=$log GATEWAY_METRICS_PORT=$metrics_port \
 		"$root/deploy/monitoring/run-gateway-exporter" >"$work/exporter.log" 2>&1 &
 	exporter_pid=$!
-	wait_for 30 curl -sf -o /dev/null "http://127.0.0.1:$metrics_port/metrics" || fail "the exporter: $(tail -n 5 "$work/exporter.log")"
+	wait_for 60 curl -sf -o /dev/null "http://127.0.0.1:$metrics_port/metrics" || fail "the exporter: $(tail -n 5 "$work/exporter.log")"
 	# The exporter reads only lines that nginx writes from now on.
-	wait_for 30 count_call
+	wait_for 60 count_call
 }
 
 # Makes a call that the exporter should count. Returns true if the exporter has counted one.
@@ -173,7 +173,7 @@ has_value() {
 
 # moved NAME BY BEFORE: the metric becomes BEFORE + BY.
 moved() {
-	wait_for 15 has_value "$1" $(($3 + $2)) || fail "$1: $(metric "$1"), not $3 + $2"
+	wait_for 60 has_value "$1" $(($3 + $2)) || fail "$1: $(metric "$1"), not $3 + $2"
 }
 
 test_metrics_count_each_call_by_class_and_status() {
@@ -226,7 +226,7 @@ test_metrics_miss_no_line_at_a_rotation() {
 	sed -i 's/size [0-9]*[kM]/size 1k/' "$RUN_DIR/gateway/current/logrotate.conf"
 	curl -ks -o /dev/null "$secure/reservations/hold?[1-600]" &
 	loop=$!
-	wait_for 20 grep -q '/reservations/hold' "$log"
+	wait_for 60 grep -q '/reservations/hold' "$log"
 	"$work/nginx/rotate-logs"
 	wait "$loop"
 	moved 'gateway_requests_total{class="hold",service="reservation",status="200"}' 600 "$before"
@@ -322,7 +322,7 @@ test_connections_that_the_kernel_refused_are_counted() {
 	is 'before' "$("$work/nginx/firewall" refused | xargs)" 'rate 0 open 0'
 	hold silent -n 50 -s 2
 	figures
-	wait_for 15 kernel_count_is_shown
+	wait_for 60 kernel_count_is_shown
 	cp "$root/nginx/connections.nft" "$work/nginx/connections.nft"
 	right
 }
@@ -340,7 +340,7 @@ test_limits_shows_zone_key_and_count_also_from_rotated_logs() {
 	answers=$(many 15 -H "$(queue_token shown)" -A shown /queues/status)
 	[[ $answers =~ 429=([0-9]+) ]] || fail "no call was refused: $answers"
 	refused=${BASH_REMATCH[1]}
-	wait_for 10 grep -q '"status":429.*"userAgent":"shown"' "$log"
+	wait_for 60 grep -q '"status":429.*"userAgent":"shown"' "$log"
 	sleep 1.2 # the rest of the buffer
 	key=$(jq -r 'select(.userAgent == "shown" and .status == 429) | .limitKey' "$log" | sort -u)
 	sed -i 's/size [0-9]*[kM]/size 1k/' "$RUN_DIR/gateway/current/logrotate.conf"

@@ -41,7 +41,7 @@ test_write_during_a_reload_is_answered_and_closes_its_connection() {
 	file=$(sed -n 's/.*[$]draining_file { default "\(.*\)"; }.*/\1/p' "$RUN_DIR/gateway/current/nginx.conf")
 	touch "$file"
 	# A worker checks once a second whether the file is there.
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 600; i++)); do
 		write --http1.1 -d '{"a":1}' /queues/enter
 		is status "$status" 200
 		[[ $(header connection) != close ]] || sure=$((sure + 1))
@@ -53,7 +53,7 @@ test_write_during_a_reload_is_answered_and_closes_its_connection() {
 	write --http1.1 -H 'Transfer-Encoding: chunked' -d '{"a":1}' /queues/enter
 	has request "$body" '{"a":1}'
 	rm "$file"
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 600; i++)); do
 		write --http1.1 -d '{}' /queues/enter
 		[[ $(header connection) == close ]] || break
 		sleep 0.05
@@ -133,7 +133,7 @@ test_interrupted_reload_keeps_the_files_in_force() {
 	current=$(readlink "$RUN_DIR/gateway/current")
 	"$work/nginx/reload" >"$work/out" 2>&1 &
 	pid=$!
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 1500; i++)); do
 		[[ $(readlink "$RUN_DIR/gateway/current") == "$current" ]] || break
 		sleep 0.02
 	done

@@ -26,7 +26,7 @@ people_buy() {
 	load_before=$(cut -d' ' -f1 /proc/loadavg)
 	people "$1" --count 40 --hoard 15 --settle 60 "${@:2}" >"$work/found" &
 	people_pid=$!
-	wait_for 20 has_writes
+	wait_for 60 has_writes
 	pause_ms $((1000 + RANDOM % 1000))
 }
 

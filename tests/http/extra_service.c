@@ -53,7 +53,7 @@ start_until(const char *service, int port, const char *const *settings, const ch
 	turn = open(format("%s/extra-service-%d.turn", setting("RUN_DIR"), port), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
 	cr_assert(turn >= 0 && flock(turn, LOCK_EX) == 0);
 	/* A killed test may have left a service that is still shutting down. */
-	wait_for(http((struct call){ .base = extra.base, .path = "/livez" }).status == 0, 30);
+	wait_for(http((struct call){ .base = extra.base, .path = "/livez" }).status == 0, 60);
 
 	extra.pid = fork();
 	cr_assert_geq(extra.pid, 0);

@@ -98,14 +98,14 @@ char *
 become_active(const struct user *user, const struct schedule *schedule)
 {
 	struct reply	 reply;
-	int64_t		 deadline = now_ms() + 20000;
+	int64_t		 deadline = now_ms() + 60000;
 	char		*token;
 
 	reply = enter(user, schedule);
 	cr_assert(reply.status == 201 || reply.status == 200, "%ld %s", reply.status, reply.body);
 	token = strdup(text_at(reply.json, "token"));
 	while (strcmp(text_at(reply.json, "status"), "ACTIVE") != 0) {
-		cr_assert(now_ms() < deadline, "not ACTIVE after 20 s: %s", reply.body);
+		cr_assert(now_ms() < deadline, "not ACTIVE after a minute: %s", reply.body);
 		pause_ms(200);
 		reply = http((struct call){ .path = "/queues/status", .jwt = user->jwt,
 		    .queue_token = token });
@@ -119,7 +119,7 @@ all_become_active(const struct user *users, char **tokens_r, int n, const struct
 {
 	struct call	*calls = calloc((size_t)n, sizeof(*calls));
 	struct reply	*replies = calloc((size_t)n, sizeof(*replies));
-	int64_t		 deadline = now_ms() + 20000;
+	int64_t		 deadline = now_ms() + 60000;
 	int		 i, waiting = n;
 
 	/* Poll the service directly, because the gateway limits the rate of status calls. */
@@ -133,7 +133,7 @@ all_become_active(const struct user *users, char **tokens_r, int n, const struct
 		    .base = direct("queue") };
 	}
 	while (waiting > 0) {
-		cr_assert(now_ms() < deadline, "%d users are not ACTIVE after 20 s", waiting);
+		cr_assert(now_ms() < deadline, "%d users are not ACTIVE after a minute", waiting);
 		pause_ms(50);
 		http_all(calls, replies, (size_t)n);
 		for (i = waiting = 0; i < n; i++) {

@@ -144,6 +144,6 @@ webhook(const char *card)
 			    "\"data\":{\"orderId\":\"x\",\"paymentKey\":\"%s\",\"status\":\"DONE\",\"totalAmount\":1}}", card) };
 	struct reply	reply;
 
-	wait_for((reply = http(call)).status != 503, 30);
+	wait_for((reply = http(call)).status != 503, 60);
 	return (reply);
 }

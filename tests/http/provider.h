@@ -5,7 +5,7 @@
 #include "harness.h"
 
 /* enough for CARD_PROVIDER_TIMEOUT_MS, a look-up, and perhaps another confirm */
-#define CERTAIN_SECONDS	30
+#define CERTAIN_SECONDS	60
 
 /* Returns a new payment key "card-...". Only payment keys begin so, which lets a test search the logs for them. */
 char		*card_new(void);

@@ -29,7 +29,7 @@ check_statements_shared(const char *service, struct call calls[MANY], struct rep
 	    service, statements_saved(service) - before, MANY);
 }
 
-Test(batches, concurrent_charges_holds_and_payments_share_statements, .timeout = 120)
+Test(batches, concurrent_charges_holds_and_payments_share_statements, .timeout = 300)
 {
 	struct schedule		 schedule = schedule_new(1, MANY);
 	static struct user	 users[MANY];
@@ -83,7 +83,7 @@ receive_status(int fd)
  * its user id sorts last. Two other users, whose locks the test holds, occupy both statements meanwhile, so this test
  * runs alone (suite `restart`).
  */
-Test(restart, two_holds_of_one_seat_in_a_batch_first_arrival_wins, .timeout = 120)
+Test(restart, two_holds_of_one_seat_in_a_batch_first_arrival_wins, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 4);
 	struct user	 busy[2] = { user_new(), user_new() }, first = user_new(), second = user_new(), other;
@@ -101,16 +101,16 @@ Test(restart, two_holds_of_one_seat_in_a_batch_first_arrival_wins, .timeout = 12
 	for (int i = 0; i < 2; i++)
 		busy_tokens[i] = become_active(&busy[i], &schedule);
 #define PENDING	metric(direct("reservation"), "pg_calls_pending")
-	wait_for(PENDING == 0, 20);
+	wait_for(PENDING == 0, 60);
 	lock = take_lock(format("SELECT platform.lock_user('%s'), platform.lock_user('%s')", busy[0].id, busy[1].id));
 	for (int i = 0; i < 2; i++) {
 		busy_fds[i] = send_hold(&busy[i], &schedule, busy_tokens[i], 1 + i);
-		wait_for(PENDING == i + 1, 5);
+		wait_for(PENDING == i + 1, 60);
 	}
 	first_fd = send_hold(&first, &schedule, first_token, 0);
-	wait_for(PENDING == 3, 5);
+	wait_for(PENDING == 3, 60);
 	second_fd = send_hold(&second, &schedule, second_token, 0);
-	wait_for(PENDING == 4, 5);
+	wait_for(PENDING == 4, 60);
 	release_lock(lock);
 	cr_assert_eq(receive_status(first_fd), 201);
 	cr_assert_eq(receive_status(second_fd), 409);

@@ -45,7 +45,7 @@ settle_numbers(int64_t values_r[NUMBERS])
 {
 	int64_t	again[NUMBERS];
 
-	wait_for(is(sql("SELECT count(*) FROM platform.outbox"), "0"), 30);
+	wait_for(is(sql("SELECT count(*) FROM platform.outbox"), "0"), 60);
 	do {
 		read_numbers(values_r);
 		pause_ms(500);
@@ -96,7 +96,7 @@ Test(restart, business_numbers_move_by_exactly_what_was_done, .timeout = 180)
 	check_status(cancel_reservation(&other, card), 200);
 	wait_for(is(payment_status(&other, payment), "REFUNDED"), CERTAIN_SECONDS);
 
-	wait_for((read_numbers(now), moved(before, now, "refunds_won_total{method=\"card\"}") != 0), 30);
+	wait_for((read_numbers(now), moved(before, now, "refunds_won_total{method=\"card\"}") != 0), 60);
 	settle_numbers(now);
 	cr_expect_eq(moved(before, now, "payments_total{method=\"point\",outcome=\"approved\"}"), 1);
 	cr_expect_eq(moved(before, now, "payments_total{method=\"card\",outcome=\"approved\"}"), 1);
@@ -119,7 +119,7 @@ Test(restart, business_numbers_move_by_exactly_what_was_done, .timeout = 180)
 	cr_expect_eq(moved(before, now, "card_declines_total{what=\"payment\",reason=\"other\"}"), 0);
 }
 
-Test(restart, events_of_lost_stream_are_not_counted_twice, .timeout = 120)
+Test(restart, events_of_lost_stream_are_not_counted_twice, .timeout = 300)
 {
 	int64_t	before[NUMBERS], now[NUMBERS], again = 0;
 	static const char *const	services[] = { "queue", "reservation", "payment", "point" };
@@ -135,7 +135,7 @@ Test(restart, events_of_lost_stream_are_not_counted_twice, .timeout = 120)
 		for (int i = 0; i < 4; i++)
 			sum += metric_sum(services[i], "events_again_total ");
 		sum > again;
-	}), 30);
+	}), 60);
 	settle_numbers(now);
 	cr_assert_eq(memcmp(before, now, sizeof(now)), 0);
 }

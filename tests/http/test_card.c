@@ -12,7 +12,7 @@
 
 #include "provider.h"
 
-Test(card, card_payment_confirms_and_cancellation_refunds_it, .timeout = 120)
+Test(card, card_payment_confirms_and_cancellation_refunds_it, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -55,7 +55,7 @@ Test(card, card_payment_confirms_and_cancellation_refunds_it, .timeout = 120)
 	cr_assert_str_eq(text_at(reply.json, "refund.status"), "REFUNDED");
 }
 
-Test(card, declined_card_keeps_hold_and_third_decline_cancels_it, .timeout = 120)
+Test(card, declined_card_keeps_hold_and_third_decline_cancels_it, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -85,7 +85,7 @@ Test(card, declined_card_keeps_hold_and_third_decline_cancels_it, .timeout = 120
 	check_problem(reply, 409, "RESERVATION_CANCELLED");
 }
 
-Test(card, after_declined_card_another_card_or_points_pay, .timeout = 120)
+Test(card, after_declined_card_another_card_or_points_pay, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
 	struct user	 user = user_new();
@@ -154,7 +154,7 @@ Test(card, confirm_without_answer_is_pending_then_approved, .timeout = 180)
 }
 
 /* The service looks up a refusal whose code is not on its list of final refusals. */
-Test(card, unlisted_refusal_is_looked_up_then_declined, .timeout = 120)
+Test(card, unlisted_refusal_is_looked_up_then_declined, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -181,7 +181,7 @@ Test(card, unlisted_refusal_is_looked_up_then_declined, .timeout = 120)
 }
 
 /* The provider opens its payment window for one order and amount; confirm must repeat both. */
-Test(card, order_or_amount_other_than_the_payment_windows_is_declined, .timeout = 120)
+Test(card, order_or_amount_other_than_the_payment_windows_is_declined, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -209,7 +209,7 @@ Test(card, order_or_amount_other_than_the_payment_windows_is_declined, .timeout 
 }
 
 /* A payment key that paid for one reservation cannot pay for another, and the user can pay with a new key. */
-Test(card, used_payment_key_for_another_reservation_is_declined, .timeout = 120)
+Test(card, used_payment_key_for_another_reservation_is_declined, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
 	struct user	 user = user_new();
@@ -235,7 +235,7 @@ Test(card, used_payment_key_for_another_reservation_is_declined, .timeout = 120)
 }
 
 /* Attack: a thief uses the owner's payment key to pay for the thief's hold. */
-Test(card, payment_with_another_users_payment_key_is_declined, .timeout = 120)
+Test(card, payment_with_another_users_payment_key_is_declined, .timeout = 300)
 {
 	enum { THIEF_FIRST, THIEF_IN_DOUBT, THIEF_LAST, ORDERS };
 	struct schedule	 schedule = schedule_new(1, 2 * ORDERS);
@@ -278,7 +278,7 @@ Test(card, payment_with_another_users_payment_key_is_declined, .timeout = 120)
 }
 
 /* Fifty duplicates arrive while the provider confirms the first: one payment, and the same answer for all that get one. */
-Test(card, fifty_duplicate_card_payments_capture_once, .timeout = 120)
+Test(card, fifty_duplicate_card_payments_capture_once, .timeout = 300)
 {
 	enum { COPIES = 50, THEY_WAIT_MS = 2000 };
 	struct schedule	 schedule;
@@ -321,7 +321,7 @@ Test(card, fifty_duplicate_card_payments_capture_once, .timeout = 120)
 	cr_assert_gt(answered, 1, "no duplicate got the first one's answer");
 }
 
-Test(card, second_card_payment_of_reservation_is_payment_in_progress, .timeout = 120)
+Test(card, second_card_payment_of_reservation_is_payment_in_progress, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -353,7 +353,7 @@ Test(card, second_card_payment_of_reservation_is_payment_in_progress, .timeout =
 }
 
 /* The user cancels the hold while the provider confirms the card: the captured money is refunded. */
-Test(card, card_approval_after_cancellation_is_refunded, .timeout = 120)
+Test(card, card_approval_after_cancellation_is_refunded, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -418,7 +418,7 @@ Test(card, refund_without_answer_is_retried_and_made_once, .timeout = 180)
 }
 
 /* The provider repeats its old answer for an old key, also a refusal, so the next attempt needs a new key. */
-Test(card, refused_refund_is_retried_with_another_key, .timeout = 120)
+Test(card, refused_refund_is_retried_with_another_key, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
 	struct user	 user = user_new();
@@ -457,7 +457,7 @@ Test(card, refused_refund_is_retried_with_another_key, .timeout = 120)
  * The merchant refunds a part of a capture whose outcome is still unknown. The rest no longer matches the payment, so
  * the service voids it.
  */
-Test(card, partly_refunded_capture_with_unknown_outcome_is_voided, .timeout = 120)
+Test(card, partly_refunded_capture_with_unknown_outcome_is_voided, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -488,7 +488,7 @@ Test(card, partly_refunded_capture_with_unknown_outcome_is_voided, .timeout = 12
 	check_status(pay(&user, reservation, amount, key_new()), 201);
 }
 
-Test(card, ten_concurrent_cancellations_refund_once, .timeout = 120)
+Test(card, ten_concurrent_cancellations_refund_once, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -536,7 +536,7 @@ check_payment_survives_killed_worker(const char *fault, int kill_after_ms)
 		_exit(0);
 	}
 	wait_for(!is(payment = sql(format("SELECT payment_id FROM payment.payments WHERE reservation_id = '%s'",
-	    reservation)), ""), 10);
+	    reservation)), ""), 60);
 	pause_ms(kill_after_ms);
 	kill_workers("payment-0");
 	(void)waitpid(first, NULL, 0);

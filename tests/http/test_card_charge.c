@@ -108,7 +108,7 @@ Test(card, charge_with_card_funding_captures_the_card, .init = start_card_fundin
 		cr_assert_eq(histories(&users[i]), 1);
 	}
 
-	wait_for(metric(card_point.base, certain) + metric(direct("point"), certain) >= before + 2 + FAULTS, 10);
+	wait_for(metric(card_point.base, certain) + metric(direct("point"), certain) >= before + 2 + FAULTS, 60);
 
 	/* A payment key that was credited, or that paid for another order, is not credited again. */
 	for (i = 0; i < 2; i++) {
@@ -145,7 +145,7 @@ Test(card, charge_with_card_funding_captures_the_card, .init = start_card_fundin
 	slow = fork();
 	if (slow == 0)
 		_exit(repeat_until_certain(charge_call(&user, 1000, card, key_new())).status == 201 ? 0 : 1);
-	wait_for(is(wallet(&user), "CHARGING 5000"), 10);
+	wait_for(is(wallet(&user), "CHARGING 5000"), 60);
 	set_provider_behaviour(card, "find", "delay:0", 1);
 	wait_for(is(wallet(&user), "ACTIVE 6000"), CERTAIN_SECONDS);
 	cr_assert_eq(waitpid(slow, &status, 0), slow);
@@ -153,7 +153,7 @@ Test(card, charge_with_card_funding_captures_the_card, .init = start_card_fundin
 }
 
 /* A charge fails when the provider has not known it for half an hour. A capture after that is refunded. */
-Test(card, charge_unknown_to_provider_for_half_an_hour_fails, .init = start_card_funding, .fini = stop_card_funding, .timeout = 120)
+Test(card, charge_unknown_to_provider_for_half_an_hour_fails, .init = start_card_funding, .fini = stop_card_funding, .timeout = 300)
 {
 	struct user	 user = user_new();
 	struct call	 call;
@@ -185,7 +185,7 @@ Test(card, charge_unknown_to_provider_for_half_an_hour_fails, .init = start_card
  * owner's Idempotency-Key. The thief's charge is declined before and after the owner's, also if its outcome is unknown
  * meanwhile.
  */
-Test(card, charge_with_another_users_payment_key_is_declined, .init = start_card_funding, .fini = stop_card_funding, .timeout = 120)
+Test(card, charge_with_another_users_payment_key_is_declined, .init = start_card_funding, .fini = stop_card_funding, .timeout = 300)
 {
 	enum { THIEF_FIRST, THIEF_IN_DOUBT, THIEF_LAST, ORDERS };
 	struct user	 owner, thief;
@@ -234,7 +234,7 @@ Test(card, charge_with_another_users_payment_key_is_declined, .init = start_card
 }
 
 /* The previous release began charges under an order id without a user. Only the user of the charge is credited. */
-Test(card, charge_of_previous_release_is_credited_to_its_user_only, .init = start_card_funding, .fini = stop_card_funding, .timeout = 120)
+Test(card, charge_of_previous_release_is_credited_to_its_user_only, .init = start_card_funding, .fini = stop_card_funding, .timeout = 300)
 {
 	struct user	 owner = user_new(), thief = user_new();
 	struct call	 call;

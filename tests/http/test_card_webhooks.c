@@ -9,7 +9,7 @@
 
 #include "provider.h"
 
-Test(card, webhook_only_causes_a_lookup, .timeout = 120)
+Test(card, webhook_only_causes_a_lookup, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -66,7 +66,7 @@ Test(card, webhook_brings_postponed_lookup_forward, .timeout = 240)
 		check_status(webhook(card), 200);
 		if (i == 1) {
 			/* A look-up is running, until the provider's timeout. */
-			wait_for(is(sql(format("SELECT tries <> 50 FROM payment.cards WHERE payment_id = '%s'", payment)), "t"), 10);
+			wait_for(is(sql(format("SELECT tries <> 50 FROM payment.cards WHERE payment_id = '%s'", payment)), "t"), 60);
 			check_status(webhook(card), 200);
 		}
 		/* Webhooks cause at most one look-up in 10 s, and the provider's own late one may come between these two. */
@@ -76,7 +76,7 @@ Test(card, webhook_brings_postponed_lookup_forward, .timeout = 240)
 }
 
 /* The provider sends its webhook twice, late, or before it answers the confirm. */
-Test(card, repeated_late_or_early_webhook_changes_nothing, .timeout = 120)
+Test(card, repeated_late_or_early_webhook_changes_nothing, .timeout = 300)
 {
 	static const char *const	notices[] = { "twice", "late", "early" };
 	struct schedule			 schedule = schedule_new(1, 3);
@@ -123,7 +123,7 @@ refund_at_provider(const char *card, const char *body)
  * Attack: a user sends as many webhooks as possible about own payments. Each payment is looked up at most once in ten
  * seconds.
  */
-Test(card, webhook_flood_causes_one_lookup_in_ten_seconds, .timeout = 120)
+Test(card, webhook_flood_causes_one_lookup_in_ten_seconds, .timeout = 300)
 {
 	enum { WEBHOOKS = 400, CARDS = 2 };
 	static struct call	 calls[WEBHOOKS];
@@ -176,7 +176,7 @@ Test(card, webhook_flood_causes_one_lookup_in_ten_seconds, .timeout = 120)
  * 200 means that the webhook is recorded. If the payment is locked, or a worker has too many at once, the answer is 503
  * and the provider repeats it.
  */
-Test(card, webhook_that_cannot_be_recorded_is_503, .timeout = 120)
+Test(card, webhook_that_cannot_be_recorded_is_503, .timeout = 300)
 {
 	enum { WEBHOOKS = 60, NOTED_AT_ONCE = 2 };
 	static struct call	 calls[WEBHOOKS];
@@ -212,7 +212,7 @@ Test(card, webhook_that_cannot_be_recorded_is_503, .timeout = 120)
 	cr_assert_str_eq(sql(format("SELECT heard_at IS NULL FROM payment.cards WHERE payment_key = '%s'", card)), "f");
 }
 
-Test(card, refund_in_provider_console_cancels_the_reservation, .timeout = 120)
+Test(card, refund_in_provider_console_cancels_the_reservation, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
 	struct user	 user = user_new();

@@ -17,7 +17,7 @@
 #include "harness.h"
 
 /* This test and the next run alone: calls of other tests in the same batch would wait for the lock too. */
-Test(restart, lock_timeout_with_key_is_key_in_use, .timeout = 120)
+Test(restart, lock_timeout_with_key_is_key_in_use, .timeout = 300)
 {
 	struct user	 user = user_new();
 	char		*key = key_new();
@@ -35,7 +35,7 @@ Test(restart, lock_timeout_with_key_is_key_in_use, .timeout = 120)
 }
 
 /* A lock timeout means "the first request is still running" only if the request has an idempotency key. */
-Test(restart, lock_timeout_without_key_is_503, .timeout = 120)
+Test(restart, lock_timeout_without_key_is_503, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -118,7 +118,7 @@ run_charge(void *arg)
 	return (NULL);
 }
 
-Test(restart, unanswered_write_is_outcome_unknown_and_repeat_settles_it, .timeout = 120)
+Test(restart, unanswered_write_is_outcome_unknown_and_repeat_settles_it, .timeout = 300)
 {
 	struct slow_charge	 slow = { .user = user_new(), .key = key_new() };
 	char			*waiting;
@@ -131,7 +131,7 @@ Test(restart, unanswered_write_is_outcome_unknown_and_repeat_settles_it, .timeou
 	cr_assert_eq(pthread_create(&thread, NULL, run_charge, &slow), 0);
 
 	/* The write has reached the database; stop its backend so that no answer comes. */
-	wait_for(*(waiting = backend_waiting_for(lock, "0")) != '\0', 5);
+	wait_for(*(waiting = backend_waiting_for(lock, "0")) != '\0', 60);
 	cr_assert_eq(kill((pid_t)atoi(waiting), SIGSTOP), 0);
 	(void)pthread_join(thread, NULL);
 	(void)kill((pid_t)atoi(waiting), SIGCONT);
@@ -139,7 +139,7 @@ Test(restart, unanswered_write_is_outcome_unknown_and_repeat_settles_it, .timeou
 	check_problem(slow.reply, 503, "OUTCOME_UNKNOWN");
 	cr_assert_not_null(header(&slow.reply, "Retry-After"));
 
-	wait_for((reply = charge(&slow.user, 2000, slow.key)).status == 201, 20);
+	wait_for((reply = charge(&slow.user, 2000, slow.key)).status == 201, 60);
 	cr_assert_eq(balance(&slow.user), 3000);
 }
 
@@ -187,7 +187,7 @@ Test(tokens, es256_token_is_verified_in_the_sandbox, .timeout = 180)
  * The service completes the requests of disconnected clients: it never cancels a write, and keeps the request's fields
  * until the answer.
  */
-Test(restart, requests_of_disconnected_clients_are_completed, .timeout = 120)
+Test(restart, requests_of_disconnected_clients_are_completed, .timeout = 300)
 {
 	enum { CLIENTS = 100 };
 	static const char	 holds[] = "ct_requests_total{method=\"POST\",route=\"/reservations/hold\"";
@@ -206,11 +206,11 @@ Test(restart, requests_of_disconnected_clients_are_completed, .timeout = 120)
 		    "X-Request-Id: leaves-%d\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
 		    user.jwt, token, key_new(), i, i, strlen(body), body));
 	/* The request for the metrics counts too, so the number is greater than CLIENTS. */
-	wait_for(metric_sum("reservation", "ct_requests_in_flight") > CLIENTS && *backend_waiting_for(lock, "0") != '\0', 5);
+	wait_for(metric_sum("reservation", "ct_requests_in_flight") > CLIENTS && *backend_waiting_for(lock, "0") != '\0', 60);
 	for (i = 0; i < CLIENTS; i++)
 		(void)close(clients[i]);
 	release_lock(lock);
-	wait_for(metric_sum("reservation", holds) == before + CLIENTS, 20);
+	wait_for(metric_sum("reservation", holds) == before + CLIENTS, 60);
 	cr_assert_str_eq(sql(format("SELECT count(*) FROM reservation.reservations WHERE user_id = '%s'", user.id)), "1");
 	cr_assert_str_eq(seat_status(&schedule, 0), "HOLD");
 }
@@ -225,11 +225,11 @@ send_map_reads(const struct schedule *schedule, const char *if_none_match, int *
 	for (i = 0; i < count; i++)
 		sockets[i] = raw_send(atoi(setting("RESERVATION_PORT")), format("GET /schedules/%s/seats HTTP/1.1\r\nHost: x\r\n"
 		    "If-None-Match: %s\r\n\r\n", schedule->id, if_none_match));
-	wait_for(metric_sum("reservation", "ct_requests_in_flight") >= in_flight + count, 3);
+	wait_for(metric_sum("reservation", "ct_requests_in_flight") >= in_flight + count, 60);
 }
 
 /* Readers that wait for one shared answer keep their own headers after they disconnect; later readers do not get them. */
-Test(restart, later_readers_do_not_get_headers_of_disconnected_readers, .timeout = 120)
+Test(restart, later_readers_do_not_get_headers_of_disconnected_readers, .timeout = 300)
 {
 	enum { CLIENTS = 50 };
 	static const char	 not_modified[] = "ct_requests_total{method=\"GET\",route=\"/schedules/{id}/seats\",status=\"3xx\"}";
@@ -247,13 +247,13 @@ Test(restart, later_readers_do_not_get_headers_of_disconnected_readers, .timeout
 		(void)close(gone[i]);
 	send_map_reads(&schedule, "x", there, CLIENTS);
 	release_lock(lock);
-	wait_for(metric_sum("reservation", not_modified) >= before + CLIENTS, 20);
-	wait_for(metric_sum("reservation", modified) >= before_modified + CLIENTS, 20);
+	wait_for(metric_sum("reservation", not_modified) >= before + CLIENTS, 60);
+	wait_for(metric_sum("reservation", modified) >= before_modified + CLIENTS, 60);
 	for (i = 0; i < CLIENTS; i++)
 		(void)close(there[i]);
 }
 
-Test(restart, readyz_names_the_unreachable_store, .timeout = 120)
+Test(restart, readyz_names_the_unreachable_store, .timeout = 300)
 {
 	static const char *const	services[] = { "queue", "reservation" };
 	struct reply			 reply;
@@ -261,7 +261,7 @@ Test(restart, readyz_names_the_unreachable_store, .timeout = 120)
 
 	ctl("stop redis");
 	for (i = 0; i < 2; i++) {
-		wait_for((reply = http((struct call){ .base = direct(services[i]), .path = "/readyz" })).status == 503, 10);
+		wait_for((reply = http((struct call){ .base = direct(services[i]), .path = "/readyz" })).status == 503, 60);
 		check_problem_body(&reply, "SERVICE_UNAVAILABLE");
 		cr_assert_str_eq(text_at(reply.json, "stores.redis"), "down");
 		cr_assert_str_eq(text_at(reply.json, "stores.postgres"), "up");
@@ -271,5 +271,5 @@ Test(restart, readyz_names_the_unreachable_store, .timeout = 120)
 	check_status(http((struct call){ .base = direct("reservation"), .path = "/livez" }), 200);
 	ctl("start redis");
 	for (i = 0; i < 2; i++)
-		wait_for(http((struct call){ .base = direct(services[i]), .path = "/readyz" }).status == 200, 30);
+		wait_for(http((struct call){ .base = direct(services[i]), .path = "/readyz" }).status == 200, 60);
 }

@@ -198,7 +198,7 @@ check_body_refused(const char *why, const char *body, size_t length, const char 
 	cr_assert_null(header(&reply, "Idempotent-Replayed"));
 }
 
-Test(bodies, invalid_body_is_refused_and_changes_nothing, .timeout = 120)
+Test(bodies, invalid_body_is_refused_and_changes_nothing, .timeout = 300)
 {
 	char	*big, *deep;
 	int	 i;

@@ -79,17 +79,17 @@ Test(jwks, keys_rotate_and_the_issuer_fails, .timeout = 240)
 	cr_assert_str_eq(text_at(ready.json, "stores.jwks"), "unavailable");
 	check_balance(old, 503, "SERVICE_UNAVAILABLE");
 	jwks_listen();
-	wait_for(http((struct call){ .base = point.base, .path = "/readyz" }).status == 200, 30);
+	wait_for(http((struct call){ .base = point.base, .path = "/readyz" }).status == 200, 60);
 	check_status(balance_with(old), 200);
 	check_balance(new, 401, "UNAUTHENTICATED");
 
 	/* A new key. The first request with it may be the one that causes the fetch: then it waits and is answered. */
 	jwks_set(JWKS_GOOD, (struct jwks_key[]){ first, second, none });
-	wait_for(status_with(new) == 200 && status_with(old) == 200, 30);
+	wait_for(status_with(new) == 200 && status_with(old) == 200, 60);
 
 	/* A fetch that hangs holds up only the request that needs it. */
 	jwks_set(JWKS_HANGS, NULL);
-	wait_for((fd = send_with(newest)) != -1 && (pause_ms(100), waiting() > 0 || (close(fd), false)), 30);
+	wait_for((fd = send_with(newest)) != -1 && (pause_ms(100), waiting() > 0 || (close(fd), false)), 60);
 	check_status(balance_with(new), 200);
 	check_status(balance_with(old), 200);
 	check_answer(fd, "401");

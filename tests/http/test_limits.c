@@ -24,7 +24,7 @@ hold_best(const struct user *user, const struct schedule *schedule, int quantity
 	    schedule->id, quantity) }));
 }
 
-Test(limits, hold_over_seat_limit_is_409, .timeout = 120)
+Test(limits, hold_over_seat_limit_is_409, .timeout = 300)
 {
 	struct schedule	 schedule = limited(2, 10);
 	struct user	 user = user_new(), other = user_new();
@@ -63,7 +63,7 @@ Test(limits, hold_over_seat_limit_is_409, .timeout = 120)
 	    schedule.id)), "4 4");
 }
 
-Test(limits, twenty_concurrent_holds_of_a_user_stay_within_the_limit, .timeout = 120)
+Test(limits, twenty_concurrent_holds_of_a_user_stay_within_the_limit, .timeout = 300)
 {
 	enum { N = 20 };
 	struct schedule	 schedule = limited(2, 20);
@@ -118,14 +118,14 @@ Test(limits, five_unpaid_holds_pause_the_user_for_ten_minutes, .timeout = 180)
 	    "hold_expires_at = hold_expires_at - interval '10 minutes' WHERE schedule_id = '%s' AND user_id = '%s' "
 	    "AND status IN ('CANCELLED', 'EXPIRED')", schedule.id, user.id));
 	wait_for(strcmp(sql(format("SELECT count(*) FROM reservation.reservations WHERE reservation_id = '%s' AND status = 'EXPIRED'",
-	    reservation)), "1") == 0, 20);
+	    reservation)), "1") == 0, 60);
 	(void)sql(format("UPDATE reservation.reservations SET hold_expires_at = hold_expires_at - interval '10 minutes' "
 	    "WHERE reservation_id = '%s'", reservation));
 	check_status(hold_best(&user, &schedule, 1, NULL), 201);
 	cr_assert_str_eq(hold_best(&user, &schedule, 1, key).body, reply.body);
 }
 
-Test(limits, hold_made_before_sale_end_can_be_paid_after_it, .timeout = 120)
+Test(limits, hold_made_before_sale_end_can_be_paid_after_it, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 4);
 	struct user	 user = user_new(), late = user_new(), operator = operator_new();
@@ -142,7 +142,7 @@ Test(limits, hold_made_before_sale_end_can_be_paid_after_it, .timeout = 120)
 	check_status(pay(&user, reservation, amount, key_new()), 201);
 }
 
-Test(limits, hold_shows_its_seconds_left, .timeout = 120)
+Test(limits, hold_shows_its_seconds_left, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 4);
 	struct user	 user = user_new();

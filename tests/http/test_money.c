@@ -27,7 +27,7 @@ Test(points, new_user_has_no_points_and_can_charge)
 	cr_assert_eq(balance(&user), 50000);
 }
 
-Test(points, hundred_concurrent_charges_are_all_credited, .timeout = 120)
+Test(points, hundred_concurrent_charges_are_all_credited, .timeout = 300)
 {
 	struct user	 user = user_new();
 	struct call	 calls[100];
@@ -331,7 +331,7 @@ Test(idempotency, repeated_charge_replays_the_same_bytes)
 	cr_assert_eq(balance(&user), 1000);
 }
 
-Test(idempotency, fifty_duplicate_charges_credit_once, .timeout = 120)
+Test(idempotency, fifty_duplicate_charges_credit_once, .timeout = 300)
 {
 	struct user	 user = user_new();
 	struct call	 calls[50];
@@ -358,7 +358,7 @@ Test(idempotency, fifty_duplicate_charges_credit_once, .timeout = 120)
 	cr_assert_eq(balance(&user), 7000);
 }
 
-Test(idempotency, fifty_duplicate_point_payments_debit_once, .timeout = 120)
+Test(idempotency, fifty_duplicate_point_payments_debit_once, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();
@@ -388,7 +388,7 @@ Test(idempotency, fifty_duplicate_point_payments_debit_once, .timeout = 120)
 	cr_assert_eq(balance(&user), 150000);
 }
 
-Test(idempotency, fifty_payments_with_different_keys_pay_once, .timeout = 120)
+Test(idempotency, fifty_payments_with_different_keys_pay_once, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 user = user_new();

@@ -87,7 +87,7 @@ Test(queue, users_are_positioned_and_admitted_in_order_of_arrival)
 
 	/* With one active turn at a time the first user is admitted first. */
 	(void)queue_settings(NULL, &schedule, "{\"mode\":\"OPEN\",\"maxActive\":1}");
-	wait_for(strcmp(text_at(queue_status(NULL, &users[0], tokens[0]).json, "status"), "ACTIVE") == 0, 10);
+	wait_for(strcmp(text_at(queue_status(NULL, &users[0], tokens[0]).json, "status"), "ACTIVE") == 0, 60);
 	reply = queue_status(NULL, &users[2], tokens[2]);
 	cr_assert_str_eq(text_at(reply.json, "status"), "WAITING");
 	cr_assert_eq(number_at(reply.json, "position"), 1);
@@ -124,7 +124,7 @@ Test(queue, entry_for_closed_or_unknown_schedule_is_refused)
 	check_problem(reply, 401, "UNAUTHENTICATED");
 }
 
-Test(queue, user_waiting_before_the_opening_is_admitted_only_after_it, .timeout = 120)
+Test(queue, user_waiting_before_the_opening_is_admitted_only_after_it, .timeout = 300)
 {
 	struct schedule	 schedule;
 	struct user	 user = user_new();
@@ -160,7 +160,7 @@ Test(queue, end_of_the_last_turn_is_saved_in_the_database)
 	(void)queue_settings(NULL, &schedule, "{\"activeTtlSeconds\":1}");
 	check_status(enter(&user, &schedule), 201);
 	wait_for(strcmp(sql(format("SELECT admitted_to > 0 AND ended >= admitted_to FROM queue.queues "
-	    "WHERE schedule_id = '%s'", schedule.id)), "t") == 0, 20);
+	    "WHERE schedule_id = '%s'", schedule.id)), "t") == 0, 60);
 }
 
 /* Returns the number that a Redis command answers about a key of the schedule. */
@@ -177,7 +177,7 @@ redis_number(const char *command, const struct schedule *schedule, const char *k
 }
 
 /* 1,200 expired turns are more than one round removes, and no user polls to keep the queue ticking. */
-Test(queue, many_turns_expiring_together_are_all_removed, .timeout = 60)
+Test(queue, many_turns_expiring_together_are_all_removed, .timeout = 300)
 {
 	enum { MANY = 1200, AT_ONCE = 100 };
 	struct schedule		 schedule = schedule_new(1, 2);
@@ -196,8 +196,8 @@ Test(queue, many_turns_expiring_together_are_all_removed, .timeout = 60)
 			check_status(replies[i], 201);
 	}
 	(void)queue_settings(NULL, &schedule, "{\"mode\":\"OPEN\"}");
-	wait_for(number_at(queue_settings(NULL, &schedule, NULL).json, "expired") == MANY, 20);
-	wait_for(redis_number("ZCARD", &schedule, "active") == 0, 10);
+	wait_for(number_at(queue_settings(NULL, &schedule, NULL).json, "expired") == MANY, 60);
+	wait_for(redis_number("ZCARD", &schedule, "active") == 0, 60);
 	cr_assert_eq(redis_number("HLEN", &schedule, "places"), 0);
 }
 
@@ -215,7 +215,7 @@ Test(queue, waiting_ticket_shows_fewer_seats_left_after_a_hold)
 	token = strdup(text_at(reply.json, "token"));
 	cr_assert_eq(number_at(queue_status(NULL, &user, token).json, "seatsLeft"), 4);
 	check_status(hold_seats(&buyer, &schedule, active, 0, 3), 201);
-	wait_for(number_at(queue_status(NULL, &user, token).json, "seatsLeft") == 1, 10);
+	wait_for(number_at(queue_status(NULL, &user, token).json, "seatsLeft") == 1, 60);
 	cr_assert_eq(number_at(queue_status(NULL, &user, token).json, "position"), 1);
 }
 
@@ -260,12 +260,12 @@ Test(queue, active_turn_expires_and_its_token_is_410)
 	reply = enter(&user, &schedule);
 	check_status(reply, 201);
 	token = strdup(text_at(reply.json, "token"));
-	wait_for(queue_status(NULL, &user, token).status == 410, 20);
+	wait_for(queue_status(NULL, &user, token).status == 410, 60);
 	reply = queue_status(NULL, &user, token);
 	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
 	reply = hold_seats(&user, &schedule, token, 0, 1);
 	check_problem(reply, 410, "QUEUE_TOKEN_EXPIRED");
-	wait_for(number_at(queue_settings(NULL, &schedule, NULL).json, "expired") == 1, 5);
+	wait_for(number_at(queue_settings(NULL, &schedule, NULL).json, "expired") == 1, 60);
 	/* A user who enters again gets a new place. */
 	reply = enter(&user, &schedule);
 	check_status(reply, 201);

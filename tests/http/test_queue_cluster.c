@@ -157,7 +157,7 @@ Test(queue_cluster, death_of_a_master_costs_no_place_and_disturbs_no_other_line,
 	for (int i = 0; i < MASTERS; i++) {
 		(void)queue_settings(queues[0].base, &lines[i].schedule, "{\"maxActive\":1}");
 		enter_line(&lines[i]);
-		wait_for(is_in_state(&lines[i], 0, "ACTIVE"), 20);
+		wait_for(is_in_state(&lines[i], 0, "ACTIVE"), 60);
 		(void)queue_settings(queues[0].base, &lines[i].schedule, "{\"maxActive\":0}");
 		while (lines[i].n < FIRST)
 			enter_line(&lines[i]);
@@ -186,7 +186,7 @@ Test(queue_cluster, death_of_a_master_costs_no_place_and_disturbs_no_other_line,
 	cr_assert_not_null(strstr(node_says(3, "role"), "master"));
 
 	/* Nobody overtakes the users whose places the replica lacked. */
-	wait_for((reply = http(enter_call(queues[0].base, &newcomer, &line->schedule))).status != 503, 20);
+	wait_for((reply = http(enter_call(queues[0].base, &newcomer, &line->schedule))).status != 503, 60);
 	check_status(reply, 201);
 	for (int user = USERS - 1; user > 0; user--)
 		check_status(ask(line, user), 200);
@@ -194,7 +194,7 @@ Test(queue_cluster, death_of_a_master_costs_no_place_and_disturbs_no_other_line,
 		cr_assert_eq(number_at(ask(line, user).json, "position"), user);
 	cr_assert_eq(number_at(queue_status(queues[0].base, &newcomer, text_at(reply.json, "token")).json, "position"), USERS);
 	/* The replica did not know that the token was used. */
-	wait_for((reply = hold_at_first(line, 1)).status != 503, 20);
+	wait_for((reply = hold_at_first(line, 1)).status != 503, 60);
 	check_problem(reply, 409, "QUEUE_TOKEN_USED");
 	cr_assert(is_in_state(line, 0, "USED"));
 	check_other_lines();

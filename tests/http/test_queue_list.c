@@ -55,7 +55,7 @@ Test(queue, list_shows_a_queue_with_users)
 	check_status(enter(&users[1], &schedule), 201);
 	check_status(enter(&users[2], &schedule), 201);
 	wait_for((item = listed(&operator, &schedule, 100, &count)) != NULL && number_at(item, "waiting") == 2 &&
-	    !null_at(item, "predictedWaitSeconds"), 20);
+	    !null_at(item, "predictedWaitSeconds"), 60);
 	cr_assert_eq(count, 1);
 	cr_assert_eq(number_at(item, "active"), 1);
 	cr_assert_eq(number_at(item, "maxActive"), 1);
@@ -91,7 +91,7 @@ Test(queue, list_shows_a_paused_queue_without_users_and_no_untouched_one)
 	cr_assert_null(listed(&operator, &left, 100, &count), "its only user has left it");
 }
 
-Test(queue, list_of_more_than_100_queues_has_pages, .timeout = 120)
+Test(queue, list_of_more_than_100_queues_has_pages, .timeout = 300)
 {
 	struct schedule	 first = schedule_new(1, 1), last;
 	struct user	 operator = operator_new();
@@ -141,15 +141,15 @@ Test(restart, list_of_queues_names_the_store_that_is_down, .timeout = 180)
 
 	check_status(queue_settings(NULL, &schedule, "{\"mode\":\"PAUSED\"}"), 200);
 	ctl("stop redis");
-	wait_for((reply = list(direct("queue"), operator.jwt, "")).status == 503 && strcmp(text_at(reply.json, "detail"), "Redis is down.") == 0, 20);
+	wait_for((reply = list(direct("queue"), operator.jwt, "")).status == 503 && strcmp(text_at(reply.json, "detail"), "Redis is down.") == 0, 60);
 	check_problem_body(&reply, "SERVICE_UNAVAILABLE");
 	ctl("start redis");
-	wait_for(http((struct call){ .base = direct("queue"), .path = "/readyz" }).status == 200, 30);
+	wait_for(http((struct call){ .base = direct("queue"), .path = "/readyz" }).status == 200, 60);
 	/* Another Redis process: the list begins the queue in it. */
 	cr_assert_not_null(listed(&operator, &schedule, 100, &count));
 	ctl("stop postgres");
 	/* While it stops, the detail says so. */
-	wait_for((reply = list(direct("queue"), operator.jwt, "")).status == 503 && strcmp(text_at(reply.json, "detail"), "PostgreSQL is down.") == 0, 20);
+	wait_for((reply = list(direct("queue"), operator.jwt, "")).status == 503 && strcmp(text_at(reply.json, "detail"), "PostgreSQL is down.") == 0, 60);
 	ctl("start postgres");
 	wait_for(list(direct("queue"), operator.jwt, "").status == 200, 60);
 }

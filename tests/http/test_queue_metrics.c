@@ -52,8 +52,8 @@ Test(queue, dashboard_uses_exactly_the_exported_queue_metrics)
 	int		 names = 0;
 
 	cr_assert_not_null(json);
-	wait_for(strstr(metrics(), format("queue_predicted_wait_seconds{schedule=\"%s\"}", schedule.id)) != NULL, 10);
-	wait_for(strstr(metrics(), format("queue_seats_left{schedule=\"%s\"} 8", schedule.id)) != NULL, 10);
+	wait_for(strstr(metrics(), format("queue_predicted_wait_seconds{schedule=\"%s\"}", schedule.id)) != NULL, 60);
+	wait_for(strstr(metrics(), format("queue_seats_left{schedule=\"%s\"} 8", schedule.id)) != NULL, 60);
 	text = metrics();
 	cJSON_ArrayForEach(panel, cJSON_GetObjectItem(json, "panels")) {
 		cJSON_ArrayForEach(target, cJSON_GetObjectItem(panel, "targets")) {
@@ -99,18 +99,18 @@ Test(queue, full_queue_stands_still_until_it_is_paused_or_admits)
 	struct user	operator = operator_new(), other = user_new();
 	struct call	control = { .method = "PUT", .jwt = operator.jwt, .path = format("/admin/queues/%s", schedule.id) };
 
-	wait_for(still_seconds(&schedule) >= 2, 20);
+	wait_for(still_seconds(&schedule) >= 2, 60);
 	control.body = "{\"mode\":\"PAUSED\"}";
 	check_status(http(control), 200);
-	wait_for(still_seconds(&schedule) == 0, 20);
+	wait_for(still_seconds(&schedule) == 0, 60);
 	control.body = "{\"mode\":\"OPEN\"}";
 	check_status(http(control), 200);
-	wait_for(still_seconds(&schedule) >= 2, 20);
+	wait_for(still_seconds(&schedule) >= 2, 60);
 	/* A user still waits, but one was admitted. */
 	check_status(enter(&other, &schedule), 201);
 	control.body = "{\"maxActive\":2}";
 	check_status(http(control), 200);
-	wait_for(still_seconds(&schedule) < 2, 20);
+	wait_for(still_seconds(&schedule) < 2, 60);
 	cr_assert_geq(still_seconds(&schedule), 0);
 }
 

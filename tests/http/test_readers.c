@@ -68,7 +68,7 @@ check_plain_and_gzip(const char *base, const char *path)
 	}
 }
 
-Test(readers, seat_map_is_plain_or_gzip_with_one_etag, .timeout = 60)
+Test(readers, seat_map_is_plain_or_gzip_with_one_etag, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(20, 50);
 	char		*path = format("/schedules/%s/seats", schedule.id);
@@ -77,7 +77,7 @@ Test(readers, seat_map_is_plain_or_gzip_with_one_etag, .timeout = 60)
 	check_plain_and_gzip(NULL, path);
 }
 
-Test(readers, gzip_seat_map_shows_a_hold_at_once, .timeout = 60)
+Test(readers, gzip_seat_map_shows_a_hold_at_once, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(20, 50);
 	struct user	 user = user_new();
@@ -91,7 +91,7 @@ Test(readers, gzip_seat_map_shows_a_hold_at_once, .timeout = 60)
 	    schedule.seats[7])));
 }
 
-Test(readers, changes_of_many_seats_are_gzipped, .timeout = 60)
+Test(readers, changes_of_many_seats_are_gzipped, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(20, 50);
 	struct reply	 reply = get(NULL, format("/schedules/%s/seats?since=0", schedule.id), "gzip", NULL);
@@ -102,7 +102,7 @@ Test(readers, changes_of_many_seats_are_gzipped, .timeout = 60)
 }
 
 /* A schedule at midnight in Seoul belongs to the day that begins. */
-Test(readers, schedule_at_midnight_belongs_to_the_new_day, .timeout = 60)
+Test(readers, schedule_at_midnight_belongs_to_the_new_day, .timeout = 300)
 {
 	char		*concert = concert_new();
 	struct schedule	 schedule = schedule_with(concert, "2031-03-09T15:00:00.000Z", "2031-03-09T17:00:00.000Z", NULL, "ON_SALE", 1, 1);
@@ -123,7 +123,7 @@ Test(readers, schedule_at_midnight_belongs_to_the_new_day, .timeout = 60)
 }
 
 /* The metrics count all answers of the service, so this test runs alone (suite `restart`). */
-Test(restart, seat_map_is_compressed_once_per_version, .timeout = 120)
+Test(restart, seat_map_is_compressed_once_per_version, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(20, 50);
 	struct call	 calls[CROWD];
@@ -152,7 +152,7 @@ Test(restart, seat_map_is_compressed_once_per_version, .timeout = 120)
 }
 
 /* Runs alone, for the same reason. */
-Test(restart, date_ranges_share_one_cached_copy, .timeout = 120)
+Test(restart, date_ranges_share_one_cached_copy, .timeout = 300)
 {
 	char		*concert = concert_new(), *whole;
 	struct call	 calls[CROWD];
@@ -188,7 +188,7 @@ Test(restart, date_ranges_share_one_cached_copy, .timeout = 120)
 }
 
 /* Every read of a concert waits for a lock that the test holds, so this test runs alone (suite `restart`). */
-Test(restart, blocked_readers_leave_connections_to_holds, .timeout = 120)
+Test(restart, blocked_readers_leave_connections_to_holds, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 4);
 	struct user	 user = user_new();
@@ -211,7 +211,7 @@ Test(restart, blocked_readers_leave_connections_to_holds, .timeout = 120)
 			shed += replies[i].status == 503;
 		_exit(shed >= 300 - 256 - 2 ? 0 : 1);
 	}
-	wait_for(metric_sum("reservation", "lane_waiting ") == 256 && *backend_waiting_for(lock, "0") != '\0', 20);
+	wait_for(metric_sum("reservation", "lane_waiting ") == 256 && *backend_waiting_for(lock, "0") != '\0', 60);
 	check_status(hold_seats(&user, &schedule, token, 0, 1), 201);
 	cr_assert_eq(metric_sum("reservation", "lane_waiting "), 256, "some readers no longer waited when the seat was held");
 	release_lock(lock);

@@ -21,7 +21,7 @@ cancel_and_check(const struct user *user, const char *reservation, const char *r
 		cr_assert_str_eq(text_at(reply.json, "refund.status"), refund);
 }
 
-Test(resale, seats_of_cancelled_hold_are_available_at_once, .timeout = 120)
+Test(resale, seats_of_cancelled_hold_are_available_at_once, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
 	struct user	 first = user_new(), next = user_new();
@@ -38,7 +38,7 @@ Test(resale, seats_of_cancelled_hold_are_available_at_once, .timeout = 120)
 	cr_assert_str_eq(seat_status(&schedule, 0), "HOLD");
 }
 
-Test(resale, seat_of_refunded_ticket_is_sold_again, .timeout = 120)
+Test(resale, seat_of_refunded_ticket_is_sold_again, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 first = user_new(), next = user_new();
@@ -72,7 +72,7 @@ Test(resale, seat_of_refunded_ticket_is_sold_again, .timeout = 120)
 	cr_assert_str_eq(seat_status(&schedule, 0), "SOLD_OUT");
 }
 
-Test(resale, one_of_twenty_users_gets_the_cancelled_seat, .timeout = 120)
+Test(resale, one_of_twenty_users_gets_the_cancelled_seat, .timeout = 300)
 {
 	enum { MANY = 20 };
 	struct schedule	 schedule = schedule_new(1, 1);
@@ -107,7 +107,7 @@ Test(resale, one_of_twenty_users_gets_the_cancelled_seat, .timeout = 120)
 }
 
 /* All holds expire together, and each user wants another of the seats while the sweeper works on them. */
-Test(resale, expired_seat_locked_by_sweeper_is_still_granted, .timeout = 120)
+Test(resale, expired_seat_locked_by_sweeper_is_still_granted, .timeout = 300)
 {
 	enum { SEATS = 40 };
 	struct schedule	 schedule = schedule_new(1, SEATS);
@@ -136,7 +136,7 @@ Test(resale, expired_seat_locked_by_sweeper_is_still_granted, .timeout = 120)
 	http_all(calls, replies, SEATS);
 	for (i = 0; i < SEATS; i++) {
 		/* A hold answered 503 is repeated. */
-		wait_for(replies[i].status != 503 || (replies[i] = http(calls[i])).status != 503, 20);
+		wait_for(replies[i].status != 503 || (replies[i] = http(calls[i])).status != 503, 60);
 		check_status(replies[i], 201);
 	}
 	cr_assert_eq(waitpid(sweeper, &status, 0), sweeper);

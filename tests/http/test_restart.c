@@ -47,7 +47,7 @@ wait_until_all_ready(void)
 TestSuite(restart, .init = wait_until_all_ready);
 
 /* A failed CT_ASSERT ends a worker by SIGABRT. */
-Test(restart, killed_worker_is_replaced_and_service_answers, .timeout = 120)
+Test(restart, killed_worker_is_replaced_and_service_answers, .timeout = 300)
 {
 	static const int	 signals[] = { SIGKILL, SIGABRT, SIGABRT, SIGKILL };
 	static const char *const	services[] = { "queue", "reservation", "payment", "point" };
@@ -61,7 +61,7 @@ Test(restart, killed_worker_is_replaced_and_service_answers, .timeout = 120)
 	for (i = 0; i < 4; i++) {
 		worker = worker_of(format("%s-0", services[i]));
 		cr_assert_eq(kill(worker, signals[i]), 0);
-		wait_for(http((struct call){ .path = paths[i], .jwt = user.jwt, .queue_token = token }).status == 200, 20);
+		wait_for(http((struct call){ .path = paths[i], .jwt = user.jwt, .queue_token = token }).status == 200, 60);
 		cr_assert_neq(worker_of(format("%s-0", services[i])), worker);
 	}
 }
@@ -89,8 +89,8 @@ Test(restart, replay_after_restart_is_the_same, .timeout = 180)
 	for (i = 0; i < 3; i++)
 		ctl(format("restart %s-0", services[i]));
 	for (i = 0; i < 3; i++)
-		wait_for(http((struct call){ .base = direct(services[i]), .path = "/readyz" }).status == 200, 30);
-	wait_for(all_services_answer(&user), 30);
+		wait_for(http((struct call){ .base = direct(services[i]), .path = "/readyz" }).status == 200, 60);
+	wait_for(all_services_answer(&user), 60);
 
 	again[0] = charge(&user, 500000, keys[0]);
 	again[1] = http(hold);
@@ -117,7 +117,7 @@ start_cancel_behind(PGconn *lock, const struct user *user, const char *reservati
 	if (child == 0)
 		_exit(http((struct call){ .method = "POST", .path = format("/reservations/%s/cancel", reservation),
 		    .jwt = user->jwt }).status == 200 ? 0 : 1);
-	wait_for(*backend_waiting_for(lock, "0") != '\0', 5);
+	wait_for(*backend_waiting_for(lock, "0") != '\0', 60);
 	return (child);
 }
 
@@ -125,7 +125,7 @@ start_cancel_behind(PGconn *lock, const struct user *user, const char *reservati
  * Two services restart while they have requests in hand and more writes arrive. The services answer every write that
  * they began, and 503 for the rest. The database agrees with all answers.
  */
-Test(restart, restart_answers_every_accepted_request, .timeout = 120)
+Test(restart, restart_answers_every_accepted_request, .timeout = 300)
 {
 	enum { USERS = 30 };
 	struct schedule	 schedule = schedule_new(1, 1);
@@ -166,7 +166,7 @@ Test(restart, restart_answers_every_accepted_request, .timeout = 120)
 	}
 	cr_assert_eq(waitpid(slow, &status, 0), slow);
 	cr_assert_eq(status, 0, "the cancellation in hand was not answered 200");
-	wait_for(all_services_answer(&user), 30);
+	wait_for(all_services_answer(&user), 60);
 	for (i = 0; i < USERS; i++)
 		cr_assert_eq(strtoll(sql(format("SELECT coalesce(sum(amount), 0) FROM point.entries WHERE user_id = '%s'", users[i].id)),
 		    NULL, 10), told[i], "user %s was answered a total of %d", users[i].id, (int)told[i]);
@@ -219,7 +219,7 @@ Test(restart, each_service_alone_relays_events, .timeout = 240)
 		user = user_new();
 		cr_assert_eq(system(format("%s/ctl stop %s >/dev/null", setting("RUN_DIR"), others[i])), 0);
 		cr_assert_str_eq(sql(format("SELECT (point.charge('%s', 1000, 'alone', 'h', 'r')).outcome", user.id)), "CREATED");
-		wait_for(stream_has(user.id), 30);
+		wait_for(stream_has(user.id), 60);
 		wait_until_all_ready();
 	}
 }
@@ -245,7 +245,7 @@ Test(restart, service_that_redis_refuses_leaves_events_to_another_one, .timeout 
 		operator_redis(format("ACL SETUSER %s clearselectors", refused[i]));
 		user = user_new();
 		check_status(charge(&user, 1000, key_new()), 201);
-		wait_for(stream_has(user.id), 30);
+		wait_for(stream_has(user.id), 60);
 		operator_redis("ACL LOAD");
 	}
 }
@@ -276,7 +276,7 @@ receive_head(int fd)
  * The gateway closes a connection after half a second without use. Until then the service answers requests on it, also
  * while it shuts down with nothing in hand, and says "Connection: close" with the answer.
  */
-Test(restart, request_on_kept_connection_during_shutdown_is_answered, .timeout = 120)
+Test(restart, request_on_kept_connection_during_shutdown_is_answered, .timeout = 300)
 {
 	struct user	 user = user_new();
 	pid_t		 point = pid_of("point-0");
@@ -290,16 +290,16 @@ Test(restart, request_on_kept_connection_during_shutdown_is_answered, .timeout =
 	cr_assert_not_null(strstr(head, " 200 "), "%s", head);
 	cr_assert_null(strcasestr(head, "connection: close"), "%s", head);
 	cr_assert_eq(system(format("%s/ctl restart point-0 >/dev/null &", setting("RUN_DIR"))), 0);
-	wait_for(http((struct call){ .path = "/readyz", .base = direct("point") }).status != 200, 10);
+	wait_for(http((struct call){ .path = "/readyz", .base = direct("point") }).status != 200, 60);
 	told = now_ms();
-	wait_for(now_ms() - told >= 1000, 5);
+	wait_for(now_ms() - told >= 1000, 60);
 	cr_assert_eq(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
 	head = receive_head(fd);
 	cr_assert_not_null(strstr(head, " 200 "), "%s", head);
 	cr_assert_not_null(strcasestr(head, "connection: close"), "%s", head);
 	cr_assert_eq(recv(fd, head, 1, 0), 0);
 	(void)close(fd);
-	wait_for(!running(point) && all_services_answer(&user), 30);
+	wait_for(!running(point) && all_services_answer(&user), 60);
 }
 
 Test(restart, stopped_postgresql_is_503_and_loses_no_data, .timeout = 180)
@@ -310,7 +310,7 @@ Test(restart, stopped_postgresql_is_503_and_loses_no_data, .timeout = 180)
 
 	check_status(charge(&user, 5000, key), 201);
 	ctl("stop postgres");
-	wait_for(http((struct call){ .path = "/points", .jwt = user.jwt }).status == 503, 20);
+	wait_for(http((struct call){ .path = "/points", .jwt = user.jwt }).status == 503, 60);
 	reply = http((struct call){ .path = "/points", .jwt = user.jwt });
 	check_problem(reply, 503, "SERVICE_UNAVAILABLE");
 	reply = http((struct call){ .path = "/readyz", .base = direct("point") });
@@ -318,7 +318,7 @@ Test(restart, stopped_postgresql_is_503_and_loses_no_data, .timeout = 180)
 	cr_assert_not_null(strstr(reply.body, "postgres"), "%s", reply.body);
 	check_status(http((struct call){ .path = "/livez", .base = direct("point") }), 200);
 	ctl("start postgres");
-	wait_for(all_services_answer(&user), 30);
+	wait_for(all_services_answer(&user), 60);
 	cr_assert_eq(balance(&user), 5000);
 	reply = charge(&user, 5000, key);
 	check_status(reply, 201);
@@ -342,12 +342,12 @@ Test(restart, redis_restart_with_its_file_keeps_positions, .timeout = 180)
 	}
 	ctl("stop redis");
 	wait_for(http((struct call){ .path = "/queues/status", .jwt = users[0].jwt, .queue_token = tokens[0] }).status
-	    == 503, 20);
+	    == 503, 60);
 	/* Calls that need no queue still work. */
 	cr_assert(all_services_answer(&users[0]));
 	ctl("start redis");
 	wait_for(http((struct call){ .path = "/queues/status", .jwt = users[0].jwt, .queue_token = tokens[0] }).status
-	    == 200, 30);
+	    == 200, 60);
 	for (i = 0; i < 3; i++) {
 		reply = http((struct call){ .path = "/queues/status", .jwt = users[i].jwt, .queue_token = tokens[i] });
 		check_status(reply, 200);

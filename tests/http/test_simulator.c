@@ -293,7 +293,7 @@ Test(simulator, slow_confirm_is_in_progress_and_completes_without_its_client)
 	    NULL, 1);
 	cr_assert_str_eq(raw == NULL ? "" : raw, "");
 	cr_assert_str_eq(status_of(order), "IN_PROGRESS");
-	wait_for(strcmp(status_of(order), "DONE") == 0, 20);
+	wait_for(strcmp(status_of(order), "DONE") == 0, 60);
 }
 
 static void
@@ -307,7 +307,7 @@ kill_simulator(void)
 	(void)fclose(pid);
 	/* Kill the whole process group: a worker would go on answering for a moment after its master. */
 	cr_assert_eq(kill(-number, SIGKILL), 0);
-	wait_for(http((struct call){ .base = direct("toss"), .path = "/livez" }).status == 200, 20);
+	wait_for(http((struct call){ .base = direct("toss"), .path = "/livez" }).status == 200, 60);
 }
 
 /* A simulator of the test's own. */
@@ -335,7 +335,7 @@ own_simulator_start(const char *name, int port, int webhook_port)
 		    port, name, name, webhook_port, name), (char *)NULL);
 		_exit(127);
 	}
-	wait_for(http((struct call){ .path = "/readyz", .base = own.base }).status == 200, 30);
+	wait_for(http((struct call){ .path = "/readyz", .base = own.base }).status == 200, 60);
 	return (own);
 }
 
@@ -345,7 +345,7 @@ own_simulator_kill(const struct own_simulator *own)
 {
 	cr_assert_eq(kill(-own->pid, SIGKILL), 0);
 	cr_assert_eq(waitpid(own->pid, NULL, 0), own->pid);
-	wait_for(http((struct call){ .path = "/livez", .base = own->base }).status == 0, 20);
+	wait_for(http((struct call){ .path = "/livez", .base = own->base }).status == 0, 60);
 }
 
 static void
@@ -409,7 +409,7 @@ accept_webhook(int listener, const char *status)
 }
 
 /* The simulator repeats a webhook with growing pauses until it is answered 200, and counts the repeats in a header. */
-Test(simulator, webhook_is_repeated_until_answered_200, .timeout = 120)
+Test(simulator, webhook_is_repeated_until_answered_200, .timeout = 300)
 {
 	struct sockaddr_in	 address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t		 size = sizeof(address);

@@ -11,7 +11,7 @@
 #include "collector.h"
 #include "provider.h"
 
-#define SOON	30	/* seconds until spans must have come */
+#define SOON	60	/* seconds until spans must have come */
 #define CALLER	"b7ad6b7169203331"
 #define VERSION	"1.2.3-test"
 

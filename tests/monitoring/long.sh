@@ -334,9 +334,9 @@ has_no_target() {
 
 test_scaled_service_has_a_target_for_each_instance() {
 	deploy/local/scale point 2 >"$work/scale.log" 2>&1 || fail "$(tail -n 3 "$work/scale.log")"
-	wait_for 30 has_target point-1
+	wait_for 60 has_target point-1
 	deploy/local/scale point 1 >"$work/scale.log" 2>&1 || fail "$(tail -n 3 "$work/scale.log")"
-	wait_for 30 has_no_target point-1
+	wait_for 60 has_no_target point-1
 	shorten_rules # `scale` has written the original rules
 	wait_for 60 silent ServiceDown
 }
