@@ -36,8 +36,8 @@ local_values() {
 # Backups, monitoring, HA=1 and the logs of the gateway in files are not part of docker-compose.yml.
 local_settings=' RUN_DIR BIND GATEWAY_HTTP_PORT GATEWAY_HTTPS_PORT PG_PORT REDIS_PORT QUEUE_PORT RESERVATION_PORT PAYMENT_PORT
 	POINT_PORT TOSS_PORT INSTANCES QUEUE_INSTANCES RESERVATION_INSTANCES PAYMENT_INSTANCES POINT_INSTANCES UP_TIMEOUT_SECONDS
-	PG_LOCK_TIMEOUT_MS PG_VIA_PORT REDIS_HOST REDIS_VIA_PORT JWT_ALG JWT_SECRET_FILE JWT_KEYS_DIR JWT_JWKS_URL
-	JWT_JWKS_REFRESH_SECONDS QUEUE_TOKEN_SECRET_FILE CARD_PROVIDER_URL CARD_PROVIDER_SECRET_FILE TOSS_WEBHOOK_URL LOG_LEVEL_FILE
+	PG_LOCK_TIMEOUT_MS PG_VIA_PORT REDIS_HOST REDIS_VIA_PORT JWT_SECRET_FILE QUEUE_TOKEN_SECRET_FILE CARD_PROVIDER_URL
+	CARD_PROVIDER_SECRET_FILE TOSS_WEBHOOK_URL LOG_LEVEL_FILE
 	PG_WAL_DIR BACKUP_DIR BACKUP_KEEP BACKUP_WAL_SECONDS
 	MONITORING PROMETHEUS_PORT PROMETHEUS_KEEP_DAYS PROMETHEUS_KEEP_MEGABYTES PROMETHEUS_INTERVAL_SECONDS GATEWAY_METRICS_PORT
 	ALERTMANAGER CHECK_DATA_SECONDS HA HA_PORT
@@ -100,6 +100,7 @@ test_planted_mistakes_in_kubernetes_files_are_found() {
 		s/nodeTaintsPolicy: Honor/nodeTaintsPolicy: Ignore/'
 	plant production/stores/redis.yaml 's/pod-name: redis-4/pod-name: redis-5/; s/limits: {memory: 3Gi}/limits: {memory: 2Gi}/
 		s/- {name: JE_MALLOC_CONF.*/- {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}/'
+	plant production/prometheus-scrape.yaml 's/|payment//'
 	plant production/prometheus-adapter.yaml 's/as: ct_requests_in_flight/as: requests_in_flight/'
 	plant base/namespace/network.yaml 's/policyTypes: \[Ingress, Egress\]/policyTypes: [Egress]/'
 	plant production/settings/kustomization.yaml 's/ENVIRONMENT=production/ENVIRONMENT=development/; s/WORKERS=2/WORKERS=4/; s/ES256/HS256/
@@ -131,6 +132,7 @@ test_planted_mistakes_in_kubernetes_files_are_found() {
 		'production: redis needs twice its maxmemory' \
 		'production: REDIS_NODES: redis-2.redis.concert-stores.svc:6379 is no address that stays' \
 		'production: network policies: queue cannot call JWT_JWKS_URL, port 443' \
+		'Deployment payment: prometheus-scrape.yaml does not find it' \
 		'HorizontalPodAutoscaler queue: prometheus-adapter.yaml has no metric ct_requests_in_flight' \
 		'production/gateway: Deployment gateway: container gateway: the image has no version as its tag' \
 		'production/migrate: kubectl kustomize: '; do
