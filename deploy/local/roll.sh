@@ -269,7 +269,7 @@ roll() {
 check_free_port() {
 	local address holder
 	address=$(address_of "$1-$2")
-	! stack_ports | grep -q "^${address##*:} " || die "port ${address##*:} for $1-$2 is that of another part of this stack"
+	! grep -q "^${address##*:} " <<<"$(stack_ports)" || die "port ${address##*:} for $1-$2 is that of another part of this stack"
 	holder=$(ss -Hltnp "sport = :${address##*:}" | head -n 1)
 	[[ -z $holder ]] || die "port ${address##*:} for $1-$2 is taken; nothing was changed"
 }
