@@ -66,16 +66,17 @@ as_stranger() {
 }
 
 test_another_user_of_the_machine_reads_no_secret() {
-	local file
+	local file lines
 	((EUID == 0)) || return 0
 	for file in "$RUN_DIR"/secrets/* "$RUN_DIR"/redis-conf/* "$RUN_DIR"/services/*/* "$RUN_DIR"/tls/key.pem "$RUN_DIR"/redis/*; do
 		! as_stranger test -r "$file" || fail "$file is readable"
 	done
 	has 'the answer of Redis' "$(as_stranger redis-cli -p "$REDIS_PORT" ZADD q:x:active 1 y 2>&1)" NOAUTH
 	# Command lines of running processes contain no secret either.
+	lines=$(as_stranger cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n')
+	has 'the command lines' "$lines" "$RUN_DIR/supervisord.conf"
 	for file in "$RUN_DIR"/secrets/*; do
-		[[ $file == *.acl || $file == *.pgpass ]] || ! as_stranger cat /proc/[0-9]*/cmdline 2>/dev/null | grep -aqFf "$file" ||
-			fail "the secret $file is on a command line"
+		[[ $file == *.acl || $file == *.pgpass ]] || ! grep -qFf "$file" <<<"$lines" || fail "the secret $file is on a command line"
 	done
 }
 
