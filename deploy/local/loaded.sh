@@ -1,6 +1,9 @@
 # Sourced by rotate and log-level: waits until all workers of the services have loaded a changed file (the metric ct_loaded).
 # shellcheck shell=bash
 
+# A worker looks at its files once a second. A program that has not loaded a file after this time has refused it.
+: "${LOADED_SECONDS:=30}"
+
 # service_programs SERVICE...: prints the names of these services' instances.
 service_programs() {
 	local service k
@@ -22,7 +25,7 @@ loaded() {
 		sed -n "s/^ct_loaded{setting=\"$2\",value=\"\(.*\)\",use=\"\(.*\)\"} \([0-9]*\)\$/\1 \2 \3/p"
 }
 
-# wait_until_loaded SETTING VALUE USE PROGRAM...: fails after 30 s, and names the program that has not loaded the value.
+# wait_until_loaded SETTING VALUE USE PROGRAM...: fails after LOADED_SECONDS, and names the program that has not loaded the value.
 wait_until_loaded() {
 	wait_until_all has_loaded "$1" "$2 $3 $WORKERS" "${@:4}"
 }
@@ -44,13 +47,13 @@ has_only_loaded() {
 	[[ $(loaded "$1" "$2" | sort) == "$3" ]]
 }
 
-# wait_until_all CHECK SETTING WANTED PROGRAM...: waits until CHECK is true for each program; fails after 30 s.
+# wait_until_all CHECK SETTING WANTED PROGRAM...: waits until CHECK is true for each program; fails after LOADED_SECONDS.
 wait_until_all() {
-	local check=$1 setting=$2 wanted=$3 program deadline=$((SECONDS + 30))
+	local check=$1 setting=$2 wanted=$3 program deadline=$((SECONDS + LOADED_SECONDS))
 	shift 3
 	for program in "$@"; do
 		until "$check" "$program" "$setting" "$wanted"; do
-			((SECONDS < deadline)) || die "$program has not loaded the changed $setting after 30 s: make logs P=$program says why"
+			((SECONDS < deadline)) || die "$program has not loaded the changed $setting after $LOADED_SECONDS s: make logs P=$program says why"
 			sleep 0.2
 		done
 		echo "    $program"

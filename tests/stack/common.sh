@@ -41,6 +41,7 @@ load_pid=""
 
 # start_load: clients send requests through the gateway until nothing_was_lost.
 start_load() {
+	rm -f "$work/report.works"
 	deploy/local/token --count 8 >"$work/tokens"
 	node tests/stack/load.mjs "https://localhost:$GATEWAY_HTTPS_PORT" "$RUN_DIR/tls/cert.pem" "$work/tokens" "$work/report" &
 	load_pid=$!
@@ -53,8 +54,9 @@ stop_load() {
 	load_pid=""
 }
 
-# nothing_was_lost: stops the load. No request failed, and there were some.
+# nothing_was_lost: stops the load when it has charged and bought something. No request failed.
 nothing_was_lost() {
+	wait_for 120 test -e "$work/report.works"
 	rm -f "$work/report"
 	stop_load
 	is 'failed requests' "$(jq .failed "$work/report")" 0

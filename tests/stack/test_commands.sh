@@ -24,12 +24,12 @@ test_journey_with_charges_by_card_completes() {
 	before=$(sed -n 's/^CHARGE_FUNDING=//p' "$RUN_DIR/env")
 	sed -i 's/^CHARGE_FUNDING=.*/CHARGE_FUNDING=card/' "$RUN_DIR/env"
 	"$RUN_DIR/ctl" restart point-0 >/dev/null
-	wait_for 20 curl -sf -o /dev/null "http://127.0.0.1:$POINT_PORT/readyz"
+	wait_for 60 curl -sf -o /dev/null "http://127.0.0.1:$POINT_PORT/readyz"
 	said=$(deploy/local/journey 2>&1) || fail "it failed: $said"
 	is 'the last line' "$(tail -n 1 <<<"$said")" 'The journey is complete.'
 	sed -i "s/^CHARGE_FUNDING=.*/CHARGE_FUNDING=$before/" "$RUN_DIR/env"
 	"$RUN_DIR/ctl" restart point-0 >/dev/null
-	wait_for 20 curl -sf -o /dev/null "http://127.0.0.1:$POINT_PORT/readyz"
+	wait_for 60 curl -sf -o /dev/null "http://127.0.0.1:$POINT_PORT/readyz"
 }
 
 test_status_lists_every_program() {
@@ -41,7 +41,7 @@ test_status_lists_every_program() {
 # Restarts the point service's first instance, for example with other settings in RUN_DIR/env.
 restart_point() {
 	"$RUN_DIR/ctl" restart point-0 >/dev/null
-	wait_for 30 curl -sf -o /dev/null "http://127.0.0.1:$POINT_PORT/readyz"
+	wait_for 60 curl -sf -o /dev/null "http://127.0.0.1:$POINT_PORT/readyz"
 }
 
 test_spans_of_a_request_through_the_gateway_are_printed() {
@@ -54,7 +54,7 @@ test_spans_of_a_request_through_the_gateway_are_printed() {
 	restart_point
 	get /points -H "Authorization: Bearer $(make -s token STACK_ENV="${STACK_ENV:-}")" -H "traceparent: 00-$trace-b7ad6b7169203331-00" \
 		>/dev/null
-	wait_for 20 grep -q postgresql.wait "$work/spans"
+	wait_for 60 grep -q postgresql.wait "$work/spans"
 	said=$(sed -n "/^trace $trace/,/^$/p" "$work/spans")
 	has trace "$said" "trace $trace  point"
 	has request "$said" '  GET /points  200'
@@ -137,9 +137,9 @@ test_large_access_log_is_rotated_under_load() {
 	is 'the link for make logs' "$(readlink -f "$RUN_DIR/log/access.log")" "$(readlink -f "$log")"
 	truncate -s 106000000 "$log"
 	get /healthz >/dev/null
-	wait_for 20 test -s "$log.1"
+	wait_for 60 test -s "$log.1"
 	get /healthz >/dev/null
-	wait_for 10 grep -q /healthz "$log"
+	wait_for 60 grep -q /healthz "$log"
 	(($(stat -c %s "$log") < 1000000)) || fail "nginx still writes to the old log: $(stat -c %s "$log") bytes"
 	rm -f "$log.1"
 }
@@ -155,7 +155,7 @@ test_limits_shows_who_was_refused() {
 		curl -ks --parallel --parallel-immediate --parallel-max 50 -o /dev/null -H "Authorization: Bearer $token" \
 			"https://127.0.0.1:$GATEWAY_HTTPS_PORT/reservations?x=[1-100]"
 	done
-	wait_for 10 grep -q '"limitZone":"other_user"' "$RUN_DIR/gateway-log/access.log"
+	wait_for 60 grep -q '"limitZone":"other_user"' "$RUN_DIR/gateway-log/access.log"
 	said=$(make -s limits STACK_ENV="${STACK_ENV:-}") || fail "it failed: $said"
 	has 'what it says' "$(tr -s ' ' <<<"$said")" 'other_user 20/s, bursts of 40'
 	has 'what it says' "$said" 'GET /reservations'

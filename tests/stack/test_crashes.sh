@@ -19,8 +19,8 @@ test_killed_service_restarts_and_its_workers_end() {
 	parent=$("$RUN_DIR/ctl" pid point-0)
 	worker=$(pgrep -P "$parent")
 	kill -KILL "$parent"
-	wait_for 20 gone "$worker"
-	wait_for 20 points_answer
+	wait_for 60 gone "$worker"
+	wait_for 60 points_answer
 	[[ $("$RUN_DIR/ctl" pid point-0) != "$parent" ]] || fail "supervisor did not start it again"
 }
 
@@ -29,9 +29,9 @@ test_killed_gateway_restarts_and_its_workers_end() {
 	master=$("$RUN_DIR/ctl" pid gateway)
 	workers=$(pgrep -P "$master" | tr '\n' ' ')
 	kill -KILL "$master"
-	wait_for 20 get /healthz
+	wait_for 60 get /healthz
 	for worker in $workers; do
-		wait_for 20 gone "$worker"
+		wait_for 60 gone "$worker"
 	done
 	[[ $("$RUN_DIR/ctl" pid gateway) != "$master" ]] || fail "supervisor did not start it again"
 }
@@ -39,8 +39,8 @@ test_killed_gateway_restarts_and_its_workers_end() {
 test_killed_stores_restart_and_services_reconnect() {
 	kill -KILL "$("$RUN_DIR/ctl" pid redis)"
 	kill -KILL "$("$RUN_DIR/ctl" pid postgres)"
-	wait_for 20 points_answer
-	wait_for 20 deploy/local/status
+	wait_for 60 points_answer
+	wait_for 60 deploy/local/status
 }
 
 run_tests

@@ -142,7 +142,7 @@ interrupt() {
 	env --default-signal=INT setsid "$@" >"$work/interrupted" 2>&1 &
 	pid=$!
 	# shellcheck disable=SC2086 # a function and its arguments
-	wait_for 60 $condition
+	wait_for 120 $condition
 	kill -INT -- "-$pid"
 	wait "$pid" && fail "the interrupted command succeeded"
 	said=$(<"$work/interrupted")
@@ -214,7 +214,7 @@ test_stopped_instance_is_started_by_the_same_version() {
 	(($(instances_of payment) == 2)) || deploy/local/scale payment 2 >/dev/null 2>&1
 	supervisor stop payment-1 >/dev/null
 	said=$(deploy/local/deploy payment --from "$RUN_DIR/releases/payment/current" 2>&1) || fail "it failed: $said"
-	wait_for 20 answers payment-1
+	wait_for 60 answers payment-1
 	deploy/local/scale payment 1 >/dev/null 2>&1
 }
 

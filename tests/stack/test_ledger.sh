@@ -10,7 +10,7 @@ test_story_lists_all_steps_of_a_reservation() {
 	deploy/local/journey >/dev/null 2>&1 || fail "the journey failed"
 	id=$(sql -c "SELECT reservation_id FROM reservation.reservations WHERE confirmed_at IS NOT NULL ORDER BY reservation_id DESC LIMIT 1")
 	amount=$(sql -c "SELECT total_amount FROM reservation.reservations WHERE reservation_id = '$id'")
-	wait_for 10 nothing_waits_in_the_outbox
+	wait_for 60 nothing_waits_in_the_outbox
 	said=$(make -s story "R=$id" STACK_ENV="${STACK_ENV:-}" 2>&1) || fail "$said"
 	for what in 'queue        place ' 'hold         user ' ' by POINT is begun' ' approved' "DEDUCT $amount of" 'reservation  CONFIRMED' \
 		'reservation  CANCELLED' "refunded: $amount" "ROLLBACK $amount of" ReservationHeld PaymentApproved PointDeducted \

@@ -61,7 +61,7 @@ production() {
 refused() {
 	local status=0 name=$1
 	shift
-	said=$(limit=30 production "$name" $((POINT_PORT + 40)) "$@" 2>&1 </dev/null) || status=$?
+	said=$(limit=120 production "$name" $((POINT_PORT + 40)) "$@" 2>&1 </dev/null) || status=$?
 	is "the status with $*" "$status" 1
 	has "what it said with $*" "$said" 'not started: correct the '
 }
@@ -148,7 +148,7 @@ serve_tls() {
 	((EUID != 0)) || chown postgres: "$data"/tests.{pem,key}
 	sql -c "ALTER SYSTEM SET ssl_cert_file = 'tests.pem'" -c "ALTER SYSTEM SET ssl_key_file = 'tests.key'" -c 'ALTER SYSTEM SET ssl = on' \
 		-c 'SELECT pg_reload_conf()' >/dev/null
-	wait_for 20 bash -c '[[ $(psql -qAtc "SHOW ssl") == on ]]'
+	wait_for 60 bash -c '[[ $(psql -qAtc "SHOW ssl") == on ]]'
 }
 
 serve_plain() {
@@ -159,7 +159,7 @@ serve_plain() {
 # ready PORT: prints the body of /readyz, whatever its status.
 # ready PORT: prints what /readyz says. A worker accepts connections only some seconds after its start if it lacks a store.
 ready() {
-	wait_for 30 curl -sS -m 2 -o "$work/ready" "http://127.0.0.1:$1/readyz" 2>/dev/null
+	wait_for 60 curl -sS -m 2 -o "$work/ready" "http://127.0.0.1:$1/readyz" 2>/dev/null
 	cat "$work/ready"
 }
 
@@ -177,7 +177,7 @@ test_valid_production_settings_start() {
 	done
 	port=$((POINT_PORT + 41))
 	for service in queue reservation payment point; do
-		wait_for 30 bash -c "curl -fsS -m 2 http://127.0.0.1:$port/readyz" || fail "$service: $(tail -n 5 "$work/$service.log")"
+		wait_for 60 bash -c "curl -fsS -m 2 http://127.0.0.1:$port/readyz" || fail "$service: $(tail -n 5 "$work/$service.log")"
 		port=$((port + 1))
 	done
 	is 'connections without TLS' "$(sql -c "SELECT count(*) FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
@@ -192,7 +192,7 @@ test_valid_production_settings_start() {
 	(production point "$((POINT_PORT + 45))" PG_CONNINFO="host=localhost port=$PG_PORT dbname=concert user=point_service \
 passfile=$prod/point.pgpass sslmode=verify-full sslrootcert=$prod/other-ca.pem" >"$work/point.log" 2>&1) &
 	pids=($!)
-	wait_for 30 grep -q 'certificate verify failed' "$work/point.log"
+	wait_for 60 grep -q 'certificate verify failed' "$work/point.log"
 	has '/readyz' "$(ready "$((POINT_PORT + 45))")" '"postgres":"down"'
 	kill "${pids[@]}"
 	wait "${pids[@]}" 2>/dev/null
@@ -206,7 +206,7 @@ test_wrong_redis_password_is_reported() {
 	(production queue "$port" PG_CONNINFO="host=localhost port=$PG_PORT dbname=concert user=queue_service passfile=$prod/queue.pgpass" \
 		>"$work/queue.log" 2>&1) &
 	pid=$!
-	wait_for 30 grep -q 'WRONGPASS.*check REDIS_USER' "$work/queue.log"
+	wait_for 60 grep -q 'WRONGPASS.*check REDIS_USER' "$work/queue.log"
 	has '/readyz' "$(ready "$port")" '"redis":"unauthorized"'
 	has '/readyz' "$(ready "$port")" "Redis refuses this service's user or password"
 	lacks 'the log' "$(<"$work/queue.log")" "$(<"$RUN_DIR/secrets/redis_queue")"

@@ -58,10 +58,10 @@ test_two_migrations_at_once_both_succeed() {
 	first=$!
 	migrations/migrate >"$work/second" 2>&1 &
 	second=$!
-	wait_for 30 eval 'says_that_it_waits first || says_that_it_waits second'
+	wait_for 60 eval 'says_that_it_waits first || says_that_it_waits second'
 	migrations/migrate >"$work/killed" 2>&1 &
 	killed=$!
-	wait_for 30 says_that_it_waits killed
+	wait_for 60 says_that_it_waits killed
 	kill -KILL "$killed"
 	wait "$first" || fail "$(tail -n 3 "$work/first")"
 	wait "$second" || fail "$(tail -n 3 "$work/second")"
@@ -91,7 +91,7 @@ test_revert_with_a_connected_service_is_refused() {
 		PGUSER=point_service exec psql -qAt -c "SELECT pg_sleep(600)" >/dev/null 2>&1) &
 	connection=$!
 	# shellcheck disable=SC2016 # the inner shell's
-	wait_for 20 bash -c '[[ $(psql -qAtd postgres -c "SELECT count(*) FROM pg_stat_activity
+	wait_for 60 bash -c '[[ $(psql -qAtd postgres -c "SELECT count(*) FROM pg_stat_activity
 		WHERE datname = '"'revert_tests'"' AND usename = '"'point_service'"'") == 1 ]]'
 	FORCE=1 refused_revert revert point </dev/null
 	has 'the message' "$said" 'services are connected: point_service (1)'

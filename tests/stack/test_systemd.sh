@@ -62,10 +62,10 @@ wait_ready() {
 }
 
 test_systemd_start_ends_when_the_instance_is_ready() {
-	wait_ready payment PAYMENT_PORT="$PAYMENT_PORT" deploy/systemd/wait-ready 20
+	wait_ready payment PAYMENT_PORT="$PAYMENT_PORT" deploy/systemd/wait-ready 60
 	is "its status ($said)" "$status" 0
 	# The gateway.
-	wait_ready '' GATEWAY_HTTPS_PORT="$GATEWAY_HTTPS_PORT" deploy/systemd/wait-ready 20
+	wait_ready '' GATEWAY_HTTPS_PORT="$GATEWAY_HTTPS_PORT" deploy/systemd/wait-ready 60
 	is "its status ($said)" "$status" 0
 }
 
@@ -100,7 +100,7 @@ serve() {
 		one.serve_forever()
 	END
 	server=$!
-	wait_for 20 test -s "$work/port"
+	wait_for 60 test -s "$work/port"
 	port=$(<"$work/port")
 }
 
@@ -163,7 +163,7 @@ test_systemd_unit_starts_with_the_settings_of_its_guide() {
 	mapfile -t settings <"$opt/env"
 	for service in "${SERVICES[@]}"; do
 		start_unit "$service"
-		wait_ready "$service" "${settings[@]}" "$opt/deploy/systemd/wait-ready" 30
+		wait_ready "$service" "${settings[@]}" "$opt/deploy/systemd/wait-ready" 120
 		is "the start of $service ($said; $(tail -n 3 "$work/$service.log"))" "$status" 0
 		kill "$pid"
 		wait "$pid"

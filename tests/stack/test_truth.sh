@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 # field SERVICE FILTER: a field of its /readyz, whatever its status.
 field() {
-	curl -sS -m 3 "http://$(address_of "$1-0")/readyz" | jq -r "$2"
+	curl -sS -m 10 "http://$(address_of "$1-0")/readyz" | jq -r "$2"
 }
 
 field_is() {
@@ -16,41 +16,50 @@ field_is() {
 
 # sample SERVICE NAME: the value of a metric, empty if it is absent.
 sample() {
-	curl -sS -m 3 "http://$(address_of "$1-0")/metrics" | awk -v name="$2" 'index($0, name " ") == 1 { print $NF }'
+	curl -sS -m 10 "http://$(address_of "$1-0")/metrics" | awk -v name="$2" 'index($0, name " ") == 1 { print $NF }'
 }
 
 sample_is() {
 	[[ $(sample "$1" "$2") == "$3" ]]
 }
 
+shows_no_queue() {
+	local metrics
+	metrics=$(curl -fsS -m 10 "http://$(address_of queue-0)/metrics") && ! grep -q '^queue_waiting{' <<<"$metrics"
+}
+
 all_are_ready() {
 	local service
 	for service in "${SERVICES[@]}"; do
-		curl -fsS -m 3 -o /dev/null "http://$(address_of "$service-0")/readyz" || return 1
+		curl -fsS -m 10 -o /dev/null "http://$(address_of "$service-0")/readyz" || return 1
 	done
 }
 
-# told STORE STATE TEXT: the queue service names the store's state in /readyz, metrics and `make status`, for up to 30 s.
+# status_says TEXT: whether `make status` fails and says so. Sets $said. On a busy machine it may count a slow program as silent.
+status_says() {
+	! said=$(deploy/local/status 2>&1) && [[ $said == *"$1"* ]]
+}
+
+# told STORE STATE TEXT: the queue service names the store's state in /readyz, metrics and `make status`.
 told() {
 	local store=$1 state=$2 text=$3 up=${1/postgres/pg}_up
-	wait_for 30 field_is queue ".stores.$store" "$state" || fail "/readyz: $(field queue '[.detail, .stores]')"
+	wait_for 60 field_is queue ".stores.$store" "$state" || fail "/readyz: $(field queue '[.detail, .stores]')"
 	has '/readyz' "$(field queue .detail)" "$text"
-	wait_for 10 sample_is queue "$up" 0
+	wait_for 60 sample_is queue "$up" 0
 	is 'the reason in /metrics' "$(sample queue "store_problem{store=\"$store\",reason=\"$state\"}")" 1
-	said=$(deploy/local/status 2>&1) && fail "make status does not fail"
-	has 'make status' "$said" "not ready: $text"
+	wait_for 60 status_says "not ready: $text"
 	has 'the last line of make status' "$(tail -n 1 <<<"$said")" 'not ready: '
 }
 
 test_redis_that_is_down_is_named_and_numbers_disappear() {
 	"$RUN_DIR/ctl" stop redis >/dev/null
 	told redis down 'Redis is down'
-	has 'make status' "$(deploy/local/status)" 'does not answer: connection refused'
+	wait_for 60 status_says 'does not answer: connection refused'
 	said=$(deploy/local/queue --once 2>&1) && fail "make queue does not fail"
 	has 'make queue' "$said" 'Redis is down'
-	wait_for 20 sh -c "! curl -sS http://$(address_of queue-0)/metrics | grep -q '^queue_waiting{'"
+	wait_for 60 shows_no_queue
 	"$RUN_DIR/ctl" start redis >/dev/null
-	wait_for 30 all_are_ready
+	wait_for 60 all_are_ready
 	is 'redis_up' "$(sample queue redis_up)" 1
 }
 
@@ -58,7 +67,7 @@ test_redis_without_memory_is_named() {
 	redis CONFIG SET maxmemory 1 >/dev/null
 	told redis out_of_memory 'Redis refuses writes: out of memory'
 	redis CONFIG SET maxmemory 0 >/dev/null
-	wait_for 30 all_are_ready
+	wait_for 60 all_are_ready
 }
 
 # The file of a snapshot cannot be made, so Redis refuses writes.
@@ -71,20 +80,20 @@ test_redis_that_cannot_save_is_named() {
 	told redis cannot_save 'Redis refuses writes: it cannot write its data to disk'
 	chmod 700 "$folder"
 	redis CONFIG SET save '' >/dev/null
-	wait_for 30 all_are_ready
+	wait_for 60 all_are_ready
 }
 
 test_postgres_that_is_down_is_named_and_numbers_disappear() {
-	wait_for 30 sample_is queue 'background_left{work="cleanup"}' 0
+	wait_for 60 sample_is queue 'background_left{work="cleanup"}' 0
 	"$RUN_DIR/ctl" stop postgres >/dev/null
 	told postgres down 'PostgreSQL is down'
 	said=$(deploy/local/queue --once 2>&1) && fail "make queue does not fail"
 	has 'make queue' "$said" 'PostgreSQL is down'
-	wait_for 30 sample_is queue events_backlog ''
+	wait_for 60 sample_is queue events_backlog ''
 	is 'the age of the oldest event' "$(sample queue events_lag_seconds)" ''
 	"$RUN_DIR/ctl" start postgres >/dev/null
-	wait_for 60 all_are_ready
-	wait_for 30 sample_is queue events_backlog 0
+	wait_for 120 all_are_ready
+	wait_for 60 sample_is queue events_backlog 0
 }
 
 test_read_only_postgres_is_named() {
@@ -93,7 +102,7 @@ test_read_only_postgres_is_named() {
 	told postgres read_only 'PostgreSQL refuses writes: read-only'
 	PGOPTIONS='-c default_transaction_read_only=off' sql -c 'ALTER SYSTEM RESET default_transaction_read_only' \
 		-c 'SELECT pg_reload_conf()' >/dev/null
-	wait_for 60 all_are_ready
+	wait_for 120 all_are_ready
 }
 
 test_postgres_with_too_many_connections_is_named() {
@@ -102,7 +111,7 @@ test_postgres_with_too_many_connections_is_named() {
 	sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'queue_service'" >/dev/null
 	told postgres too_many_connections 'PostgreSQL refuses connections: it has too many'
 	sql -c 'ALTER ROLE queue_service CONNECTION LIMIT -1'
-	wait_for 60 all_are_ready
+	wait_for 120 all_are_ready
 }
 
 # family PID: prints the process and all that descend from it.
@@ -123,11 +132,11 @@ send() {
 	done
 }
 
-# Each may take 30 s to answer. They are asked side by side, and nobody waits for the silent ones.
+# Each may take 120 s to answer. They are asked side by side, and nobody waits for the silent ones.
 test_silent_programs_are_named_and_delay_no_status() {
 	local name status=0 silent=(postgres redis toss payment-0)
 	send STOP "${silent[@]}"
-	said=$(ANSWER_SECONDS=30 timeout 25 deploy/local/status 2>&1) || status=$?
+	said=$(ANSWER_SECONDS=120 timeout 100 deploy/local/status 2>&1) || status=$?
 	is 'the status' "$status" 1
 	for name in "${silent[@]}"; do
 		has "the line of $name" "$(grep "^$name " <<<"$said")" 'RUNNING'
@@ -138,14 +147,14 @@ test_silent_programs_are_named_and_delay_no_status() {
 	# The services find it out when the deadline of their next call ends.
 	wait_for 120 field_is queue '.stores | "\(.postgres) \(.redis)"' 'down down'
 	send CONT "${silent[@]}"
-	wait_for 60 all_are_ready
+	wait_for 120 all_are_ready
 }
 
 test_silent_supervisord_is_named() {
 	local pid
 	pid=$(<"$RUN_DIR/supervisord.pid")
 	kill -STOP "$pid"
-	said=$(ANSWER_SECONDS=30 timeout 25 deploy/local/status 2>&1) && fail 'make status does not fail'
+	said=$(ANSWER_SECONDS=120 timeout 100 deploy/local/status 2>&1) && fail 'make status does not fail'
 	kill -CONT "$pid"
 	has 'make status' "$said" "supervisord (pid $pid) does not answer within "
 	is 'ready programs' "$(grep -c ' ready$' <<<"$said")" "$(programs | wc -l)"
@@ -164,20 +173,20 @@ test_killed_programs_leave_a_trace() {
 	started=$(sample point process_start_time_seconds)
 	kill -9 "$("$RUN_DIR/ctl" pid point-0)"
 	# For a moment the workers of the killed process may still answer.
-	wait_for 30 started_after "$started"
-	wait_for 30 all_are_ready
+	wait_for 60 started_after "$started"
+	wait_for 60 all_are_ready
 	is 'restarts' "$(restarts_of point-0)" $((before + 1))
 	workers=$(sample point ct_worker_restarts_total)
 	kill -9 "$(pgrep -P "$("$RUN_DIR/ctl" pid point-0)" | tail -n 1)"
-	wait_for 30 sample_is point ct_worker_restarts_total $((workers + 1))
-	wait_for 30 all_are_ready
+	wait_for 60 sample_is point ct_worker_restarts_total $((workers + 1))
+	wait_for 60 all_are_ready
 	has 'make status' "$(deploy/local/status | grep point-0)" "+$((workers + 1))"
 }
 
 test_metrics_of_every_service_pass_promtool() {
 	local service
 	for service in "${SERVICES[@]}"; do
-		curl -sS -m 5 "http://$(address_of "$service-0")/metrics" | promtool check metrics >"$work/promtool" 2>&1 ||
+		curl -sS -m 10 "http://$(address_of "$service-0")/metrics" | promtool check metrics >"$work/promtool" 2>&1 ||
 			fail "$service: $(head -n 5 "$work/promtool")"
 	done
 }
