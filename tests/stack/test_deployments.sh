@@ -97,7 +97,7 @@ test_planted_mistakes_in_kubernetes_files_are_found() {
 	plant base/queue/queue.yaml 's/^  ports:$/  prots:/; s/{matchLabels: {app: gateway}}/{matchLabels: {app: gatewya}}/
 		s/kind: PodDisruptionBudget/kind: PodDisruptionBugdet/'
 	plant base/point/point.yaml 's/minReadySeconds: 45/minReadySeconds: 30/; s/"sleep", "45"/"sleep", "15"/; s/AlwaysAllow/IfHealthyBudget/
-		s/nodeTaintsPolicy: Honor/nodeTaintsPolicy: Ignore/'
+		s/nodeTaintsPolicy: Honor/nodeTaintsPolicy: Ignore/; s/enableServiceLinks: false/enableServiceLinks: true/'
 	plant production/stores/redis.yaml 's/pod-name: redis-4/pod-name: redis-5/; s/limits: {memory: 3Gi}/limits: {memory: 2Gi}/
 		s/- {name: JE_MALLOC_CONF.*/- {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}/'
 	plant production/prometheus-scrape.yaml 's/|payment//'
@@ -123,6 +123,7 @@ test_planted_mistakes_in_kubernetes_files_are_found() {
 		'production: concert-settings: ENVIRONMENT is not production' \
 		'production: max_connections is 300, and all pods together need' \
 		'has HS256' \
+		'production/point: Deployment point: enableServiceLinks is not false' \
 		'production/point: Deployment point: nodeTaintsPolicy is not Honor' \
 		'production/point: Deployment point: preStop ends after 15 s, and gateways may use the address for 40 s' \
 		'production/point: Deployment point: minReadySeconds is less than the 40 s' \
