@@ -146,7 +146,7 @@ test-abuse: ## attacks, each judged by what it costs and gains (T=word: some)
 test-fault: build ## five minutes of load while things are killed, stalled and emptied, then the checker (FOR=seconds, SEED=n)
 	@$(PROVE) tests/fault/run :: long
 
-test-ha: ## people buy while machines of the HA=1 stack die, then the checker looks for lost writes (SEED=n, FREEZES=n, T=word: some)
+test-ha: ## people buy while machines of the HA=1 stack die and links are cut; then the checker looks for lost writes (SEED=n, FREEZES=n, T=word)
 	@SEED='$(SEED)' FREEZES='$(FREEZES)' T='$(T)' $(PROVE) tests/ha/run :: long
 	@T='$(T)' $(PROVE) tests/ha/commands
 

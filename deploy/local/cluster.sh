@@ -130,7 +130,7 @@ move_wal() {
 
 # Runs pgBackRest for this cluster. pgBackRest reads PostgreSQL's password from the environment.
 pgbackrest() {
-	PGHOST=127.0.0.1 PGPORT=$CLUSTER_PORT PGTARGETSESSIONATTRS=any PGPASSWORD=$(cat "$RUN_DIR/secrets/postgres" 2>/dev/null) \
+	PGHOST=$(host_of "postgres-$((CLUSTER_PORT - PG_PORT))") PGPORT=$CLUSTER_PORT PGTARGETSESSIONATTRS=any PGPASSWORD=$(cat "$RUN_DIR/secrets/postgres" 2>/dev/null) \
 		PGBACKREST_PG1_PATH=$DATA_DIR PGBACKREST_PG1_PORT=$CLUSTER_PORT \
 		as_postgres setpriv --pdeathsig TERM pgbackrest --config="$PGBACKREST/pgbackrest.conf" --stanza="$STANZA" "$@"
 }

@@ -6,7 +6,8 @@
 #	redis-0..5		a Redis Cluster of three masters and their replicas
 #	gateway, gateway-1	a client may use either
 #
-# Each stands for a machine of its own. Here all of them are at 127.0.0.1.
+# Each stands for a machine of its own. Here all of them are at 127.0.0.1. With HA_MACHINES there are three machines, each a network
+# namespace with an address, in which an etcd, a PostgreSQL and two Redis run.
 
 # Where the ports of each kind begin, from HA_PORT on.
 # shellcheck disable=SC2034 # prepare uses them too
@@ -30,6 +31,54 @@ ha_ports() {
 check_ha_settings() {
 	[[ -z $REDIS_VIA_PORT ]] || bad_setting REDIS_VIA_PORT "empty (with HA=1 the services know all Redis nodes)"
 	[[ -z $PG_VIA_PORT ]] || bad_setting PG_VIA_PORT "empty (with HA=1 the services know all PostgreSQL servers)"
+	[[ $HA_MACHINES =~ ^(([0-9]{1,3}\.){3}[0-9]{1,3}@[A-Za-z0-9_-]+( |$)){3}$ || -z $HA_MACHINES ]] ||
+		bad_setting HA_MACHINES "three words ADDRESS@NAMESPACE"
+	[[ -z $HA_MACHINES || $MONITORING == 0 ]] || bad_setting HA_MACHINES "empty (with MONITORING=1)"
+	[[ -z $HA_MACHINES ]] || ((EUID == 0)) || bad_setting HA_MACHINES "empty (only root can enter a network namespace)"
+}
+
+# machine_of PROGRAM: prints the number of its machine. A Redis master and its replica are on two.
+machine_of() {
+	case $1 in
+	redis-[345]) echo $(((${1#*-} + 1) % 3)) ;;
+	*) echo "${1##*-}" ;;
+	esac
+}
+
+# host_of PROGRAM: prints its address.
+host_of() {
+	local machines=()
+	[[ $HA == 0 ]] || read -ra machines <<<"$HA_MACHINES"
+	((${#machines[@]} > 0)) || machines=(127.0.0.1 127.0.0.1 127.0.0.1)
+	echo "${machines[$(machine_of "$1")]%@*}"
+}
+
+# ha_address PROGRAM: prints its address and port.
+ha_address() {
+	local k=${1##*-}
+	case $1 in
+	etcd-*) k=$((HA_PORT + HA_ETCD + k)) ;;
+	postgres-*) k=$((PG_PORT + k)) ;;
+	redis-*) k=$((REDIS_PORT + k)) ;;
+	esac
+	echo "$(host_of "$1"):$k"
+}
+
+# hosts_of KIND: prints the addresses of KIND-0 to KIND-2, with commas.
+hosts_of() {
+	echo "$(host_of "$1-0"),$(host_of "$1-1"),$(host_of "$1-2")"
+}
+
+# ha_program NAME USER PRIORITY STOPWAIT COMMAND: prints supervisor's part for this program. It runs on its machine.
+ha_program() {
+	local machines enter=""
+	read -ra machines <<<"$HA_MACHINES"
+	if ((${#machines[@]} > 0)); then
+		# Only root can enter the namespace, so the user changes behind that.
+		enter="ip netns exec ${machines[$(machine_of "$1")]#*@} setpriv --reuid=$2 --regid=$(id -gn "$2") --init-groups "
+	fi
+	program "$1" "$3" TERM "$4" "$enter$5"
+	((EUID != 0 || ${#machines[@]} > 0)) || echo "user=$2"
 }
 
 # Prints the value, with the number before its suffix: access.log, access-1.log.
@@ -73,7 +122,7 @@ etcd_call() {
 	local k
 	for k in 0 1 2; do
 		! curl -fsS -m 3 --cacert "$RUN_DIR/tls/etcd.pem" --cert "$RUN_DIR/tls/etcd.pem" --key "$RUN_DIR/tls/etcd.key" "${@:2}" \
-			"https://127.0.0.1:$((HA_PORT + HA_ETCD + k))$1" || return 0
+			"https://$(ha_address "etcd-$k")$1" || return 0
 	done
 	return 1
 }
@@ -81,7 +130,8 @@ etcd_call() {
 # patroni_call K PATH [OPTION of curl...]: asks the Patroni of PostgreSQL K. Its password goes through a file descriptor, because
 # every user can read a command line.
 patroni_call() {
-	curl -sS --fail-with-body -m 3 -K - "${@:3}" "http://127.0.0.1:$((HA_PORT + HA_PATRONI + $1))$2" <<<"user = \"patroni:$(<"$RUN_DIR/secrets/patroni")\""
+	curl -sS --fail-with-body -m 3 -K - "${@:3}" "http://$(host_of "postgres-$1"):$((HA_PORT + HA_PATRONI + $1))$2" \
+		<<<"user = \"patroni:$(<"$RUN_DIR/secrets/patroni")\""
 }
 
 # Prints the members as Patroni sees them, a line each: name, role (leader, sync_standby, replica), state, timeline, bytes behind.
@@ -106,7 +156,7 @@ members_with() {
 redis_nodes() {
 	local k
 	for ((k = 0; k < 6; k++)); do
-		printf '%s127.0.0.1:%d' "$( ((k == 0)) || echo ' ')" $((REDIS_PORT + k))
+		printf '%s%s' "$( ((k == 0)) || echo ' ')" "$(ha_address "redis-$k")"
 	done
 }
 
@@ -137,9 +187,10 @@ ha_role_of() {
 
 # --- preparing ---------------------------------------------------------------------
 
-# RUN_DIR/ha is there while the newest cluster is one of Patroni's three. It holds HA_PORT, because etcd keeps its ports.
+# RUN_DIR/ha is there while the newest cluster is one of Patroni's three. It holds HA_PORT and HA_MACHINES, because etcd keeps its
+# addresses.
 note_ha() {
-	echo "$HA_PORT" >"$RUN_DIR/ha.new"
+	printf '%s\n' "$HA_PORT" "$HA_MACHINES" >"$RUN_DIR/ha.new"
 	mv "$RUN_DIR/ha.new" "$RUN_DIR/ha"
 }
 
@@ -194,7 +245,7 @@ redis_node_settings() {
 	cat <<-END
 		cluster-enabled yes
 		cluster-port $((HA_PORT + HA_REDIS_BUS + $1))
-		cluster-announce-ip 127.0.0.1
+		cluster-announce-ip $(host_of "redis-$1")
 		cluster-node-timeout 2000
 		cluster-require-full-coverage no
 		repl-diskless-sync-delay 0
@@ -215,9 +266,11 @@ leave_ha() {
 
 # For HA=1. Where the newest cluster is that of HA=0, the standbys and etcd of an earlier HA=1 are of no use.
 enter_ha() {
-	local k
+	local k noted
 	if [[ -e $RUN_DIR/ha ]]; then
-		[[ $(<"$RUN_DIR/ha") == "$HA_PORT" ]] || bad_setting HA_PORT "$(<"$RUN_DIR/ha"), with which this stack's etcd was made"
+		mapfile -t noted <"$RUN_DIR/ha"
+		[[ ${noted[0]} == "$HA_PORT" ]] || bad_setting HA_PORT "${noted[0]}, with which this stack's etcd was made"
+		[[ ${noted[1]:-} == "$HA_MACHINES" ]] || bad_setting HA_MACHINES "'${noted[1]:-}', with which this stack's etcd was made"
 	else
 		for k in 0 1 2; do
 			empty_folder "$RUN_DIR/etcd-$k"
@@ -260,7 +313,8 @@ own_copy() {
 }
 
 render_patroni() {
-	local k=$1 folder data
+	local k=$1 folder data api
+	api=$(host_of "postgres-$k"):$((HA_PORT + HA_PATRONI + k))
 	folder=$(readlink -f "$RUN_DIR/patroni")
 	data=$(readlink -f "$(cluster_folder "$k")")
 	cat <<-END
@@ -268,21 +322,22 @@ render_patroni() {
 		scope: concert
 		name: postgres-$k
 		restapi:
-		  listen: 127.0.0.1:$((HA_PORT + HA_PATRONI + k))
-		  connect_address: 127.0.0.1:$((HA_PORT + HA_PATRONI + k))
+		  listen: $api
+		  connect_address: $api
 		  authentication:
 		    username: patroni
 		    password: '$(<"$RUN_DIR/secrets/patroni")'
 		# Not etcd3: Patroni 3.0.2 then takes the leader key back after a freeze, and acknowledged writes are lost.
 		etcd:
-		  hosts: $(printf '127.0.0.1:%d,' $((HA_PORT + HA_ETCD)) $((HA_PORT + HA_ETCD + 1)))127.0.0.1:$((HA_PORT + HA_ETCD + 2))
+		  hosts: $(ha_address etcd-0),$(ha_address etcd-1),$(ha_address etcd-2)
 		  protocol: https
 		  cacert: $folder/etcd.pem
 		  cert: $folder/etcd.pem
 		  key: $folder/etcd.key
 		postgresql:
-		  listen: 127.0.0.1:$((PG_PORT + k))
-		  connect_address: 127.0.0.1:$((PG_PORT + k))
+		  listen: $(ha_address "postgres-$k")
+		  connect_address: $(ha_address "postgres-$k")
+$([[ -z $HA_MACHINES ]] || printf '  pg_hba:\n    - host all all samenet scram-sha-256\n    - host replication all samenet scram-sha-256')
 		  data_dir: $data
 		  bin_dir: /usr/lib/postgresql/15/bin
 		  pgpass: $folder/pgpass-$k
@@ -388,7 +443,7 @@ make_redis_cluster() {
 		redis_at $((REDIS_PORT + k)) CLUSTER SET-CONFIG-EPOCH $((k + 1)) >/dev/null
 	done
 	for ((k = 1; k < 6; k++)); do
-		redis_at $((REDIS_PORT + k)) CLUSTER MEET 127.0.0.1 "$REDIS_PORT" $((HA_PORT + HA_REDIS_BUS)) >/dev/null
+		redis_at $((REDIS_PORT + k)) CLUSTER MEET "$(host_of redis-0)" "$REDIS_PORT" $((HA_PORT + HA_REDIS_BUS)) >/dev/null
 	done
 	for ((k = 0; k < 6; k++)); do
 		redis_says "$k" cluster_known_nodes:6 CLUSTER INFO

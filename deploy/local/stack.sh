@@ -95,10 +95,8 @@ address_of() {
 	local base
 	case $1 in
 	postgres) echo "127.0.0.1:$PG_PORT$([[ $HA == 0 ]] || echo "-$((PG_PORT + 2))")" ;;
-	postgres-[0-9]) echo "127.0.0.1:$((PG_PORT + ${1#*-}))" ;;
-	etcd-*) echo "127.0.0.1:$((HA_PORT + HA_ETCD + ${1#*-}))" ;;
+	postgres-[0-9] | etcd-* | redis-[0-5]) ha_address "$1" ;;
 	redis) echo "$REDIS_HOST:$REDIS_PORT$([[ $HA == 0 ]] || echo "-$((REDIS_PORT + 5))")" ;;
-	redis-[0-5]) echo "$REDIS_HOST:$((REDIS_PORT + ${1#*-}))" ;;
 	toss) echo "127.0.0.1:$TOSS_PORT" ;;
 	gateway | gateway-[0-9]) (use_gateway "$1" && echo "localhost:$GATEWAY_HTTPS_PORT") ;;
 	*-exporter | *-exporter-[0-9] | prometheus) echo "127.0.0.1:$(monitoring_ports | sed -n "s/^$1 //p")" ;;
@@ -114,7 +112,12 @@ address_of() {
 # line.
 redis_at() {
 	REDISCLI_AUTH=$(<"$RUN_DIR/secrets/redis_operator") timeout "${REDIS_CLI_SECONDS:-600}" \
-		redis-cli --no-auth-warning --user operator -h "$REDIS_HOST" -p "$@"
+		redis-cli --no-auth-warning --user operator -h "$(redis_host "$1")" -p "$@"
+}
+
+# redis_host PORT: prints the address of the Redis with this port.
+redis_host() {
+	if [[ $HA == 1 ]]; then host_of "redis-$(($1 - REDIS_PORT))"; else echo "$REDIS_HOST"; fi
 }
 
 # The same on the only Redis, or on the node of the cluster that has the command's key.
@@ -148,7 +151,7 @@ answers() {
 answer_of() {
 	case $1 in
 	postgres) (use_superuser && postgres_answer) ;;
-	postgres-[0-9]) (use_superuser && PGPORT=$((PG_PORT + ${1#*-})) PGHOST=127.0.0.1 PGTARGETSESSIONATTRS=any postgres_answer) ;;
+	postgres-[0-9]) (use_superuser && PGPORT=$((PG_PORT + ${1#*-})) PGHOST=$(host_of "$1") PGTARGETSESSIONATTRS=any postgres_answer) ;;
 	redis) if [[ $HA == 0 ]]; then redis_answer "$REDIS_PORT"; else redis_cluster_answer; fi ;;
 	redis-[0-5]) redis_answer $((REDIS_PORT + ${1#*-})) ;;
 	etcd-*) http_answer "https://$(address_of "$1")/health" --cacert "$RUN_DIR/tls/etcd.pem" --cert "$RUN_DIR/tls/etcd.pem" --key "$RUN_DIR/tls/etcd.key" ;;
@@ -258,8 +261,10 @@ wait_until_ready() {
 use_superuser() {
 	export PGHOST=127.0.0.1 PGPORT=$PG_PORT PGDATABASE=concert PGUSER=postgres \
 		PGPASSFILE=$RUN_DIR/secrets/postgres.pgpass PGCONNECT_TIMEOUT=5 PG_PASSWORD_DIR=$RUN_DIR/secrets
-	[[ $HA == 0 ]] || export PGHOST=127.0.0.1,127.0.0.1,127.0.0.1 PGPORT=$PG_PORT,$((PG_PORT + 1)),$((PG_PORT + 2)) PGTARGETSESSIONATTRS=read-write \
-		PGCONNECT_TIMEOUT=2
+	[[ $HA == 0 ]] || {
+		PGHOST=$(hosts_of postgres)
+		export PGHOST PGPORT=$PG_PORT,$((PG_PORT + 1)),$((PG_PORT + 2)) PGTARGETSESSIONATTRS=read-write PGCONNECT_TIMEOUT=2
+	}
 }
 
 sql() {

@@ -105,6 +105,19 @@ keep_keys_with() {
 	whole
 }
 
+# Commits do not wait for it.
+scenario_other_standby_dies_and_writes_go_on() {
+	local machine before
+	people_buy 12
+	machine=$(other_standby)
+	before=$(synchronous_standby)
+	machine_dies "$machine"
+	people_are_done 4
+	is "the synchronous standby" "$(synchronous_standby)" "$before"
+	machine_comes_back "$machine"
+	whole
+}
+
 scenario_synchronous_standby_dies_and_nothing_is_lost() {
 	local machine
 	people_buy 12
