@@ -79,7 +79,7 @@ static void
 pg_conn_close(struct pg_conn *conn, const char *why)
 {
 	const char	*server = conn->db != NULL ? PQerrorMessage(conn->db) : "";
-	bool		 was_usable = pg_conn_is_usable(conn->state);
+	bool		 was_usable = pg_conn_is_usable(conn->state), was_connecting = conn->state == PG_CONN_CONNECTING;
 	bool		 listed = conn->hosts->count > 1;
 	char		 text[512];
 
@@ -90,21 +90,20 @@ pg_conn_close(struct pg_conn *conn, const char *why)
 		ct_metric_add(pg_metrics.lost, 1);
 	ct_loop_unwatch(&conn->watch);
 	pg_conn_set_state(conn, PG_CONN_DOWN);
+	if (was_connecting)
+		pg_hosts_tried(conn->hosts, conn->host);
 	PQfinish(conn->db);
 	conn->db = NULL;
 	memset(conn->prepared, 0, sizeof(conn->prepared));
-	if (was_usable || conn->attempts >= conn->hosts->count) {
-		conn->attempts = 0;
+	if (was_usable || !listed)
 		ct_backoff_pause(&conn->backoff, ct_loop_now_ms());
-	}
 	conn->owner->on_down(conn->owner->arg, was_usable, text);
 }
 
-/* The attempt to connect failed. The next one takes the next host, at once unless all have failed. */
+/* The attempt to connect failed. */
 static void
 pg_conn_fail(struct pg_conn *conn, const char *why)
 {
-	conn->attempts++;
 	pg_hosts_failed(conn->hosts, conn->host, ct_loop_now_ms());
 	pg_conn_close(conn, why);
 }
@@ -446,13 +445,17 @@ pg_conn_take_notice(void *arg, const PGresult *result)
 		pg_answer_take_notice(&conn->answer, result);
 }
 
+/* Begins an attempt, unless none may begin yet. */
 static void
 pg_conn_connect(struct pg_conn *conn)
 {
 	const struct pg_host	*host;
+	unsigned		 taken = pg_hosts_take(conn->hosts, ct_loop_now_ms());
 
+	if (taken == PG_HOST_NONE)
+		return;
 	pg_conn_set_state(conn, PG_CONN_CONNECTING);
-	conn->host = conn->hosts->next;
+	conn->host = taken;
 	host = &conn->hosts->list[conn->host];
 	/* libpq would look the name up itself, and block. */
 	if (host->name != NULL && host->address[0] == '\0') {
@@ -491,7 +494,7 @@ pg_conn_greeted(struct pg_conn *conn)
 	}
 	conn->watch = ct_loop_watch(PQsocket(conn->db), CT_READ, pg_conn_on_event, conn);
 	ct_backoff_reset(&conn->backoff);
-	conn->attempts = 0;
+	pg_hosts_tried(conn->hosts, conn->host);
 	pg_hosts_works(conn->hosts, conn->host, ct_loop_now_ms());
 	pg_conn_set_state(conn, PG_CONN_IDLE);
 	conn->owner->on_up(conn->owner->arg);
@@ -580,6 +583,8 @@ pg_conn_tick(struct pg_conn *conn, uint64_t now)
 			pg_conn_close(conn, PG_OTHER_PRIMARY);
 		else if (now >= conn->deadline_ms)
 			pg_conn_fail(conn, "cannot connect in time");
+		else if (pg_hosts_has_primary(conn->hosts) && conn->host != conn->hosts->primary)
+			pg_conn_close(conn, "another host is the primary");
 		break;
 	case PG_CONN_PREPARING:
 	case PG_CONN_RUNNING:

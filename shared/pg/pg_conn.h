@@ -94,7 +94,6 @@ struct pg_conn {
 	const struct pg_conn_owner	*owner;
 	struct pg_hosts			*hosts;		/* those of all connections of the owner */
 	unsigned			 host;		/* of the connection or the attempt */
-	unsigned			 attempts;	/* that failed since the last pause */
 	enum pg_conn_state		 state;		/* written by pg_conn_set_state only */
 	PGconn				*db;
 	struct ct_watch			*watch;
@@ -113,8 +112,9 @@ struct pg_conn {
 };
 
 /*
- * Starts connecting, and connects again after each loss. It pauses (base/backoff.h) after a loss, and when as many attempts
- * as there are hosts have failed. `owner` and `hosts` are kept by pointer.
+ * Starts connecting, and connects again after each loss. It pauses (base/backoff.h) after a loss and, if there is only one host,
+ * after a failed attempt. With a list, pg_hosts_take says when the next attempt may begin. `owner` and `hosts` are kept by
+ * pointer.
  */
 void	 pg_conn_init(struct pg_conn *conn, const struct pg_conn_owner *owner, struct pg_hosts *hosts);
 

@@ -36,6 +36,47 @@ pg_hosts_heard(struct pg_hosts *hosts, unsigned host, uint64_t now_ms)
 	hosts->silent = false;
 }
 
+bool
+pg_hosts_has_primary(const struct pg_hosts *hosts)
+{
+	return (hosts->primary != PG_HOST_NONE && (hosts->failed & 1u << hosts->primary) == 0);
+}
+
+static bool
+pg_hosts_may_try(const struct pg_hosts *hosts, unsigned host, uint64_t now_ms)
+{
+	if (hosts->count == 1)
+		return (true);
+	return (hosts->trying[host] == 0 && (hosts->tried_ms[host] == 0 || now_ms - hosts->tried_ms[host] >= PG_RETRY_MS));
+}
+
+unsigned
+pg_hosts_take(struct pg_hosts *hosts, uint64_t now_ms)
+{
+	unsigned	host, i;
+
+	if (pg_hosts_has_primary(hosts))
+		host = hosts->primary;
+	else {
+		for (i = 0; i < hosts->count && !pg_hosts_may_try(hosts, (hosts->next + i) % hosts->count, now_ms); i++)
+			continue;
+		if (i == hosts->count)
+			return (PG_HOST_NONE);
+		host = (hosts->next + i) % hosts->count;
+		hosts->next = (host + 1) % hosts->count;
+	}
+	hosts->trying[host]++;
+	hosts->tried_ms[host] = now_ms;
+	return (host);
+}
+
+void
+pg_hosts_tried(struct pg_hosts *hosts, unsigned host)
+{
+	CT_ASSERT(host < hosts->count && hosts->trying[host] > 0);
+	hosts->trying[host]--;
+}
+
 void
 pg_hosts_works(struct pg_hosts *hosts, unsigned host, uint64_t now_ms)
 {
@@ -44,7 +85,7 @@ pg_hosts_works(struct pg_hosts *hosts, unsigned host, uint64_t now_ms)
 		ct_log(CT_LOG_INFO, NULL, "postgres: %s takes writes now, before it was %s", hosts->list[host].label,
 		    hosts->list[hosts->last_primary].label);
 	}
-	hosts->next = host;
+	hosts->next = (host + 1) % hosts->count;
 	hosts->primary = host;
 	hosts->works_ms = now_ms;
 	hosts->last_primary = host;
@@ -73,9 +114,6 @@ void
 pg_hosts_failed(struct pg_hosts *hosts, unsigned host, uint64_t now_ms)
 {
 	CT_ASSERT(host < hosts->count);
-	/* Another connection may have failed here before, and the next attempt is at a later host already. */
-	if (hosts->next == host)
-		hosts->next = (host + 1) % hosts->count;
 	hosts->failed |= 1u << host;
 	pg_hosts_look_up(hosts, host, now_ms);
 }

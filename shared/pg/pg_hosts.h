@@ -1,8 +1,10 @@
 /*
  * The hosts of PG_CONNINFO as one worker sees them: which one its connections try next, and which one is the primary.
  *
- * An attempt to connect takes one host. After a failure the next attempt, of any connection, takes the host behind it. So
- * a frozen host costs one deadline. The host that has taken a connection last is tried first after a loss.
+ * An attempt to connect takes one host. All connections go to the primary while it is known and no attempt there has
+ * failed. Otherwise they look for it: each attempt, of any connection, takes the next host, at which only one attempt may
+ * be on its way, and which is tried again after PG_RETRY_MS. So a host that answers nothing keeps one connection busy, and the
+ * others find a new primary soon after it takes writes, at a bounded rate of attempts.
  *
  * A frozen server closes nothing, so its idle connections look usable. It is silent from the first statement that gets no
  * answer in time, until it answers anything.
@@ -25,12 +27,15 @@
 
 #define PG_HOST_NONE		UINT_MAX
 #define PG_LOOKUP_PAUSE_MS	2000
+#define PG_RETRY_MS		250	/* from one attempt at a host to the next while the primary is not known */
 
 /* Changed by these functions only. */
 struct pg_hosts {
 	struct pg_host		*list;		/* of pg_conninfo, with `count` entries */
 	unsigned		 count;
-	unsigned		 next;		/* the host of the next attempt */
+	unsigned		 next;		/* where the search for the primary goes on */
+	unsigned		 trying[PG_HOSTS_MAX];	/* attempts on their way */
+	uint64_t		 tried_ms[PG_HOSTS_MAX];	/* when the last attempt began; 0: there was none */
 	unsigned		 primary;	/* PG_HOST_NONE: not known */
 	uint64_t		 works_ms;	/* when the primary last took a connection */
 	unsigned		 last_primary;	/* for the log; PG_HOST_NONE: there was none */
@@ -45,6 +50,18 @@ struct pg_hosts {
 void	 pg_hosts_init(struct pg_hosts *hosts, struct pg_conninfo *info);
 void	 pg_hosts_deinit(struct pg_hosts *hosts);
 
+/*
+ * Returns the host of an attempt that begins now, or PG_HOST_NONE if none may begin yet. A host that is alone is always
+ * returned. Each attempt ends with one pg_hosts_tried.
+ */
+unsigned	 pg_hosts_take(struct pg_hosts *hosts, uint64_t now_ms);
+
+/* The attempt at `host` has ended. */
+void	 pg_hosts_tried(struct pg_hosts *hosts, unsigned host);
+
+/* Returns true if all connections should go to the primary: it is known, and nothing has failed there since its last success. */
+bool	 pg_hosts_has_primary(const struct pg_hosts *hosts);
+
 /* A connection to `host` has become usable. Another primary than the last one is logged. */
 void	 pg_hosts_works(struct pg_hosts *hosts, unsigned host, uint64_t now_ms);
 
@@ -57,7 +74,7 @@ void	 pg_hosts_failed(struct pg_hosts *hosts, unsigned host, uint64_t now_ms);
 /* `host` has answered something on one of its connections. */
 void	 pg_hosts_heard(struct pg_hosts *hosts, unsigned host, uint64_t now_ms);
 
-/* A statement that was sent to `host` at `sent_ms` got no answer in time. The next attempt begins at another host. */
+/* A statement that was sent to `host` at `sent_ms` got no answer in time. The search begins at another host. */
 void	 pg_hosts_late(struct pg_hosts *hosts, unsigned host, uint64_t sent_ms, uint64_t now_ms);
 
 /* `host` takes no writes. Its connections carry no further statements. */

@@ -174,37 +174,65 @@ Test(pg_hosts, one_host_without_address_does_not_stop_the_start)
 
 /* The order of attempts. */
 
-Test(pg_hosts, after_a_failure_the_next_attempt_takes_the_next_host)
+/* An attempt that begins now fails at once. Returns its host. */
+static unsigned
+fail_at(uint64_t now)
 {
-	use("host=127.0.0.1,127.0.0.2,127.0.0.3");
-	cr_assert_eq(hosts.next, 0);
-	pg_hosts_failed(&hosts, 0, 1);
-	cr_assert_eq(hosts.next, 1);
-	pg_hosts_failed(&hosts, 1, 1);
-	pg_hosts_failed(&hosts, 2, 1);
-	cr_assert_eq(hosts.next, 0, "the list begins again");
+	unsigned	host = pg_hosts_take(&hosts, now);
+
+	cr_assert_neq(host, PG_HOST_NONE);
+	pg_hosts_failed(&hosts, host, now);
+	pg_hosts_tried(&hosts, host);
+	return (host);
 }
 
-Test(pg_hosts, many_failures_at_one_host_move_on_by_one)
+Test(pg_hosts, each_attempt_takes_the_next_host_and_each_host_has_a_pause)
 {
 	use("host=127.0.0.1,127.0.0.2,127.0.0.3");
-	pg_hosts_failed(&hosts, 0, 1);
-	pg_hosts_failed(&hosts, 0, 1);
-	pg_hosts_failed(&hosts, 0, 1);
-	cr_assert_eq(hosts.next, 1);
+	cr_assert_eq(fail_at(1000), 0);
+	cr_assert_eq(fail_at(1000), 1);
+	cr_assert_eq(fail_at(1100), 2);
+	cr_assert_eq(pg_hosts_take(&hosts, 1000 + PG_RETRY_MS - 1), PG_HOST_NONE);
+	cr_assert_eq(fail_at(1000 + PG_RETRY_MS), 0, "the list begins again");
+	cr_assert_eq(fail_at(1000 + PG_RETRY_MS), 1);
+	cr_assert_eq(pg_hosts_take(&hosts, 1000 + PG_RETRY_MS), PG_HOST_NONE);
+	cr_assert_eq(fail_at(1100 + PG_RETRY_MS), 2);
 }
 
-Test(pg_hosts, host_that_worked_last_is_tried_first)
+Test(pg_hosts, host_that_answers_nothing_has_one_attempt_and_the_others_go_on)
 {
 	use("host=127.0.0.1,127.0.0.2,127.0.0.3");
-	pg_hosts_failed(&hosts, 0, 1);
-	pg_hosts_failed(&hosts, 1, 1);
+	cr_assert_eq(pg_hosts_take(&hosts, 1000), 0);
+	cr_assert_eq(fail_at(1000), 1);
+	cr_assert_eq(fail_at(1000), 2);
+	cr_assert_eq(fail_at(2000), 1);
+	cr_assert_eq(fail_at(2000), 2);
+	cr_assert_eq(pg_hosts_take(&hosts, 2000), PG_HOST_NONE);
+	pg_hosts_failed(&hosts, 0, 4000);
+	pg_hosts_tried(&hosts, 0);
+	cr_assert_eq(fail_at(4000), 0);
+}
+
+Test(pg_hosts, known_primary_takes_all_attempts_at_once)
+{
+	use("host=127.0.0.1,127.0.0.2,127.0.0.3");
 	pg_hosts_works(&hosts, 2, 1);
-	cr_assert_eq(hosts.next, 2);
+	cr_assert_eq(pg_hosts_take(&hosts, 1), 2);
+	cr_assert_eq(pg_hosts_take(&hosts, 1), 2);
 	/* An older attempt at another host fails late. */
 	pg_hosts_failed(&hosts, 0, 1);
-	cr_assert_eq(hosts.next, 2);
-	cr_assert_eq(hosts.primary, 2);
+	cr_assert_eq(pg_hosts_take(&hosts, 1), 2);
+	cr_assert(pg_hosts_has_primary(&hosts));
+	pg_hosts_failed(&hosts, 2, 1);
+	cr_assert_not(pg_hosts_has_primary(&hosts));
+	cr_assert_eq(fail_at(1), 0, "the search begins behind the old primary");
+}
+
+Test(pg_hosts, only_host_takes_each_attempt)
+{
+	use("host=127.0.0.1");
+	cr_assert_eq(fail_at(1), 0);
+	cr_assert_eq(fail_at(1), 0);
 }
 
 Test(pg_hosts, host_without_writes_is_not_the_primary)
@@ -216,7 +244,7 @@ Test(pg_hosts, host_without_writes_is_not_the_primary)
 	cr_assert_eq(hosts.primary, 0, "a standby says nothing about the primary");
 	pg_hosts_no_writes(&hosts, 0, 1);
 	cr_assert_eq(hosts.primary, PG_HOST_NONE);
-	cr_assert_eq(hosts.next, 1);
+	cr_assert_eq(pg_hosts_take(&hosts, 1), 1);
 }
 
 Test(pg_hosts, attempt_older_than_the_primary_at_another_host_is_passed)
@@ -283,7 +311,7 @@ Test(pg_hosts, server_that_answers_other_statements_is_not_silent)
 	pg_hosts_heard(&hosts, 0, 3000);
 	pg_hosts_late(&hosts, 0, 200, 5200);
 	cr_assert_not(hosts.silent);
-	cr_assert_eq(hosts.next, 1, "the next attempt takes another host");
+	cr_assert_eq(pg_hosts_take(&hosts, 9000), 1, "the next attempt takes another host");
 	pg_hosts_late(&hosts, 1, 4000, 9000);
 	cr_assert_not(hosts.silent, "this host is not the primary");
 }
