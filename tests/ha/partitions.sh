@@ -58,7 +58,7 @@ partition_primary_without_any_link_loses_nothing() {
 	k=$(machine_number primary)
 	cut_until_another_leads "$k" unplug "$k"
 	plug "$k"
-	people_are_done 12
+	people_are_done 15
 	whole
 }
 
