@@ -583,8 +583,6 @@ pg_conn_tick(struct pg_conn *conn, uint64_t now)
 			pg_conn_close(conn, PG_OTHER_PRIMARY);
 		else if (now >= conn->deadline_ms)
 			pg_conn_fail(conn, "cannot connect in time");
-		else if (pg_hosts_has_primary(conn->hosts) && conn->host != conn->hosts->primary)
-			pg_conn_close(conn, "another host is the primary");
 		break;
 	case PG_CONN_PREPARING:
 	case PG_CONN_RUNNING:

@@ -59,7 +59,7 @@ unsigned	 pg_hosts_take(struct pg_hosts *hosts, uint64_t now_ms);
 /* The attempt at `host` has ended. */
 void	 pg_hosts_tried(struct pg_hosts *hosts, unsigned host);
 
-/* Returns true if all connections should go to the primary: it is known, and nothing has failed there since its last success. */
+/* Returns true if all attempts go to the primary: it is known, and none has failed there since its last success. */
 bool	 pg_hosts_has_primary(const struct pg_hosts *hosts);
 
 /* A connection to `host` has become usable. Another primary than the last one is logged. */
