@@ -140,7 +140,8 @@ known_primary() {
 	primary=$(members_with leader) || true
 	if [[ ! $primary =~ ^postgres-[012]$ ]]; then
 		for k in 0 1 2; do
-			patroni_call "$k" /patroni 2>/dev/null | jq -r --arg name "postgres-$k" 'select(.role == "master" or .role == "primary") | $name'
+			patroni_call "$k" /patroni 2>/dev/null |
+				jq -r --arg name "postgres-$k" 'select(.role == "master" or .role == "primary") | $name' || true
 		done | head -n 1
 	else
 		echo "$primary"
