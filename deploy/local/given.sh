@@ -4,9 +4,11 @@
 # RUN_DIR/given has a NAME=value line for each. `make up DEFAULTS=1` forgets all of them, and `NAME= make up` forgets one. The stacks
 # of tests and benchmarks remember nothing, because a run must not depend on the run before.
 
-# Prints the file for the RUN_DIR of the environment, before the settings are loaded. Prints nothing for a stack of tests.
+# Prints the file for the RUN_DIR of the environment or of STACK_ENV, before the settings are loaded. Prints nothing for a stack of tests.
 given_file() {
-	local folder=${RUN_DIR:-.run}
+	local folder=${RUN_DIR:-}
+	[[ -n $folder || -z ${STACK_ENV:-} ]] || folder=$(sed -n 's/^RUN_DIR=//p' "$LOCAL/$STACK_ENV.env" 2>/dev/null || true)
+	: "${folder:=.run}"
 	[[ $folder == /* ]] || folder=$ROOT/$folder
 	is_test_folder "$folder" || echo "$folder/given"
 }

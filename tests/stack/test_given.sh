@@ -53,6 +53,9 @@ test_defaults_forget_everything() {
 
 test_stacks_of_tests_keep_nothing() {
 	is 'the file' "$(RUN_DIR=$ROOT/.run-test bash -c 'source deploy/local/settings.sh; source deploy/local/given.sh; given_file')" ""
+	# STACK_ENV names the folder. The settings of the stack in .run, such as PG_WAL_DIR, must not come into this one.
+	is 'the file with STACK_ENV' "$(env -u RUN_DIR STACK_ENV=test bash -c 'source deploy/local/settings.sh; source deploy/local/given.sh; given_file')" ""
+	is 'the file without' "$(env -u RUN_DIR -u STACK_ENV bash -c 'source deploy/local/settings.sh; source deploy/local/given.sh; given_file')" "$ROOT/.run/given"
 }
 
 run_tests
