@@ -5,8 +5,9 @@
 # env; the defaults of deploy/settings/table. The stacks of tests and benchmarks take free ports (test-ports.sh).
 # `use_running_settings` takes the values with which the running stack was started.
 
-# use_superuser sets these. PostgreSQL's own programs read them too, and cannot start with a list of ports.
-unset PGHOST PGPORT PGDATABASE PGUSER PGPASSFILE PGTARGETSESSIONATTRS
+# use_superuser sets these. PostgreSQL's own programs and Patroni read them too. They cannot start with a list of ports, and a busy server
+# takes longer than PGCONNECT_TIMEOUT: Patroni then has no checkpoint after a promotion, and the old primary never follows the new one.
+unset PGHOST PGPORT PGDATABASE PGUSER PGPASSFILE PGTARGETSESSIONATTRS PGCONNECT_TIMEOUT
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LOCAL=$ROOT/deploy/local

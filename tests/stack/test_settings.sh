@@ -117,6 +117,11 @@ test_complete_packages_install_nothing() {
 	is 'what it says' "$(PATH="$work/none:$PATH" deploy/local/install-packages build run test 2>&1)" ''
 }
 
+# What `use_superuser` sets for psql in a test or a command must not reach PostgreSQL and Patroni, which that starts.
+test_environment_of_the_superuser_does_not_reach_programs() {
+	is 'what is left' "$(use_superuser; bash -c 'source deploy/local/settings.sh; compgen -e PG' | grep -v '^PG_')" ''
+}
+
 # Also what names settings elsewhere: C code, env files, containers, Kubernetes, systemd, pages.
 test_all_that_names_settings_agrees_with_the_table() {
 	said=$(deploy/settings/check 2>&1) || fail "$said"
