@@ -152,6 +152,7 @@ Test(queue_cluster, death_of_a_master_costs_no_place_and_disturbs_no_other_line,
 	struct reply	 reply;
 	int		 refused = 0;
 	int64_t		 deadline;
+	char		*token;
 
 	make_schedules();
 	for (int i = 0; i < MASTERS; i++) {
@@ -187,12 +188,17 @@ Test(queue_cluster, death_of_a_master_costs_no_place_and_disturbs_no_other_line,
 
 	/* Nobody overtakes the users whose places the replica lacked. */
 	wait_for((reply = http(enter_call(queues[0].base, &newcomer, &line->schedule))).status != 503, 60);
-	check_status(reply, 201);
-	for (int user = USERS - 1; user > 0; user--)
-		check_status(ask(line, user), 200);
+	/* 200: an earlier try was executed, but its answer was lost. */
+	cr_assert(reply.status == 201 || reply.status == 200, "status %ld", reply.status);
+	token = strdup(text_at(reply.json, "token"));
+	/* Each instance finds the new master by itself. */
+	for (int user = USERS - 1; user > 0; user--) {
+		wait_for((reply = ask(line, user)).status != 503, 60);
+		check_status(reply, 200);
+	}
 	for (int user = 1; user < USERS; user++)
 		cr_assert_eq(number_at(ask(line, user).json, "position"), user);
-	cr_assert_eq(number_at(queue_status(queues[0].base, &newcomer, text_at(reply.json, "token")).json, "position"), USERS);
+	cr_assert_eq(number_at(queue_status(queues[0].base, &newcomer, token).json, "position"), USERS);
 	/* The replica did not know that the token was used. */
 	wait_for((reply = hold_at_first(line, 1)).status != 503, 60);
 	check_problem(reply, 409, "QUEUE_TOKEN_USED");
