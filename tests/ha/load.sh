@@ -47,7 +47,7 @@ skip() {
 # print_times: a table of all longest times without a write, with their targets.
 print_times() {
 	[[ -s $work/times ]] || return 0
-	echo "# seconds target  the longest time without an acknowledged write"
+	echo "# seconds target  the longest time without an acknowledged write; of the lines of a lost Redis: without an answer"
 	sort -k3,3 -k1,1n "$work/times" | awk '{ printf "# %7s %6s  %s\n", $1, $2, $3 }'
 }
 

@@ -99,6 +99,7 @@ people_have_waited() {
 	grep '^# ' "$work/lines"
 	grep -v '^# ' "$work/lines" >>"$work/found"
 	echo "# the target for the line of $machine: $redis_target_seconds s; a load of $load_before on $(nproc) processors"
+	sed -n "s/^# line $machine-.* without an answer: \([0-9.]*\) s.*/\1 $redis_target_seconds ${name#*_}_(its_lines)/p" "$work/lines" >>"$work/times"
 	# The times above are not judged; this bound is for a system that does not go on.
 	people_are_done 60
 	wait_for 90 events_are_in_the_stream
