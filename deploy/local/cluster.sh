@@ -100,6 +100,17 @@ find_cluster() {
 	export ARCHIVE_COMMAND BACKUP_WAL_SECONDS
 }
 
+# Returns true if WAL_DIR has no segment of another cluster. The first page of a segment names its cluster (xlp_sysid in PostgreSQL's
+# xlog_internal.h); it is zero in a segment without records.
+log_is_of_this_cluster() {
+	local this segment id
+	this=$(LC_ALL=C as_postgres /usr/lib/postgresql/15/bin/pg_controldata "$DATA_DIR" | sed -n 's/^Database system identifier: *//p')
+	while read -r segment; do
+		id=$(as_postgres od -An -tu8 -j24 -N8 "$segment")
+		((id == 0 || id == this)) || return 1
+	done < <(as_postgres find "$WAL_DIR" -maxdepth 1 -regextype posix-extended -regex '.*/[0-9A-F]{24}' -size +31c)
+}
+
 # Moves the write-ahead log of a stopped cluster to WAL_DIR, if the log is still in the cluster or in an earlier PG_WAL_DIR. After an
 # interruption it starts again: the old folder is the log until the link points to the new one.
 move_wal() {
@@ -114,6 +125,7 @@ move_wal() {
 		return
 	fi
 	[[ ! -e $DATA_DIR/postmaster.pid ]] || die "PostgreSQL runs in $DATA_DIR: its write-ahead log cannot move to $WAL_DIR"
+	log_is_of_this_cluster || die "$WAL_DIR has the write-ahead log of another cluster: set PG_WAL_DIR to a folder of its own"
 	echo "    moving the write-ahead log to $WAL_DIR"
 	as_postgres find "$WAL_DIR" -mindepth 1 -delete
 	as_postgres cp -a "$old/." "$WAL_DIR/"

@@ -58,4 +58,24 @@ test_stacks_of_tests_keep_nothing() {
 	is 'the file without' "$(env -u RUN_DIR -u STACK_ENV bash -c 'source deploy/local/settings.sh; source deploy/local/given.sh; given_file')" "$ROOT/.run/given"
 }
 
+test_write_ahead_log_of_another_cluster_stays() {
+	local folder k
+	source deploy/local/cluster.sh
+	folder=$(as_postgres mktemp -d)
+	for k in 1 2; do
+		as_postgres /usr/lib/postgresql/15/bin/initdb -D "$folder/$k" --waldir="$folder/log-$k" --auth=scram-sha-256 -U postgres \
+			--pwfile=/etc/hostname >"$work/initdb.log" 2>&1 || fail "$(tail -n 1 "$work/initdb.log")"
+	done
+	has 'the log of cluster 1 goes to that of cluster 2' "$( (DATA_DIR=$folder/1 WAL_DIR=$folder/log-2 move_wal) 2>&1)" \
+		'has the write-ahead log of another cluster: set PG_WAL_DIR'
+	has 'the log of cluster 2' "$(as_postgres ls "$folder/log-2")" 000000010000000000000001
+	as_postgres mkdir "$folder/log-3"
+	# What an interrupted move left.
+	as_postgres cp "$folder/log-1/000000010000000000000001" "$folder/log-3/000000010000000000000002"
+	(DATA_DIR=$folder/1 WAL_DIR=$folder/log-3 move_wal) >/dev/null || fail "its own log did not move"
+	is 'the link' "$(as_postgres readlink "$folder/1/pg_wal")" "$folder/log-3"
+	is 'the log' "$(as_postgres ls "$folder/log-3" | grep '^0')" 000000010000000000000001
+	as_postgres rm -rf "$folder"
+}
+
 run_tests
