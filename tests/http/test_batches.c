@@ -1,4 +1,5 @@
 /* Concurrent calls share statements, calls of a batch are served in order of arrival, and old idempotency keys are deleted. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -72,8 +73,9 @@ static int
 receive_status(int fd)
 {
 	char	text[16] = "";
+	ssize_t	got = recv(fd, text, 12, MSG_WAITALL);
 
-	cr_assert_eq(recv(fd, text, 12, MSG_WAITALL), 12);
+	cr_assert_eq(got, 12, "%zd bytes of an answer: %s", got, got < 0 ? strerror(errno) : text);
 	(void)close(fd);
 	return (atoi(text + 9));
 }

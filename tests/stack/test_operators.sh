@@ -28,7 +28,7 @@ test_commands_name_a_postgres_that_is_down_in_one_line() {
 test_log_level_and_migrate_wait_for_the_lock() {
 	local command
 	for command in "deploy/local/log-level info" deploy/local/migrate; do
-		flock -o "$RUN_DIR/lock" sleep 600 &
+		(exec 9>>"$RUN_DIR/lock" && flock 9 && exec sleep 600) &
 		wait_for 20 is_locked
 		# shellcheck disable=SC2086 # a command and its arguments
 		$command >"$work/said" 2>&1 &

@@ -91,8 +91,8 @@ test_one_port_for_two_programs_stops_the_start() {
 }
 
 test_ha_with_a_setting_that_it_cannot_have_is_refused() {
-	refused_up HA=1 MONITORING=1
-	has 'the message' "$said" "setting MONITORING: '1' is not 0"
+	refused_up HA=1 MONITORING=1 HA_MACHINES='10.0.0.1@a 10.0.0.2@b 10.0.0.3@c'
+	has 'the message' "$said" "setting HA_MACHINES: '10.0.0.1@a 10.0.0.2@b 10.0.0.3@c' is not empty (with MONITORING=1)"
 	refused_up HA=1 PG_VIA_PORT=$((port + 15))
 	has 'the message' "$said" "setting PG_VIA_PORT"
 }
