@@ -1,7 +1,6 @@
 /*
- * Tests with a Redis and queue instances of their own. They need other settings, a second instance, an instance without
- * other users, or a Redis that they may kill, and run beside all other tests. The test stack serves schedules and
- * seats.
+ * Tests with a Redis and queue instances of their own. They need other settings, a second instance, an instance without other users, or a
+ * Redis that they may kill, and run beside all other tests. The test stack serves schedules and seats.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -283,8 +282,7 @@ Test(queue_own_redis, repeat_polls_read_exact_positions_without_redis_function, 
 		wait_for(has_status_function(), 60);
 	}
 	cr_assert(all && !has_status_function(), "no poll was answered without the function");
-	cr_assert_eq(system(format(REDIS_CLI " -x FUNCTION LOAD REPLACE <build/queue.lua >/dev/null",
-	    redis_port())), 0);
+	cr_assert_eq(system(format(REDIS_CLI " -x FUNCTION LOAD REPLACE <build/queue.lua >/dev/null", redis_port())), 0);
 
 	/* A user who leaves loses the place at once, and the users behind move one place forward. */
 	check_status(http((struct call){ .method = "POST", .path = "/queues/leave", .jwt = users[GONE].jwt,
