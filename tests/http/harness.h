@@ -136,6 +136,10 @@ void		 ctl(const char *command);
 pid_t		 pid_of(const char *program);
 pid_t		 worker_of(const char *program);	/* the first Kore worker */
 void		 kill_workers(const char *program);
+/* Returns what a shell command prints to its standard output, at most 64 KiB. The exit status does not matter. */
+char		*output_of(const char *command);
+/* Returns the beginning of a command line: redis-cli as the Redis user `operator`, at a port of 127.0.0.1. */
+char		*redis_cli(int port);
 
 /* database.c: the stack's PostgreSQL as superuser, for what the API does not show or cannot do. */
 PGconn		*superuser(void);

@@ -1,4 +1,5 @@
-/* Starts, stops and finds programs of the test stack, which supervisor runs. */
+/* Starts, stops and finds programs of the test stack, which supervisor runs, and runs commands beside it. */
+#define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,4 +44,23 @@ kill_workers(const char *program)
 
 	while ((worker = strtol(rest, &rest, 10)) > 1)
 		cr_assert_eq(kill((pid_t)worker, SIGKILL), 0);
+}
+
+char *
+output_of(const char *command)
+{
+	enum { ROOM = 65536 };
+	FILE	*pipe = popen(command, "re");
+	char	*text = calloc(1, ROOM);
+
+	cr_assert(pipe != NULL && text != NULL);
+	text[fread(text, 1, ROOM - 1, pipe)] = '\0';
+	(void)pclose(pipe);
+	return (text);
+}
+
+char *
+redis_cli(int port)
+{
+	return (format("REDISCLI_AUTH=$(cat $RUN_DIR/secrets/redis_operator) redis-cli --no-auth-warning --user operator -p %d", port));
 }

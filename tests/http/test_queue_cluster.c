@@ -31,13 +31,7 @@ static struct line {
 static char *
 node_says(int node, const char *command)
 {
-	FILE	*pipe = popen(format("%s cli %d %s 2>&1", cluster, node, command), "re");
-	char	*text = calloc(1, 65536);
-
-	cr_assert_not_null(pipe);
-	text[fread(text, 1, 65535, pipe)] = '\0';
-	(void)pclose(pipe);
-	return (text);
+	return (output_of(format("%s cli %d %s 2>&1", cluster, node, command)));
 }
 
 /*

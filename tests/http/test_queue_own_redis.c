@@ -45,20 +45,19 @@ redis_port(void)
 	return (atoi(setting("REDIS_PORT")) + 100 + test);
 }
 
-/* redis-cli as the Redis user `operator`; the format's argument is the port. */
-#define REDIS_CLI	"REDISCLI_AUTH=$(cat $RUN_DIR/secrets/redis_operator) redis-cli --no-auth-warning --user operator -p %d"
-
 /* Returns all that redis-cli prints. */
 static char *
 redis_says(const char *command)
 {
-	FILE	*pipe = popen(format(REDIS_CLI " %s 2>&1", redis_port(), command), "r");
-	char	*text = calloc(1, 65536);
+	return (output_of(format("%s %s 2>&1", redis_cli(redis_port()), command)));
+}
 
-	cr_assert_not_null(pipe);
-	text[fread(text, 1, 65535, pipe)] = '\0';
-	(void)pclose(pipe);
-	return (text);
+/* Loads the queue's library, changed by a sed script, into this Redis. */
+static void
+load_library(const char *change)
+{
+	cr_assert_eq(system(format("sed \"%s\" build/queue.lua | %s -x FUNCTION LOAD REPLACE >/dev/null", change,
+	    redis_cli(redis_port()))), 0);
 }
 
 /*
@@ -273,8 +272,7 @@ Test(queue_own_redis, repeat_polls_read_exact_positions_without_redis_function, 
 
 	/* A worker that misses the function answers 503 and loads the library again. A late tick can cause that, so repeat. */
 	for (int tries = 0; tries < 20; tries++) {
-		cr_assert_eq(system(format("sed \"/name = 'status'/d\" build/queue.lua | " REDIS_CLI
-		    " -x FUNCTION LOAD REPLACE >/dev/null", redis_port())), 0);
+		load_library("/name = 'status'/d");
 		cr_assert(!has_status_function());
 		all = positions_are_exact(users, tokens, 0, 0);
 		if (all && !has_status_function())
@@ -282,7 +280,7 @@ Test(queue_own_redis, repeat_polls_read_exact_positions_without_redis_function, 
 		wait_for(has_status_function(), 60);
 	}
 	cr_assert(all && !has_status_function(), "no poll was answered without the function");
-	cr_assert_eq(system(format(REDIS_CLI " -x FUNCTION LOAD REPLACE <build/queue.lua >/dev/null", redis_port())), 0);
+	load_library("");
 
 	/* A user who leaves loses the place at once, and the users behind move one place forward. */
 	check_status(http((struct call){ .method = "POST", .path = "/queues/leave", .jwt = users[GONE].jwt,
@@ -461,8 +459,7 @@ Test(queue_own_redis, places_and_settings_lost_by_redis_are_restored, .timeout =
 	cr_assert_eq(number_at(poll_status(0, &lost, lost_token).json, "position"), 1);
 
 	/* If the store forgets a recovery that has just begun, the service answers 503 and not that the place has ended. */
-	cr_assert_eq(system(format("sed 's/return generation and kept_by == this_master()/return false/' build/queue.lua | "
-	    REDIS_CLI " -x FUNCTION LOAD REPLACE >/dev/null", redis_port())), 0);
+	load_library("s/return generation and kept_by == this_master()/return false/");
 	reply = poll_status(0, &left, left_token);
 	check_problem(reply, 503, "SERVICE_UNAVAILABLE");
 }
@@ -574,9 +571,7 @@ Test(queue_own_redis, redis_clock_an_hour_off_changes_no_answer, .timeout = 300)
 	start_own(4);
 	(void)start_instance(0, "QUEUE_ABANDON_AFTER_SECONDS=30");
 	for (int i = 0; i < 2; i++) {
-		cr_assert_eq(system(format("sed 's/return seconds \\* SECOND/return (seconds %s) * SECOND/' "
-		    "build/queue.lua | " REDIS_CLI " -x FUNCTION LOAD REPLACE >/dev/null", offsets[i],
-		    redis_port())), 0);
+		load_library(format("s/return seconds \\* SECOND/return (seconds %s) * SECOND/", offsets[i]));
 		schedule = schedule_new(1, 1);
 		(void)settings_at(0, &schedule, "{\"maxActive\":1}");
 		token = new_token(0, &first, &schedule);

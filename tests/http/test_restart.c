@@ -228,8 +228,7 @@ Test(restart, each_service_alone_relays_events, .timeout = 240)
 static void
 operator_redis(const char *command)
 {
-	cr_assert_eq(system(format("REDISCLI_AUTH=$(cat $RUN_DIR/secrets/redis_operator) redis-cli --no-auth-warning --user operator "
-	    "-p $REDIS_PORT %s | grep -qx OK", command)), 0, "%s", command);
+	cr_assert_eq(system(format("%s %s | grep -qx OK", redis_cli(atoi(setting("REDIS_PORT"))), command)), 0, "%s", command);
 }
 
 /* Two services are up, and Redis refuses one of them. In one case that one relayed the events before, in the other
