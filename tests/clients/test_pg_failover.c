@@ -187,6 +187,30 @@ Test(pg_failover, standby_at_the_first_place_is_passed)
 	servers("standby-down");
 }
 
+static bool
+first_has_failed(void *arg)
+{
+	(void)arg;
+	return ((pg->hosts.failed & 1) != 0);
+}
+
+/* Only the standby answers the first attempts. */
+Test(pg_failover, standby_is_not_taken_for_a_frozen_primary)
+{
+	servers("standby-up");
+	servers("pg-freeze");
+	start("standby", "primary", "4", "5000");
+	cr_assert(loop_poll_until(first_has_failed, NULL, 30000));
+	servers("pg-thaw");
+	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
+	cr_assert_eq(pg->hosts.primary, 1);
+	cr_assert_eq(answer_of(&enter, "thawed"), CT_OK);
+	cr_assert_eq(entries("primary", "thawed"), 1);
+	cr_assert_eq(logged("takes writes now"), 0, "a server that took no writes was the primary for a moment");
+	stop();
+	servers("standby-down");
+}
+
 Test(pg_failover, frozen_first_host_is_passed)
 {
 	servers("standby-up");
