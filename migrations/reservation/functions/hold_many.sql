@@ -140,17 +140,16 @@ BEGIN
 		FROM unnest(v_seats, v_seat_ns) w (seat_id, n) WHERE w.n <> ALL (v_out);
 	END IF;
 
-	-- End the old claims on run-out seats. The sweeper marks the old holds EXPIRED.
-	IF true = ANY (v_run_outs) THEN
+	IF v_ns IS NOT NULL THEN
+		-- End the old claims on run-out seats. The sweeper marks the old holds EXPIRED. Only the locked seats say which ones
+		-- these are (reservation.hold_seats).
 		FOR v_run_out IN
 			SELECT s.schedule_id, s.seat_id FROM reservation.seats s WHERE s.seat_id = ANY (v_seats) AND s.status = 'HOLD'
 		LOOP
 			UPDATE reservation.reservation_seats c SET live = false
 			WHERE c.schedule_id = v_run_out.schedule_id AND c.seat_id = v_run_out.seat_id AND c.live IS TRUE;
 		END LOOP;
-	END IF;
 
-	IF v_ns IS NOT NULL THEN
 		v_created := platform.rfc3339(v_now);
 		v_ids := ARRAY(SELECT platform.uuid_v7() FROM unnest(v_ns));
 		INSERT INTO reservation.reservations (reservation_id, user_id, schedule_id, queue_seq,

@@ -21,7 +21,7 @@ DECLARE
 	v_seats		uuid[];
 	v_there		int;
 	v_not_free	uuid[];
-	v_run_out	uuid[];
+	v_run_out	uuid[];		-- the seats whose holds have run out, by a look before the locks
 	v_lock		record;
 	v_refusal	platform.reply;
 BEGIN
@@ -81,8 +81,11 @@ BEGIN
 		    (SELECT row_to_json(u)::text FROM (SELECT v_not_free AS "unavailableSeatIds") u), p_request_id);
 	END IF;
 
+	-- Only the locked seats say whether a hold has run out. The look before the locks finds a seat AVAILABLE if a slow transaction
+	-- holds it, and commits after the hold has run out.
 	RETURN reservation.take_seats(p_user, v_schedule, v_seats, v_lock.p_total,
-	    v_run_out IS NOT NULL, p_queue_seq, p_ttl_seconds, v_now, p_request_id);
+	    EXISTS (SELECT FROM reservation.seats s WHERE s.seat_id = ANY (v_seats) AND s.status = 'HOLD'),
+	    p_queue_seq, p_ttl_seconds, v_now, p_request_id);
 END
 $$;
 

@@ -10,6 +10,9 @@
 -- there are too few free seats, it waits for seats whose hold has run out and which another transaction has locked to
 -- free them (reservation.pause_for_seat).
 --
+-- It locks only AVAILABLE seats: by the time '-infinity' no hold has run out. A seat may have looked AVAILABLE, and be held
+-- when it is locked, by a hold that ran out before its transaction committed. The next round frees such a seat first.
+--
 -- Sorts and bitmap scans are off. Each query, here and in the functions that it calls, names the order of one index and
 -- ends early. With these settings every plan walks that index, whatever the statistics say. With both on, PostgreSQL may
 -- read the whole hall first.
@@ -58,7 +61,7 @@ BEGIN
 			END IF;
 			p_seats := reservation.best_in_row(p_schedule, p_grade, p_quantity, v_row, v_not_seats);
 			CONTINUE WHEN p_seats IS NULL;
-			SELECT * INTO v_lock FROM reservation.lock_seats(p_schedule, p_seats, NULL, p_now);
+			SELECT * INTO v_lock FROM reservation.lock_seats(p_schedule, p_seats, NULL, '-infinity');
 			IF v_lock.p_locked = p_quantity THEN
 				p_total := v_lock.p_total;
 				RETURN;
@@ -73,7 +76,7 @@ BEGIN
 		FOR v_try IN 1 .. 10 LOOP
 			p_seats := reservation.best_apart(p_schedule, p_grade, p_quantity, v_fronts[2], v_not_seats);
 			EXIT WHEN p_seats IS NULL;
-			SELECT * INTO v_lock FROM reservation.lock_seats(p_schedule, p_seats, NULL, p_now);
+			SELECT * INTO v_lock FROM reservation.lock_seats(p_schedule, p_seats, NULL, '-infinity');
 			IF v_lock.p_locked = p_quantity THEN
 				p_total := v_lock.p_total;
 				RETURN;
