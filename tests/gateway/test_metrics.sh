@@ -54,7 +54,7 @@ refusals() {
 
 test_refused_request_names_its_zone_and_key() {
 	# Low, so that a slow machine reaches them too.
-	tuned 's/rate=[0-9]*r/rate=1r/; s/burst=[0-9]*/burst=3/'
+	tuned 's/rate=[0-9]*r\/s/rate=1r\/m/; s/burst=[0-9]*/burst=3/'
 	at_once status_token 15 -H "$(queue_token a)" /queues/status
 	at_once status_user 15 -H "$(user b)" /queues/status
 	at_once enter_user 15 -H "$(user c)" /queues/enter
@@ -81,7 +81,7 @@ test_refused_request_names_its_zone_and_key() {
 }
 
 test_refusal_by_address_names_its_zone() {
-	tuned 's/\(zone=[a-z]*_address burst\)=[0-9]*/\1=5/; s/\(zone=[a-z]*_address:16m rate\)=[0-9]*r/\1=1r/
+	tuned 's/\(zone=[a-z]*_address burst\)=[0-9]*/\1=5/; s/\(zone=[a-z]*_address:16m rate\)=[0-9]*r\/s/\1=1r\/m/
 		s/\(zone=other_address burst\)=[0-9]*/\1=120/' GATEWAY_LIMIT_PER_ADDRESS=on
 	at_once status_address 20 /queues/status
 	at_once enter_address 20 /queues/enter
