@@ -120,13 +120,16 @@ Test(restart, two_holds_of_one_seat_in_a_batch_first_arrival_wins, .timeout = 30
 		cr_assert_eq(receive_status(busy_fds[i]), 201);
 }
 
-/* 2,500 old keys are more than one cleaning round deletes, so cleaning must continue by itself. */
+/*
+ * One batch deletes 1,000 old keys, and each of the four services begins one a minute. So 20,000 keys would take five minutes if
+ * cleaning did not continue by itself.
+ */
 Test(batches, idempotency_keys_older_than_16_days_are_deleted, .timeout = 180)
 {
 	struct user	user = user_new();
 
 	(void)sql(format("INSERT INTO platform.idempotency (user_id, operation, key, request_hash, outcome, created_at) "
-	    "SELECT '%s', 'points.charge', 'old ' || n, 'hash', 'CREATED', now() - interval '17 days' FROM generate_series(1, 2500) n",
+	    "SELECT '%s', 'points.charge', 'old ' || n, 'hash', 'CREATED', now() - interval '17 days' FROM generate_series(1, 20000) n",
 	    user.id));
 	(void)sql(format("INSERT INTO platform.idempotency (user_id, operation, key, request_hash, outcome, created_at) "
 	    "VALUES ('%s', 'points.charge', 'young', 'hash', 'INVALID_AMOUNT', now() - interval '15 days')", user.id));

@@ -18,6 +18,7 @@ struct sides {
 	struct place	alone, together;	/* the user's latest places */
 };
 static struct sides	latest[USERS];
+static int		new_places, known_places;	/* of entering, of asking for the status */
 
 TestSuite(many, .init = queue_setup, .fini = queue_teardown, .timeout = 60);
 
@@ -65,6 +66,7 @@ enter_some(int step, int64_t opens, bool draw)
 		check_same("enter", step, places[i], place);
 		if (place.seq != 0)
 			latest[users[i]] = (struct sides){ places[i], place };
+		new_places += place.is_new;
 	}
 	freeReplyObject(reply);
 }
@@ -102,6 +104,7 @@ ask_some(int step, int64_t opens, bool draw)
 	cr_assert_eq(reply->elements, (size_t)(2 + n));
 	for (int i = 0; i < n; i++)
 		check_same("status", step, places[i], place_at(reply, (size_t)i, &asked[i]));
+	known_places += n;
 	freeReplyObject(reply);
 }
 
@@ -152,6 +155,9 @@ play(bool draw)
 			(void)use(user, latest[user].together);
 		}
 	}
+	/* If both sides refused everything, they were equal too. */
+	cr_assert_gt(new_places, USERS);
+	cr_assert_gt(known_places, CALLS);
 }
 
 Test(many, call_about_many_users_answers_like_single_calls)
