@@ -361,8 +361,8 @@ Test(pg_failover, write_on_a_read_only_server_is_unavailable_and_the_pool_moves)
 	unsigned	i;
 
 	servers("standby-up");
-	servers("standby-promote");
 	start_ready("primary", "standby", "4", "5000");
+	servers("standby-promote");
 	cr_assert_eq(pg->hosts.primary, 0);
 	server_set("default_transaction_read_only", "on");
 	/* The tick that closes the last connections takes time. The calls wait for the other server all the same. */
@@ -408,8 +408,8 @@ Test(pg_failover, batch_and_long_work_on_a_read_only_server_are_unavailable)
 Test(pg_failover, server_that_says_read_only_in_an_answer_is_left_before_a_write)
 {
 	servers("standby-up");
-	servers("standby-promote");
 	start_ready("primary", "standby", "1", "5000");
+	servers("standby-promote");
 	server_set("default_transaction_read_only", "on");
 	cr_assert_eq(answer_of(&nap, "0"), CT_OK);
 	loop_poll_for(200);
