@@ -88,7 +88,7 @@ test_revert_with_a_connected_service_is_refused() {
 	local connection
 	revert_database
 	(PGPASSFILE=$RUN_DIR/secrets/point_service.pgpass PGPASSWORD=$(<"$RUN_DIR/secrets/point_service") PGDATABASE=revert_tests \
-		PGUSER=point_service exec psql -qAt -c "SELECT pg_sleep(600)" >/dev/null 2>&1) &
+		PGUSER=point_service PGOPTIONS="-c statement_timeout=0" exec psql -qAt -c "SELECT pg_sleep(600)" >/dev/null 2>&1) &
 	connection=$!
 	# shellcheck disable=SC2016 # the inner shell's
 	wait_for 60 bash -c '[[ $(psql -qAtd postgres -c "SELECT count(*) FROM pg_stat_activity
