@@ -214,8 +214,14 @@ Test(sale, first_ticket_of_a_paused_queue_reads_paused)
 	wait_for(strcmp(sale_status_of(&user, text_at(reply.json, "token")), "CLOSED") == 0, 60);
 }
 
+static void
+let_queue_read_sales(void)
+{
+	(void)sql("GRANT EXECUTE ON FUNCTION reservation.queue_sale(uuid), reservation.queue_facts(uuid, uuid) TO queue_service");
+}
+
 /* Runs alone (suite `restart`), because the queue service cannot read any sale's status for some seconds. */
-Test(restart, unreadable_sale_state_admits_nobody, .timeout = 300)
+Test(restart, unreadable_sale_state_admits_nobody, .timeout = 300, .fini = let_queue_read_sales)
 {
 	struct schedule	schedule = schedule_new(1, 4);
 	struct user	users[USERS];
@@ -230,6 +236,6 @@ Test(restart, unreadable_sale_state_admits_nobody, .timeout = 300)
 	(void)queue_settings(NULL, &schedule, "{\"maxActive\":100,\"admitPerSecond\":1000}");
 	for (int round = 0; round < 10; round++, pause_ms(100))
 		cr_assert_str_eq(text_at(status_of(&users[1], tokens[1]).json, "status"), "WAITING");
-	(void)sql("GRANT EXECUTE ON FUNCTION reservation.queue_sale(uuid), reservation.queue_facts(uuid, uuid) TO queue_service");
+	let_queue_read_sales();
 	wait_for(strcmp(text_at(status_of(&users[1], tokens[1]).json, "status"), "ACTIVE") == 0, 60);
 }
