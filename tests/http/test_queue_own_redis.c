@@ -202,6 +202,7 @@ Test(queue_own_redis, one_tick_admits_600_users, .timeout = 300)
 	struct schedule		 schedule = schedule_new(1, 2);
 	static struct call	 calls[AT_ONCE];
 	static struct reply	 replies[AT_ONCE];
+	double			 first_us, last_us;
 
 	start_own(5);
 	(void)start_instance(0, "QUEUE_TICK_MS=5000");
@@ -218,8 +219,11 @@ Test(queue_own_redis, one_tick_admits_600_users, .timeout = 300)
 	}
 	(void)settings_at(0, &schedule, "{\"mode\":\"OPEN\"}");
 	wait_for(number_at(settings_at(0, &schedule, NULL).json, "active") > 0, 60);
-	/* The next tick is five seconds away. */
-	wait_for(number_at(settings_at(0, &schedule, NULL).json, "active") == MANY, 3);
+	/* The turns begin together, by the clock of Redis. The next tick is five seconds away. */
+	wait_for(number_at(settings_at(0, &schedule, NULL).json, "active") == MANY, 60);
+	first_us = strtod(redis_says(format("ZRANGE q:{%s}:active 0 0 WITHSCORES | tail -n 1", schedule.id)), NULL);
+	last_us = strtod(redis_says(format("ZRANGE q:{%s}:active -1 -1 WITHSCORES | tail -n 1", schedule.id)), NULL);
+	cr_assert(first_us > 0 && last_us - first_us < 3e6, "the turns end from %f to %f", first_us, last_us);
 }
 
 enum { LINE = 40 };
