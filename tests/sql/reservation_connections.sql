@@ -88,14 +88,14 @@ LANGUAGE sql AS $$
 	    WHERE s.reservation_id = at.reservation_id', p_left, p_reservation));
 $$;
 -- Connection a claims the hold in the hold's last moments, in a transaction that stays open. If it was too late, it
--- tries once more.
+-- tries once more, with a little more time.
 CREATE FUNCTION pg_temp.claimed_in_time(p_user uuid, p_reservation uuid) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
 	v_answer	text;
 BEGIN
 	FOR i IN 1 .. 50 LOOP
-		PERFORM pg_temp.ends_in(p_reservation, '300 milliseconds');
+		PERFORM pg_temp.ends_in(p_reservation, i * interval '300 milliseconds');
 		PERFORM dblink_exec('a', 'BEGIN');
 		v_answer := pg_temp.ask('a', 'SELECT outcome FROM reservation.claim_for_payment(%L, %L, 1000)', p_user::text, p_reservation::text);
 		EXIT WHEN v_answer = 'OK';

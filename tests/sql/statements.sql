@@ -6,35 +6,7 @@
 -- cannot be undone. No BEGIN here.
 SET client_min_messages = warning;
 SELECT plan(38);
-
-\getenv pgpassword PGPASSWORD
-\if :{?pgpassword}
-\else
-\set pgpassword ''
-\endif
-SELECT concat_ws(' ', 'host=' || :'HOST', 'port=' || :'PORT', 'dbname=' || :'DBNAME', 'user=' || :'USER',
-    'password=' || nullif(:'pgpassword', ''), 'application_name=pgtap', 'options=''-c statement_timeout=20s''') AS conninfo \gset
-SELECT dblink_connect(c, :'conninfo') FROM unnest(ARRAY['a', 'b', 'reader']) c;
-
-CREATE FUNCTION pg_temp.ask(p_connection text, p_sql text, VARIADIC p_values text[] DEFAULT '{}') RETURNS text
-LANGUAGE sql AS $$ SELECT answer FROM dblink(p_connection, format(p_sql, VARIADIC p_values)) d (answer text) $$;
--- Sends a statement; the answer comes later. True if it still waits after 100 ms.
-CREATE FUNCTION pg_temp.waits(p_connection text, p_sql text, VARIADIC p_values text[] DEFAULT '{}') RETURNS boolean
-LANGUAGE plpgsql AS $$
-BEGIN
-	PERFORM dblink_send_query(p_connection, format(p_sql, VARIADIC p_values));
-	PERFORM pg_sleep(0.1);
-	RETURN dblink_is_busy(p_connection) = 1;
-END $$;
-CREATE FUNCTION pg_temp.answer(p_connection text) RETURNS text
-LANGUAGE plpgsql AS $$
-DECLARE
-	v_answer	text;
-BEGIN
-	SELECT answer INTO v_answer FROM dblink_get_result(p_connection) d (answer text);
-	PERFORM FROM dblink_get_result(p_connection) d (answer text);
-	RETURN v_answer;
-END $$;
+\ir include/connections.psql
 
 SELECT platform.uuid_v7() AS ann \gset
 SELECT platform.uuid_v7() AS bob \gset
