@@ -140,13 +140,21 @@ reached() {
 	grep -c -- "$1" "$upstream_log" || true
 }
 
-# plain TEXT: sends TEXT, with \r\n as escapes, to the plain HTTP port and prints the answer.
+# plain TEXT: sends TEXT, with \r\n as escapes, to the plain HTTP port and prints the answer. The connection stays open until it has
+# arrived, and a moment longer, for the rest of it.
 plain() {
-	# shellcheck disable=SC2059
+	local i
+	: >"$work/plain"
+	# shellcheck disable=SC2059,SC2094
 	{
 		printf "$1"
+		for ((i = 0; i < 600; i++)); do
+			! grep -q 'HTTP/1.1 ' "$work/plain" || break
+			sleep 0.1
+		done
 		sleep 0.3
-	} | timeout 10 curl -s --max-time 5 "telnet://127.0.0.1:$GATEWAY_HTTP_PORT" || true
+	} | timeout 90 curl -sN --max-time 80 "telnet://127.0.0.1:$GATEWAY_HTTP_PORT" >"$work/plain" || true
+	cat "$work/plain"
 }
 
 # many COUNT [OPTION of curl...] PATH: makes COUNT calls at once. Prints how many answers had each status.

@@ -235,7 +235,7 @@ test_metrics_miss_no_line_at_a_rotation() {
 
 # shake [OPTION of openssl...]: a handshake, and a request if it succeeds.
 shake() {
-	timeout 10 openssl s_client -connect "127.0.0.1:$GATEWAY_HTTPS_PORT" -ign_eof "$@" \
+	timeout 60 openssl s_client -connect "127.0.0.1:$GATEWAY_HTTPS_PORT" -ign_eof "$@" \
 		< <(printf 'GET /handshake HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n') >/dev/null 2>&1 || true
 }
 

@@ -39,6 +39,7 @@ test_other_host_is_redirected_to_the_configured_name() {
 	E
 	# A target without a slash must not extend the host's name.
 	answer=$(plain 'GET .evil.example/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+	has 'a target without a slash' "$answer" 'HTTP/1.1 400 '
 	lacks 'a target without a slash' "$answer" Location
 }
 

@@ -29,7 +29,7 @@ test_log_level_and_migrate_wait_for_the_lock() {
 	local command
 	for command in "deploy/local/log-level info" deploy/local/migrate; do
 		(exec 9>>"$RUN_DIR/lock" && flock 9 && exec sleep 600) &
-		wait_for 20 is_locked
+		wait_for 60 is_locked
 		# shellcheck disable=SC2086 # a command and its arguments
 		$command >"$work/said" 2>&1 &
 		wait_for 60 grep -q 'is at work' "$work/said"
