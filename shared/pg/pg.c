@@ -36,7 +36,6 @@ pg_on_up(void *arg)
 
 	pg->usable++;
 	CT_ASSERT(pg->usable <= pg->conns_count);
-	ct_outage_end(&pg->outage);
 	ct_metric_set(pg_metrics.connections, pg->usable);
 }
 
@@ -74,7 +73,11 @@ pg_on_end(void *arg, const struct pg_send *send, enum pg_end end, const PGresult
 static void
 pg_on_event(void *arg)
 {
-	pg_schedule(arg);
+	struct ct_pg	*pg = arg;
+
+	if (pg->usable > 0 && !pg->hosts.silent)
+		ct_outage_end(&pg->outage);
+	pg_schedule(pg);
 }
 
 /* In a tick that closes the last connection, down_since_ms is after `now`. */

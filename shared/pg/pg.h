@@ -112,7 +112,7 @@ bool		 ct_pg_ready(const struct ct_pg *pg);
 /*
  * Returns CT_STORE_UP if a connection is usable and the server takes writes, as far as this client knows. Otherwise why not:
  * the reason of the last failed connection, a write that the server refused for lack of something in the last 10 seconds, or
- * CT_STORE_DOWN if a statement got no answer in time and the server has answered nothing since it was sent.
+ * CT_STORE_DOWN if a statement or a probe (PG_PROBE_MS) got no answer in time and the server has answered nothing since it was sent.
  */
 enum ct_store_state	 ct_pg_state(const struct ct_pg *pg);
 

@@ -1,8 +1,8 @@
 /*
  * One connection to PostgreSQL, see pg_conn.h.
  *
- * DOWN -> CONNECTING -> IDLE -> (PREPARING ->) RUNNING -> IDLE; all states but DOWN also go to DOWN (pg_conn_set_state). A
- * statement is prepared on a connection when it is first sent there.
+ * DOWN -> CONNECTING -> IDLE -> (PREPARING ->) RUNNING -> IDLE, and IDLE -> PROBING -> IDLE; all states but DOWN also go to DOWN
+ * (pg_conn_set_state). A statement is prepared on a connection when it is first sent there.
  *
  * The hard part is to say correctly how a send ended (enum pg_end). The rules:
  * - Rows may arrive before the commit. A deferred constraint can still fail, and the server can still die. Rows are certain
@@ -38,7 +38,7 @@ static void	pg_conn_on_event(void *arg, int events);
 static bool
 pg_conn_is_usable(enum pg_conn_state state)
 {
-	return (state == PG_CONN_IDLE || state == PG_CONN_PREPARING || state == PG_CONN_RUNNING);
+	return (state == PG_CONN_IDLE || state == PG_CONN_PROBING || state == PG_CONN_PREPARING || state == PG_CONN_RUNNING);
 }
 
 /* The only function that changes the state. */
@@ -48,7 +48,9 @@ pg_conn_set_state(struct pg_conn *conn, enum pg_conn_state state)
 	static const bool	allowed[PG_CONN_STATES][PG_CONN_STATES] = {
 		[PG_CONN_DOWN] = { [PG_CONN_CONNECTING] = true },
 		[PG_CONN_CONNECTING] = { [PG_CONN_IDLE] = true, [PG_CONN_DOWN] = true },
-		[PG_CONN_IDLE] = { [PG_CONN_PREPARING] = true, [PG_CONN_RUNNING] = true, [PG_CONN_DOWN] = true },
+		[PG_CONN_IDLE] = { [PG_CONN_PROBING] = true, [PG_CONN_PREPARING] = true, [PG_CONN_RUNNING] = true,
+		    [PG_CONN_DOWN] = true },
+		[PG_CONN_PROBING] = { [PG_CONN_IDLE] = true, [PG_CONN_DOWN] = true },
 		[PG_CONN_PREPARING] = { [PG_CONN_RUNNING] = true, [PG_CONN_IDLE] = true, [PG_CONN_DOWN] = true },
 		/* PREPARING: the next function of a transaction, or a stale plan. RUNNING: the next step of a transaction. */
 		[PG_CONN_RUNNING] = { [PG_CONN_PREPARING] = true, [PG_CONN_RUNNING] = true, [PG_CONN_IDLE] = true,
@@ -57,6 +59,8 @@ pg_conn_set_state(struct pg_conn *conn, enum pg_conn_state state)
 
 	CT_ASSERT(allowed[conn->state][state]);
 	conn->state = state;
+	if (state == PG_CONN_IDLE)
+		conn->deadline_ms = ct_loop_now_ms() + PG_PROBE_MS;
 }
 
 /* The only function that changes the step. */
@@ -402,11 +406,45 @@ pg_conn_read_results(struct pg_conn *conn, bool lost)
 		pg_conn_end(conn, pg_conn_unanswered(conn), false, "lost");
 }
 
+/* Sends a probe. The empty statement takes no lock, reads no table, and its outcome concerns no call. */
+static void
+pg_conn_probe(struct pg_conn *conn)
+{
+	pg_conn_set_state(conn, PG_CONN_PROBING);
+	conn->deadline_ms = ct_loop_now_ms() + pg_settings.timeout_ms;
+	if (!PQsendQuery(conn->db, "") || !pg_conn_flush(conn))
+		pg_conn_close(conn, "lost");
+}
+
+/* Reads the answer to a probe. Any other answer ends the connection, for example a pooler's error that it has no server. */
+static void
+pg_conn_read_probe(struct pg_conn *conn, bool lost)
+{
+	PGresult	*result;
+
+	while (!lost && !PQisBusy(conn->db)) {
+		result = PQgetResult(conn->db);
+		if (result == NULL) {
+			pg_hosts_heard(conn->hosts, conn->host, ct_loop_now_ms());
+			pg_conn_set_state(conn, PG_CONN_IDLE);
+			return;
+		}
+		lost = PQresultStatus(result) != PGRES_EMPTY_QUERY;
+		PQclear(result);
+	}
+	if (lost || !pg_conn_flush(conn))
+		pg_conn_close(conn, "lost");
+}
+
 static void
 pg_conn_read(struct pg_conn *conn)
 {
 	bool	lost = PQconsumeInput(conn->db) == 0;
 
+	if (conn->state == PG_CONN_PROBING) {
+		pg_conn_read_probe(conn, lost);
+		return;
+	}
 	if (!lost)
 		pg_hosts_heard(conn->hosts, conn->host, ct_loop_now_ms());
 	if (conn->state != PG_CONN_IDLE) {
@@ -551,23 +589,36 @@ pg_conn_deinit(struct pg_conn *conn)
 		pg_conn_close(conn, "closing");
 }
 
-/* A statement got no answer in time. The server may be frozen, so the next attempt begins at the next host. */
+/* A statement or a probe got no answer in time. The server may be frozen, so the next attempt begins at the next host. */
 static void
 pg_conn_late(struct pg_conn *conn, uint64_t now)
 {
 	pg_hosts_late(conn->hosts, conn->host, conn->deadline_ms - pg_settings.timeout_ms, now);
-	pg_conn_end(conn, pg_conn_unanswered(conn), false, "no answer in time");
+	if (conn->state == PG_CONN_PROBING)
+		pg_conn_close(conn, "no answer in time");
+	else
+		pg_conn_end(conn, pg_conn_unanswered(conn), false, "no answer in time");
 }
 
-/* An idle connection stays open only to the primary. */
+static bool
+pg_conn_is_at_primary(const struct pg_conn *conn)
+{
+	return (conn->host == conn->hosts->primary);
+}
+
+/* A connection without a call stays open only to the primary, and only while the primary answers probes. */
 static void
 pg_conn_check_idle(struct pg_conn *conn, uint64_t now)
 {
 	if (pg_conn_is_read_only(conn)) {
 		pg_hosts_no_writes(conn->hosts, conn->host, now);
 		pg_conn_close(conn, PG_NO_WRITES);
-	} else if (!pg_conn_is_free(conn))
+	} else if (!pg_conn_is_at_primary(conn))
 		pg_conn_close(conn, conn->hosts->primary == PG_HOST_NONE ? PG_NO_WRITES : PG_OTHER_PRIMARY);
+	else if (conn->state == PG_CONN_IDLE && (now >= conn->deadline_ms || conn->hosts->silent))
+		pg_conn_probe(conn);
+	else if (now >= conn->deadline_ms)
+		pg_conn_late(conn, now);
 }
 
 void
@@ -590,6 +641,7 @@ pg_conn_tick(struct pg_conn *conn, uint64_t now)
 			pg_conn_late(conn, now);
 		break;
 	case PG_CONN_IDLE:
+	case PG_CONN_PROBING:
 		pg_conn_check_idle(conn, now);
 		break;
 	case PG_CONN_STATES:
@@ -600,5 +652,5 @@ pg_conn_tick(struct pg_conn *conn, uint64_t now)
 bool
 pg_conn_is_free(const struct pg_conn *conn)
 {
-	return (conn->state == PG_CONN_IDLE && conn->host == conn->hosts->primary);
+	return (conn->state == PG_CONN_IDLE && pg_conn_is_at_primary(conn) && !conn->hosts->silent);
 }

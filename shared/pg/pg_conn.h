@@ -21,6 +21,13 @@
 
 #define PG_CONNECT_MS	3000	/* of an attempt at one host; libpq's connect_timeout works for blocking connects only */
 
+/*
+ * A connection that was idle for this time sends an empty statement, a probe. A frozen server closes no connection, so only a
+ * missing answer tells that it is frozen. With the time limit of a statement, an idle worker finds out in about 10 s, like Patroni.
+ * While the server is silent (pg_hosts.h), idle connections send a probe at once, and no call before the answer.
+ */
+#define PG_PROBE_MS	5000
+
 /* Why a connection ends whose server takes no writes. ct_store_state_of_connect knows it. */
 #define PG_NO_WRITES	"the server takes no writes (a standby, or read-only)"
 
@@ -28,6 +35,7 @@ enum pg_conn_state {
 	PG_CONN_DOWN,		/* a new attempt begins when the pause is over */
 	PG_CONN_CONNECTING,
 	PG_CONN_IDLE,
+	PG_CONN_PROBING,	/* a probe is sent, and no call */
 	PG_CONN_PREPARING,	/* Prepare is sent; the calls are not */
 	PG_CONN_RUNNING,	/* a call, BEGIN or COMMIT is sent */
 	PG_CONN_STATES
@@ -97,7 +105,7 @@ struct pg_conn {
 	enum pg_conn_state		 state;		/* written by pg_conn_set_state only */
 	PGconn				*db;
 	struct ct_watch			*watch;
-	uint64_t			 deadline_ms;	/* of connecting, or of the statement in flight */
+	uint64_t			 deadline_ms;	/* of connecting, or of the statement or probe in flight; IDLE: the next probe */
 	struct ct_backoff		 backoff;
 	uint32_t			 prepared[PG_STATEMENTS_MAX][PG_FORMS];	/* generation, 0: not prepared */
 	uint32_t			 generation;	/* of the last Prepare; part of the statement's name */
@@ -131,10 +139,16 @@ void	 pg_conn_send(struct pg_conn *conn);
  * Checks deadlines and connects again. Closes an idle connection to a server that takes no writes, or that is not the primary
  * any more. Gives up an attempt to connect if another host has become the primary meanwhile. The owner calls it every few dozen
  * milliseconds; `now` is ct_loop_now_ms().
+ *
+ * Probes a connection that was idle for PG_PROBE_MS, or whose server is silent. A probe without an answer in time ends the
+ * connection (on_down), as a statement does. A probe is no send: it has no on_end, and meanwhile the connection is not free.
  */
 void	 pg_conn_tick(struct pg_conn *conn, uint64_t now);
 
-/* Returns true if the connection is idle and its host is the primary, as far as the worker knows. */
+/*
+ * Returns true if the connection may carry calls: it is idle, and its host is the primary, as far as the worker knows, and not
+ * silent.
+ */
 bool	 pg_conn_is_free(const struct pg_conn *conn);
 
 #endif

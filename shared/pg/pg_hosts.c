@@ -90,7 +90,7 @@ pg_hosts_works(struct pg_hosts *hosts, unsigned host, uint64_t now_ms)
 	hosts->works_ms = now_ms;
 	hosts->last_primary = host;
 	hosts->failed = 0;
-	pg_hosts_heard(hosts, host, now_ms);
+	hosts->heard_ms = now_ms;
 }
 
 bool

@@ -6,8 +6,8 @@
  * be on its way, and which is tried again after PG_RETRY_MS. So a host that answers nothing keeps one connection busy, and the
  * others find a new primary soon after it takes writes, at a bounded rate of attempts.
  *
- * A frozen server closes nothing, so its idle connections look usable. It is silent from the first statement that gets no
- * answer in time, until it answers anything.
+ * A frozen server closes nothing, so its idle connections look usable. It is silent from the first statement or probe that gets
+ * no answer in time, until it answers a statement or a probe. A greeting is no such answer: a pooler greets for a frozen server.
  *
  * A cluster has one primary. So only the host that has taken a connection last is used: connections to other hosts carry no
  * further statements and are closed. A server that takes no writes is never used. An attempt is given up if another host has
@@ -41,7 +41,7 @@ struct pg_hosts {
 	unsigned		 last_primary;	/* for the log; PG_HOST_NONE: there was none */
 	unsigned		 failed;	/* a bit for each host that has failed since the last success */
 	uint64_t		 heard_ms;	/* when the primary last answered anything */
-	bool			 silent;	/* the primary has answered nothing since it got a statement that is late */
+	bool			 silent;	/* the primary has answered nothing since it got a statement or probe that is late */
 	struct ct_lookup	*lookups[PG_HOSTS_MAX];	/* NULL: none runs */
 	uint64_t		 looked_up_ms[PG_HOSTS_MAX];	/* when the last look-up began; 0: in the parent */
 };
@@ -71,10 +71,10 @@ bool	 pg_hosts_is_passed(const struct pg_hosts *hosts, unsigned host, uint64_t b
 /* An attempt at `host` failed. */
 void	 pg_hosts_failed(struct pg_hosts *hosts, unsigned host, uint64_t now_ms);
 
-/* `host` has answered something on one of its connections. */
+/* `host` has answered something on one of its usable connections. */
 void	 pg_hosts_heard(struct pg_hosts *hosts, unsigned host, uint64_t now_ms);
 
-/* A statement that was sent to `host` at `sent_ms` got no answer in time. The search begins at another host. */
+/* A statement or probe that was sent to `host` at `sent_ms` got no answer in time. The search begins at another host. */
 void	 pg_hosts_late(struct pg_hosts *hosts, unsigned host, uint64_t sent_ms, uint64_t now_ms);
 
 /* `host` takes no writes. Its connections carry no further statements. */

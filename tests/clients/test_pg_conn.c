@@ -214,6 +214,25 @@ Test(pg_conn, close_while_preparing_ends_the_call_as_not_sent)
 	cr_assert_eq(end, PG_END_NOT_SENT);
 }
 
+/* The server of this connection is well, so no probe ends it. */
+Test(pg_conn, idle_connection_is_closed_when_another_host_is_the_primary)
+{
+	cr_assert(pg_conn_is_free(&conn));
+	hosts.primary = 1;
+	cr_assert_not(pg_conn_is_free(&conn));
+	pg_conn_tick(&conn, ct_loop_now_ms());
+	cr_assert_eq(conn.state, PG_CONN_DOWN);
+	cr_assert(strstr(why, "another host is the primary") != NULL, "%s", why);
+}
+
+Test(pg_conn, send_during_a_probe_aborts, .signal = SIGABRT)
+{
+	pg_conn_tick(&conn, conn.deadline_ms);
+	cr_assert_eq(conn.state, PG_CONN_PROBING);
+	fill(0, "a");
+	pg_conn_send(&conn);
+}
+
 Test(pg_conn, send_on_a_busy_connection_aborts, .signal = SIGABRT)
 {
 	fill(0, "a");

@@ -522,6 +522,47 @@ Test(pg_server, frozen_server_is_down_after_one_late_call)
 	stop();
 }
 
+static bool
+none_is_usable(void *arg)
+{
+	(void)arg;
+	return (pg->usable == 0);
+}
+
+/* No call meets the frozen server. The probes of the idle connections do. */
+Test(pg_server, frozen_server_is_down_without_a_call)
+{
+	empty();
+	start("4", "1000", "100");
+	servers("pg-freeze");
+	cr_assert_eq(ct_pg_state(pg), CT_STORE_UP, "no probe has met the frozen server");
+	cr_assert(loop_poll_until(is_down, NULL, 30000));
+	cr_assert(loop_poll_until(none_is_usable, NULL, 30000));
+	cr_assert(is_down(NULL));
+	loop_poll_for(1500);
+	call1(0, &enter, "x");
+	wait_answers(1, 500);
+	cr_assert_eq(answers[0].error, CT_ERROR_SERVICE_UNAVAILABLE, "the write fails at once, and its outcome is known");
+	servers("pg-thaw");
+	cr_assert(loop_poll_until(is_up, NULL, 30000));
+	cr_assert_eq(query("SELECT count(*) FROM clients.entries"), 0);
+	stop();
+}
+
+Test(pg_server, idle_connections_are_probed_and_stay_open)
+{
+	start("4", "1000", "100");
+	loop_poll_for(PG_PROBE_MS + 1500);
+	cr_assert_eq(pg->usable, 4);
+	cr_assert_eq(ct_pg_state(pg), CT_STORE_UP);
+	cr_assert_eq(query("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND state = 'idle' AND "
+	    "state_change > backend_start + interval '4 s'"), 4, "each session has had something to do");
+	call1(0, &nap, "0");
+	wait_answers(1, 30000);
+	cr_assert_eq(answers[0].error, CT_OK);
+	stop();
+}
+
 Test(pg_server, calls_beyond_queue_max_are_refused_and_the_rest_is_carried_out)
 {
 	unsigned	i, refused = 0;

@@ -134,7 +134,7 @@ send() {
 
 # Each may take 120 s to answer. They are asked side by side, and nobody waits for the silent ones.
 test_silent_programs_are_named_and_delay_no_status() {
-	local name asking status=0 silent=(postgres redis toss payment-0)
+	local name status=0 silent=(postgres redis toss payment-0)
 	send STOP "${silent[@]}"
 	said=$(ANSWER_SECONDS=120 timeout 100 deploy/local/status 2>&1) || status=$?
 	is 'the status' "$status" 1
@@ -144,14 +144,11 @@ test_silent_programs_are_named_and_delay_no_status() {
 	done
 	has 'the line of the gateway' "$(grep '^gateway ' <<<"$said")" ' ready'
 	has 'the last line' "$(tail -n 1 <<<"$said")" 'not ready: postgres redis toss '
-	# The services find it out when the deadline of their next call ends. A queue without users makes none of PostgreSQL by itself.
-	curl -sS -m 100 -o /dev/null -H "Authorization: Bearer $(deploy/local/token)" -H 'Content-Type: application/json' \
-		-d '{"concertId":"0197a3c2-0000-7000-8000-000000000001","scheduleId":"0197a3c2-0000-7000-8000-000000000002"}' \
-		"http://$(address_of queue-0)/queues/enter" &
-	asking=$!
+	# No user asks the services anything.
 	wait_for 120 field_is queue '.stores | "\(.postgres) \(.redis)"' 'down down'
+	wait_for 120 field_is reservation '.stores | "\(.postgres) \(.redis)"' 'down down'
+	wait_for 120 field_is point .stores.postgres down
 	send CONT "${silent[@]}"
-	wait "$asking"
 	wait_for 120 all_are_ready
 }
 

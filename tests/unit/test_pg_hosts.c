@@ -300,6 +300,8 @@ Test(pg_hosts, server_is_silent_after_a_late_statement_until_it_answers)
 	pg_hosts_late(&hosts, 0, 9000, 14000);
 	cr_assert(hosts.silent, "it was sent in the millisecond of the last answer");
 	pg_hosts_works(&hosts, 0, 15000);
+	cr_assert(hosts.silent, "a pooler greets for a frozen server");
+	pg_hosts_heard(&hosts, 0, 15001);
 	cr_assert_not(hosts.silent);
 }
 
