@@ -31,6 +31,11 @@ states() {
 		$2 == "/struct" && "name" in value { print value["name"], value["statename"], value["description"] }' <<<"$body"
 }
 
+# pid_of PROGRAM: prints its pid, or nothing if it does not run.
+pid_of() {
+	states | awk -v name="$1" '$1 == name && $2 == "RUNNING" { print $4 + 0 }'
+}
+
 # Returns true if this stack's supervisord runs.
 stack_runs() {
 	[[ -S $RUN_DIR/socket/supervisor.sock ]] && timeout 60 supervisorctl -c "$RUN_DIR/supervisord.conf" pid >/dev/null 2>&1

@@ -46,13 +46,6 @@ pause_ms() {
 # a background process watches for it while load and faults continue.
 watchers=()
 
-# pid_of PROGRAM: prints its pid, or nothing if it does not run. Supervisor then prints 0, which `kill` takes for this process group.
-pid_of() {
-	local pid
-	pid=$(supervisor pid "$1")
-	[[ ! $pid =~ ^[0-9]+$ ]] || ((pid <= 1)) || echo "$pid"
-}
-
 # becomes COMMAND OLD WHAT: waits until the command prints another pid than OLD, and prints the change.
 becomes() {
 	local now tries

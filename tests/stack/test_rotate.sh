@@ -10,7 +10,7 @@ source deploy/local/loaded.sh
 source deploy/local/unprivileged.sh
 export LOADED_SECONDS=120 # a busy machine
 
-mapfile -t before < <(print_settings | grep -E '^(([A-Z]+_)?INSTANCES|WORKERS|JWT_ALG|JWT_KEYS_DIR|CHARGE_FUNDING)=')
+mapfile -t before < <(print_settings | grep -E '^(([A-Z]+_)?INSTANCES|WORKERS|JWT_ALG|JWT_KEYS_DIR|CHARGE_FUNDING|QUEUE_ACTIVE_TTL_SECONDS)=')
 
 # up_with NAME=VALUE...: the test stack with these settings.
 up_with() {
@@ -19,7 +19,8 @@ up_with() {
 }
 
 set_up_file() {
-	up_with {,QUEUE_,RESERVATION_,PAYMENT_,POINT_}INSTANCES=2 WORKERS=2
+	# On a busy machine a user polls for longer than two minutes.
+	up_with {,QUEUE_,RESERVATION_,PAYMENT_,POINT_}INSTANCES=2 WORKERS=2 QUEUE_ACTIVE_TTL_SECONDS=3600
 	mapfile -t users < <(deploy/local/token --count 6)
 	for concert in $(get /concerts | jq -r '.items[].concertId'); do
 		schedule=$(get "/schedules?concertId=$concert" | jq -r '.schedules[0].scheduleId // empty')
