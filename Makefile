@@ -27,9 +27,11 @@ build-tests: build ## compile the tests (SUITES="unit http": only these)
 
 # The parts are built side by side. All others need the library, and find Kore there.
 PARTS = $(SERVICES:%=services/%) deploy/simulator
+# Another command may read the version meanwhile, so it is replaced as a whole.
+BUILT_VERSION = build/$(if $(ASAN),asan/)version
 .PHONY: build-all build-tests build-tests-all build-shared $(PARTS:%=build-%) $(SUITES:%=build-tests/%)
 build-all: $(PARTS:%=build-%)
-	@deploy/version >build/$(if $(ASAN),asan/)version
+	@deploy/version >$(BUILT_VERSION).new && mv $(BUILT_VERSION).new $(BUILT_VERSION)
 
 build-shared:
 	@$(MAKE) --no-print-directory -C shared

@@ -55,6 +55,28 @@ test_rollback_without_an_earlier_version_is_refused() {
 	has 'the message' "$said" "there is no version of point before"
 }
 
+# Other commands read the version while `make build` runs: make up of another stack, make deploy.
+test_version_is_there_while_a_build_runs() {
+	local pid before
+	[[ -e .git ]] || return 0
+	before=$(<"$BUILD_DIR/version")
+	mkdir -p "$work/slow"
+	cat >"$work/slow/git" <<-END
+		#!/bin/sh
+		touch "$work/slow/asked"
+		for n in \$(seq 600); do [ -e "$work/slow/enough" ] || sleep 0.1; done
+		echo "$before"
+	END
+	chmod +x "$work/slow/git"
+	PATH=$work/slow:$PATH make -s build >"$work/slow/said" 2>&1 &
+	pid=$!
+	wait_for 120 test -e "$work/slow/asked"
+	is 'the version' "$(<"$BUILD_DIR/version")" "$before"
+	touch "$work/slow/enough"
+	wait "$pid" || fail "make build: $(<"$work/slow/said")"
+	is 'the version afterwards' "$(<"$BUILD_DIR/version")" "$before"
+}
+
 test_scale_beyond_the_connections_of_postgres_changes_nothing() {
 	local before
 	before=$(grep '^PG_POOL_SIZE=' "$RUN_DIR/env")
