@@ -44,6 +44,7 @@ struct ct_exchange {
 	size_t			 body_length;	/* where misframed: the length that the client announced */
 	bool			 misframed;	/* a body that is not allowed here, or whose end is unknown: no handler sees it */
 	bool			 header_repeated;
+	bool			 last;		/* the edge closes the connection after the reply */
 
 	/* Set by the router. */
 	const struct ct_endpoint *endpoint;

@@ -92,7 +92,7 @@ dispatch_read_headers(struct ct_exchange *exchange, struct http_request *req)
 			break;
 		case CT_HEADER_CONNECTION:
 			if (strcasecmp(header->value, "close") == 0)
-				req->owner->flags |= CONN_CLOSE_EMPTY;
+				exchange->last = true;
 			break;
 		case CT_HEADER_CONTENT_LENGTH:
 			/* Kore would read the body of such a request as the next request. */
@@ -133,7 +133,7 @@ dispatch_receive(struct http_request *req)
 	}
 	dispatch_read_headers(exchange, req);
 	if (exchange->misframed || closing || (req->flags & HTTP_VERSION_1_0) != 0)
-		req->owner->flags |= CONN_CLOSE_EMPTY;
+		exchange->last = true;
 
 	/* hdlr_extra belongs to this file: Kore must not free it. */
 	req->flags |= HTTP_REQUEST_RETAIN_EXTRA;
@@ -233,8 +233,8 @@ dispatch_write_shared(struct connection *c, struct ct_shared *shared)
 }
 
 static void
-dispatch_write_reply(struct http_request *req, int status, const struct ct_buf *head, const char *body, size_t length,
-    struct ct_shared *shared)
+dispatch_write_reply(struct http_request *req, const struct ct_exchange *exchange, int status, const struct ct_buf *head, const char *body,
+    size_t length)
 {
 	static struct ct_buf	out;
 	struct connection	*c = req->owner;
@@ -254,13 +254,18 @@ dispatch_write_reply(struct http_request *req, int status, const struct ct_buf *
 		ct_buf_number(&out, (int64_t)length);
 		ct_buf_append(&out, "\r\n", 2);
 	}
-	ct_buf_puts(&out, (c->flags & CONN_CLOSE_EMPTY) != 0 ? "connection: close\r\n\r\n" :
-	    "connection: keep-alive\r\n\r\n");
+	ct_buf_puts(&out, exchange->last ? "connection: close\r\n\r\n" : "connection: keep-alive\r\n\r\n");
 
 	net_send_queue(c, out.data, out.length);
+	/*
+	 * Only now: Kore closes such a connection at its next event without anything to send. An event may come before the
+	 * reply, for example if epoll reports once more that the client can take bytes.
+	 */
+	if (exchange->last)
+		c->flags |= CONN_CLOSE_EMPTY;
 	if (length > 0 && req->method != HTTP_METHOD_HEAD) {
-		if (shared != NULL)
-			dispatch_write_shared(c, shared);
+		if (exchange->shared != NULL)
+			dispatch_write_shared(c, exchange->shared);
 		else
 			net_send_queue(c, body, length);
 	}
@@ -276,7 +281,7 @@ dispatch_edge_send(struct ct_exchange *exchange, int status, const struct ct_buf
 	if (req != NULL) {
 		/* Without an owner: the connection was closed in this turn of the loop. */
 		if (req->owner != NULL)
-			dispatch_write_reply(req, status, head, body, body_length, exchange->shared);
+			dispatch_write_reply(req, exchange, status, head, body, body_length);
 		req->hdlr_extra = &answered;
 		req->onfree = NULL;
 		http_request_wakeup(req);

@@ -2,6 +2,7 @@
  * Answers that need a prepared situation: a key in use, an unknown outcome, a sale that closes before a hold, ES256
  * tokens, clients that disconnect. tests/api checks that every documented answer was seen.
  */
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <pthread.h>
@@ -213,6 +214,31 @@ Test(restart, requests_of_disconnected_clients_are_completed, .timeout = 300)
 	wait_for(metric_sum("reservation", holds) == before + CLIENTS, 60);
 	cr_assert_str_eq(sql(format("SELECT count(*) FROM reservation.reservations WHERE user_id = '%s'", user.id)), "1");
 	cr_assert_str_eq(seat_status(&schedule, 0), "HOLD");
+}
+
+/*
+ * Kore closes a connection that ends with the reply at its next event, also before the reply. Here the event is the bytes that
+ * some old clients send after a body.
+ */
+Test(restart, bytes_after_a_request_that_closes_lose_no_answer, .timeout = 300)
+{
+	struct user	 user = user_new();
+	PGconn		*lock = take_lock(format("SELECT platform.lock_user('%s')", user.id));
+	char		 text[16] = "";
+	ssize_t		 got;
+	int		 fd;
+
+	fd = raw_send(atoi(setting("POINT_PORT")), format("POST /points/charge HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
+	    "Idempotency-Key: %s\r\nContent-Type: application/json\r\nContent-Length: 15\r\nConnection: close\r\n\r\n"
+	    "{\"amount\":1000}", user.jwt, key_new()));
+	wait_for(*backend_waiting_for(lock, "0") != '\0', 60);
+	cr_assert_eq(send(fd, "\r\n", 2, MSG_NOSIGNAL), 2);
+	/* The worker sees these bytes before it sees a later request. */
+	check_status(http((struct call){ .base = direct("point"), .path = "/livez" }), 200);
+	release_lock(lock);
+	got = recv(fd, text, 9, MSG_WAITALL);
+	cr_assert_str_eq(text, "HTTP/1.1 ", "%zd bytes of an answer", got);
+	(void)close(fd);
 }
 
 /* Sends `count` reads of the seat map with this If-None-Match and waits until the service has all of them. */
