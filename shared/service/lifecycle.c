@@ -114,7 +114,7 @@ bool
 ct_service_reaches_stores(void)
 {
 	return ((!ct_service.uses_pg || ct_pg_ready(ct_service_pg)) &&
-	    (!ct_service.uses_redis || ct_redis_cluster_ready(ct_service_redis)));
+	    (!ct_service.uses_redis || (ct_redis_cluster_ready(ct_service_redis) && ct_stores_know_redis())));
 }
 
 void

@@ -7,6 +7,7 @@
 #include "service/stores.h"
 
 #define STORES_EVERY_MS	1000
+#define STORES_FIRST_MS	50	/* until the first answer */
 
 /* The last answers of the servers to the script: of the one that takes writes best, and of the worst. */
 struct stores_answers {
@@ -15,6 +16,7 @@ struct stores_answers {
 static struct stores_answers	stores_redis, stores_round;
 static unsigned			stores_asked;	/* servers that have not answered in this round */
 static bool			stores_heard;	/* a server has answered in this round */
+static bool			stores_known;	/* a round has had an answer */
 
 static void
 stores_round_ended(void)
@@ -23,6 +25,7 @@ stores_round_ended(void)
 		ct_log(CT_LOG_INFO, NULL, "redis: takes writes again");
 	if (stores_heard)
 		stores_redis = stores_round;
+	stores_known = stores_known || stores_heard;
 }
 
 static void
@@ -65,13 +68,32 @@ stores_ask(void *arg)
 	ct_redis_cluster_each(ct_service_redis, stores_ask_server, NULL);
 }
 
+/* A worker that has just connected asks at once, so that its start need not wait for the next round. */
+static void
+stores_ask_first(void *arg)
+{
+	if (stores_known)
+		return;
+	stores_ask(arg);
+	ct_loop_after(STORES_FIRST_MS, stores_ask_first, NULL);
+}
+
 void
 ct_stores_start(void)
 {
 	stores_asked = 0;
+	stores_known = false;
 	stores_redis = (struct stores_answers){ .best = CT_STORE_UP, .worst = CT_STORE_UP };
-	if (ct_service_redis != NULL)
-		ct_loop_every(STORES_EVERY_MS, stores_ask, NULL);
+	if (ct_service_redis == NULL)
+		return;
+	ct_loop_every(STORES_EVERY_MS, stores_ask, NULL);
+	ct_loop_after(STORES_FIRST_MS, stores_ask_first, NULL);
+}
+
+bool
+ct_stores_know_redis(void)
+{
+	return (ct_service_redis == NULL || stores_known);
 }
 
 enum ct_store_state
@@ -85,7 +107,9 @@ ct_stores_redis(void)
 {
 	if (ct_service_redis == NULL)
 		return (CT_STORE_UP);
-	return (ct_redis_cluster_ready(ct_service_redis) ? stores_redis.best : ct_redis_cluster_state(ct_service_redis));
+	if (ct_redis_cluster_ready(ct_service_redis))
+		return (stores_known ? stores_redis.best : CT_STORE_DOWN);
+	return (ct_redis_cluster_state(ct_service_redis));
 }
 
 /* CT_STORE_UP if the whole of Redis can be used. */

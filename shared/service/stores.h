@@ -11,6 +11,8 @@
 #ifndef CT_STORES_H
 #define CT_STORES_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/store_state.h"
 
@@ -20,6 +22,9 @@ void			 ct_stores_start(void);
 /* CT_STORE_UP for a store that the service does not have. */
 enum ct_store_state	 ct_stores_postgres(void);
 enum ct_store_state	 ct_stores_redis(void);
+
+/* Returns true once Redis has answered the script. Until then it counts as down. */
+bool			 ct_stores_know_redis(void);
 
 /* Appends redis_up, pg_up and store_problem{store,reason} to /metrics. */
 void			 ct_stores_print(struct ct_buf *buf);

@@ -12,29 +12,10 @@
 
 #include "harness.h"
 
-#define START_SECONDS	60
-
-/* Returns the last part of the service's log, which says why it ended or what it waits for. */
-static const char *
-log_end(const char *service, int port)
-{
-	const char	*path = format("%s/log/extra-%s-%d.log", setting("RUN_DIR"), service, port);
-	char		*text = access(path, R_OK) == 0 ? read_file(path) : format("(no log)");
-	size_t		 length = strlen(text);
-
-	return (length > 1000 ? text + length - 1000 : text);
-}
-
 static bool
 answers(const char *base, const char *path)
 {
 	return (http((struct call){ .base = base, .path = path }).status == 200);
-}
-
-static bool
-has_ended(pid_t pid)
-{
-	return (waitpid(pid, NULL, WNOHANG) != 0);
 }
 
 /* Waits until `path` answers 200. */
@@ -44,7 +25,6 @@ start_until(const char *service, int port, const char *const *settings, const ch
 	int			 turn, i;
 	pid_t			 parent = getpid();
 	struct extra_service	 extra = { .base = format("http://127.0.0.1:%d", port) };
-	int64_t			 deadline;
 	const char		*argv[4 + EXTRA_SETTINGS] = { "extra-service", service, format("%d", port) };
 
 	for (i = 0; settings[i] != NULL && i < EXTRA_SETTINGS; i++)
@@ -63,11 +43,7 @@ start_until(const char *service, int port, const char *const *settings, const ch
 			(void)execv("tests/http/extra-service", (char *const *)(uintptr_t)argv);
 		_exit(1);
 	}
-	/* A service that ends fails the test at once; the deadline is for one that hangs. */
-	for (deadline = now_ms() + START_SECONDS * 1000; !answers(extra.base, path); pause_ms(50)) {
-		cr_assert_not(has_ended(extra.pid), "the second %s service has ended: %s", service, log_end(service, port));
-		cr_assert(now_ms() < deadline, "not ready after %d s: %s", START_SECONDS, log_end(service, port));
-	}
+	wait_for_program(answers(extra.base, path), extra.pid, format("%s/log/extra-%s-%d.log", setting("RUN_DIR"), service, port));
 	return (extra);
 }
 

@@ -131,7 +131,7 @@ char		*key_new(void);
 const char	*seat_status(const struct schedule *schedule, int seat);
 int64_t		 balance(const struct user *user);
 
-/* stack.c: supervisor's commands, e.g. "stop redis". Tests signal only processes that supervisor's files name. */
+/* stack.c: supervisor's commands, e.g. "stop redis". Tests signal only their own programs and those that supervisor's files name. */
 void		 ctl(const char *command);
 pid_t		 pid_of(const char *program);
 pid_t		 worker_of(const char *program);	/* the first Kore worker */
@@ -149,6 +149,12 @@ PGconn		*take_lock(const char *query);
 /* Returns the pid of a backend that waits for `lock` and whose statement began at least `seconds` ago; "" if none. */
 char		*backend_waiting_for(PGconn *lock, const char *seconds);
 void		 release_lock(PGconn *lock);
+
+/*
+ * sed's script for the users of a Redis of a test's own (deploy/redis/users): services there have no right to the stream of events, so
+ * that they do not relay the stack's events to it. They keep EVAL, with which they ask whether Redis takes writes.
+ */
+#define USERS_WITHOUT_EVENTS	"s/ (~events [^)]*)/ (+eval)/"
 
 /* Moves the end of a hold and of its seats to now + `from_now`, an interval that may be negative. */
 void		 set_hold_end(const char *reservation, const char *from_now);
@@ -181,6 +187,17 @@ void			 extra_service_stop(const struct extra_service *extra);
 		pause_ms(50); \
 	} \
 } while (0)
+/* The same for what a program of the test's own must do. If it ends or does not do it, the test fails with the end of its log. */
+#define wait_for_program(condition, pid, log) do { \
+	int64_t deadline_ = now_ms() + 60000; \
+	while (!(condition)) { \
+		cr_assert_not(program_has_ended(pid), "the program has ended: %s", log_end(log)); \
+		cr_assert(now_ms() < deadline_, "waited 60 s for: %s; the program runs: %s", #condition, log_end(log)); \
+		pause_ms(50); \
+	} \
+} while (0)
+bool		 program_has_ended(pid_t pid);	/* it is a child of this process; 0: an unknown one */
+const char	*log_end(const char *path);	/* the last 300 bytes */
 int64_t		 now_ms(void);
 void		 pause_ms(int ms);	/* between two checks of a condition, never instead of one */
 

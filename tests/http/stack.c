@@ -1,8 +1,15 @@
-/* Starts, stops and finds programs of the test stack, which supervisor runs, and runs commands beside it. */
+/*
+ * Starts, stops and finds programs of the test stack, which supervisor runs, runs commands beside it, and looks after programs of a
+ * test's own.
+ */
 #define _GNU_SOURCE
+#include <sys/wait.h>
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "harness.h"
 
@@ -63,4 +70,19 @@ char *
 redis_cli(int port)
 {
 	return (format("REDISCLI_AUTH=$(cat $RUN_DIR/secrets/redis_operator) redis-cli --no-auth-warning --user operator -p %d", port));
+}
+
+bool
+program_has_ended(pid_t pid)
+{
+	return (pid != 0 && waitpid(pid, NULL, WNOHANG) != 0);
+}
+
+const char *
+log_end(const char *path)
+{
+	char	*text = access(path, R_OK) == 0 ? read_file(path) : format("(no %s)", path);
+	size_t	 length = strlen(text);
+
+	return (length > 300 ? text + length - 300 : text);
 }

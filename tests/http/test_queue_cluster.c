@@ -34,10 +34,7 @@ node_says(int node, const char *command)
 	return (output_of(format("%s cli %d %s 2>&1", cluster, node, command)));
 }
 
-/*
- * The keeper ends the cluster when its standard input does, so also if this process is killed. The Redis users have no right
- * to the stream of events, so that these instances do not relay the stack's events to this cluster.
- */
+/* The keeper ends the cluster when its standard input does, so also if this process is killed. */
 static void
 start_cluster(void)
 {
@@ -49,10 +46,10 @@ start_cluster(void)
 	cluster = format("CLIENTS_DIR=%s CLIENTS_CLUSTER_PORT=%d tests/clients/cluster", folder, port);
 	(void)unlink(format("%s/up", folder));
 	keeper = popen(format("mkdir -p %s; exec >%s/log 2>&1; %s down; %s up &&\n"
-	    "sed -i 's/ (~events [^)]*)//' %s/cluster/users.acl && touch %s/up\n"
+	    "sed -i '" USERS_WITHOUT_EVENTS "' %s/cluster/users.acl && touch %s/up\n"
 	    "cat; %s down", folder, folder, cluster, cluster, folder, folder, cluster), "we");
 	cr_assert_not_null(keeper);
-	wait_for(access(format("%s/up", folder), F_OK) == 0, 60);
+	wait_for_program(access(format("%s/up", folder), F_OK) == 0, 0, format("%s/log", folder));
 	for (int node = 0; node < 2 * MASTERS; node++) {
 		cr_assert_eq(strncmp(node_says(node, "acl load"), "OK", 2), 0);
 		/* Other tests run beside this one, so a node may be slow. */

@@ -60,17 +60,14 @@ load_library(const char *change)
 	    redis_cli(redis_port()))), 0);
 }
 
-/*
- * Starts a Redis with the settings of the local stack's. Its users have no right to the stream of events, so that these
- * instances do not relay the stack's events to it.
- */
+/* Starts a Redis with the settings of the local stack's, but for the right to its events. */
 static void
 start_redis(void)
 {
-	redis = spawn(format("mkdir -p %s/redis; sed 's/ (~events [^)]*)//' $RUN_DIR/secrets/redis.acl >%s/redis/users.acl; exec setpriv --pdeathsig KILL redis-server --port %d --bind 127.0.0.1 "
-	    "--aclfile %s/redis/users.acl --dir %s/redis --save '' --appendonly yes --appendfsync everysec >>%s/redis.log 2>&1", folder, folder,
-	    redis_port(), folder, folder, folder));
-	wait_for(strncmp(redis_says("ping"), "PONG", 4) == 0, 60);
+	redis = spawn(format("mkdir -p %s/redis; sed '" USERS_WITHOUT_EVENTS "' $RUN_DIR/secrets/redis.acl >%s/redis/users.acl\n"
+	    "exec setpriv --pdeathsig KILL redis-server --port %d --bind 127.0.0.1 --aclfile %s/redis/users.acl --dir %s/redis --save '' "
+	    "--appendonly yes --appendfsync everysec >>%s/redis.log 2>&1", folder, folder, redis_port(), folder, folder, folder));
+	wait_for_program(strncmp(redis_says("ping"), "PONG", 4) == 0, redis, format("%s/redis.log", folder));
 }
 
 /* Starts instance k (0 or 1) like deploy/local/run-service. `settings` (NAME=value ...) replace the stack's. */
@@ -90,7 +87,8 @@ start_instance(int k, const char *settings)
 	    "cd $RUNDIR\n"
 	    "exec setpriv --pdeathsig TERM $BUILD_DIR/kore/kore -f -n -r -c $RUNDIR/queue.conf >>$RUN_DIR/log/queue-own-$PORT.log 2>&1",
 	    folder, k, port, redis_port(), settings));
-	wait_for(http((struct call){ .path = "/readyz", .base = bases[k] }).status == 200, 60);
+	wait_for_program(http((struct call){ .path = "/readyz", .base = bases[k] }).status == 200, pid,
+	    format("%s/log/queue-own-%d.log", setting("RUN_DIR"), port));
 	return (pid);
 }
 

@@ -335,7 +335,8 @@ own_simulator_start(const char *name, int port, int webhook_port)
 		    port, name, name, webhook_port, name), (char *)NULL);
 		_exit(127);
 	}
-	wait_for(http((struct call){ .path = "/readyz", .base = own.base }).status == 200, 60);
+	wait_for_program(http((struct call){ .path = "/readyz", .base = own.base }).status == 200, own.pid,
+	    format("%s/log/%s.log", setting("RUN_DIR"), name));
 	return (own);
 }
 

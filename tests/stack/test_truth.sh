@@ -70,6 +70,21 @@ test_redis_without_memory_is_named() {
 	wait_for 60 all_are_ready
 }
 
+# A worker that starts does not know what Redis would say to a write, and must not call it up before it knows.
+test_redis_without_memory_is_named_by_a_worker_that_starts() {
+	local worker
+	redis CONFIG SET maxmemory 1 >/dev/null
+	worker=$(pgrep -P "$("$RUN_DIR/ctl" pid queue-0)")
+	kill -KILL "$worker"
+	while kill -0 "$worker" 2>/dev/null; do sleep 0.01; done
+	# The connection waits for the new worker.
+	said=$(curl -sS -m 100 "http://$(address_of queue-0)/readyz")
+	has 'the first answer' "$said" '"stores":{"postgres":'
+	lacks 'the first answer' "$said" '"redis":"up"'
+	redis CONFIG SET maxmemory 0 >/dev/null
+	wait_for 60 all_are_ready
+}
+
 # The file of a snapshot cannot be made, so Redis refuses writes.
 test_redis_that_cannot_save_is_named() {
 	local folder
