@@ -74,4 +74,26 @@ test_exit_in_a_test_fails_it() {
 	is 'the tests' "$(lines)" 'not ok exit'
 }
 
+# CI shows only the list of what failed.
+test_file_that_breaks_off_is_listed_with_its_error_and_its_end() {
+	# shellcheck disable=SC2034 # what_failed reads it
+	local results=$tap_folder
+	# shellcheck source=/dev/null
+	source <(sed -n '/^what_failed()/,/^}/p' tests/run)
+	cat >"$tap_folder/early" <<-'END'
+		echo 'error: the port is taken' >&2
+		printf 'line %s\n' 1 2 3 4
+	END
+	cat >"$tap_folder/half" <<-'END'
+		echo 'ok 1 - first'
+		echo '1..3'
+		echo '# the server has ended'
+	END
+	env -u HARNESS_ACTIVE prove --verbose --exec bash "$tap_folder/early" "$tap_folder/half" >"$tap_folder/some.log" 2>&1
+	is 'the list' "$(what_failed some)" "some: error: $tap_folder/early broke off after 0 tests | error: the port is taken | line 3 | line 4
+some: $tap_folder/half broke off after 1 tests | the server has ended"
+	printf '%s\n' 'packages: none' "error: the suite's command ended with status 1" >"$tap_folder/none.log"
+	is 'the list without a file' "$(what_failed none)" "none: error: the suite's command ended with status 1 | packages: none"
+}
+
 run_tests
