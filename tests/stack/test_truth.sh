@@ -129,28 +129,27 @@ test_postgres_with_too_many_connections_is_named() {
 	wait_for 120 all_are_ready
 }
 
-# family PID: prints the process and all that descend from it.
-family() {
-	local child
-	echo "$1"
-	for child in $(pgrep -P "$1"); do
-		family "$child"
-	done
+is_stopped() {
+	[[ $(ps -o stat= -p "$1") =~ ^(T.*|Z.*)?$ ]]
 }
 
-# send SIGNAL PROGRAM...: to all processes of the programs.
+# send SIGNAL PID: to the process, and then to all that descend from it. A stopped process makes no more children.
 send() {
-	local name
-	for name in "${@:2}"; do
-		# shellcheck disable=SC2046 # pids, one a word
-		kill "-$1" $(family "$("$RUN_DIR/ctl" pid "$name")")
+	local child
+	kill "-$1" "$2" 2>/dev/null || return 0
+	[[ $1 != STOP ]] || wait_for 60 is_stopped "$2"
+	for child in $(pgrep -P "$2"); do
+		send "$1" "$child"
 	done
 }
 
 # Each may take 120 s to answer. They are asked side by side, and nobody waits for the silent ones.
 test_silent_programs_are_named_and_delay_no_status() {
-	local name status=0 silent=(postgres redis toss payment-0)
-	send STOP "${silent[@]}"
+	local name pid status=0 pids=() silent=(postgres redis toss payment-0)
+	for name in "${silent[@]}"; do
+		pids+=("$(pid_of "$name")")
+		send STOP "${pids[-1]}"
+	done
 	said=$(ANSWER_SECONDS=120 timeout 100 deploy/local/status 2>&1) || status=$?
 	is 'the status' "$status" 1
 	for name in "${silent[@]}"; do
@@ -164,7 +163,9 @@ test_silent_programs_are_named_and_delay_no_status() {
 	wait_for 120 field_is queue '.stores | "\(.postgres) \(.redis)"' 'down down'
 	wait_for 120 field_is reservation '.stores | "\(.postgres) \(.redis)"' 'down down'
 	wait_for 120 field_is point .stores.postgres down
-	send CONT "${silent[@]}"
+	for pid in "${pids[@]}"; do
+		send CONT "$pid"
+	done
 	wait_for 120 all_are_ready
 }
 
