@@ -59,8 +59,12 @@ pg_conn_set_state(struct pg_conn *conn, enum pg_conn_state state)
 
 	CT_ASSERT(allowed[conn->state][state]);
 	conn->state = state;
-	if (state == PG_CONN_IDLE)
+	if (state == PG_CONN_IDLE) {
 		conn->deadline_ms = ct_loop_now_ms() + PG_PROBE_MS;
+		/* The greeting of a silent server proves nothing: a pooler may greet for it, and then refuse each probe at once. */
+		if (!conn->hosts->silent)
+			ct_backoff_reset(&conn->backoff);
+	}
 }
 
 /* The only function that changes the step. */
@@ -531,7 +535,6 @@ pg_conn_greeted(struct pg_conn *conn)
 		return;
 	}
 	conn->watch = ct_loop_watch(PQsocket(conn->db), CT_READ, pg_conn_on_event, conn);
-	ct_backoff_reset(&conn->backoff);
 	pg_hosts_tried(conn->hosts, conn->host);
 	pg_hosts_works(conn->hosts, conn->host, ct_loop_now_ms());
 	pg_conn_set_state(conn, PG_CONN_IDLE);

@@ -273,8 +273,10 @@ Test(pg_probe, greeting_without_an_answer_is_not_up)
 	count += 3;
 	cr_assert(loop_poll_until(have_sessions_while_down, &count, 60000));
 	cr_assert_eq(statements, 0, "the call would have no known outcome");
+	cr_assert_gt(pg->conns[0].backoff.next_ms, 2 * CT_BACKOFF_MIN_MS, "a greeting shortens no pause");
 	answer = &empty;
 	cr_assert(loop_poll_until(is_up, NULL, 60000));
+	cr_assert_eq(pg->conns[0].backoff.next_ms, CT_BACKOFF_MIN_MS);
 	stop();
 }
 
