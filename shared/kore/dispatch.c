@@ -139,6 +139,9 @@ dispatch_receive(struct http_request *req)
 	req->flags |= HTTP_REQUEST_RETAIN_EXTRA;
 	req->hdlr_extra = exchange;
 	req->onfree = dispatch_detach;
+
+	/* The body is here. If it came by itself, Kore still measures http_body_timeout, and would answer 408 during the execution. */
+	req->owner->http_timeout = 0;
 	return (exchange);
 }
 

@@ -241,6 +241,39 @@ Test(restart, bytes_after_a_request_that_closes_lose_no_answer, .timeout = 300)
 	(void)close(fd);
 }
 
+static void
+send_more(int fd, const char *text)
+{
+	cr_assert_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+/* The body comes by itself. A worker measures the time for it from the reply before, and not while it executes the request. */
+Test(restart, request_after_half_a_minute_of_silence_is_executed_and_answered, .timeout = 300)
+{
+	struct user	 user = user_new();
+	PGconn		*lock;
+	char		 text[16] = "", rest[4096];
+	int		 fd = raw_send(atoi(setting("POINT_PORT")), "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+
+	cr_assert_gt(recv(fd, rest, sizeof(rest), 0), 0);
+	pause_ms(31000);
+	while (recv(fd, rest, sizeof(rest), MSG_DONTWAIT) > 0)
+		continue;
+	lock = take_lock(format("SELECT platform.lock_user('%s')", user.id));
+	send_more(fd, format("POST /points/charge HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nIdempotency-Key: %s\r\n"
+	    "Content-Type: application/json\r\nContent-Length: 15\r\n\r\n", user.jwt, key_new()));
+	/* The worker sees the head before it sees a later request. */
+	check_status(http((struct call){ .base = direct("point"), .path = "/livez" }), 200);
+	send_more(fd, "{\"amount\":1000}");
+	wait_for(*backend_waiting_for(lock, "0") != '\0', 60);
+	/* A worker looks at its timeouts twice a second. */
+	pause_ms(1500);
+	release_lock(lock);
+	cr_assert_eq(recv(fd, text, 12, MSG_WAITALL), 12);
+	cr_assert_str_eq(text, "HTTP/1.1 201");
+	(void)close(fd);
+}
+
 /* Sends `count` reads of the seat map with this If-None-Match and waits until the service has all of them. */
 static void
 send_map_reads(const struct schedule *schedule, const char *if_none_match, int *sockets, int count)
