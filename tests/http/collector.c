@@ -49,11 +49,15 @@ note_provider(const char *head)
 		(void)sscanf(line + 15, "%127[^\r]", provider_traceparent);
 }
 
-/* Returns the status of the answer. */
+/*
+ * Returns the status of the answer. As a card provider it declines a confirm, and answers nothing else with certainty: the resolver of
+ * the service asks about the card payments of other tests too.
+ */
 static int
 take(int fd, const char *head, const char *body, size_t length)
 {
 	bool	traces = strncmp(head, "POST /v1/traces HTTP/1.1\r\n", 26) == 0;
+	bool	confirm = strncmp(head, "POST /v1/payments/confirm ", 26) == 0;
 	int	status;
 
 	(void)pthread_mutex_lock(&lock);
@@ -64,9 +68,11 @@ take(int fd, const char *head, const char *body, size_t length)
 		(void)usleep(20000);
 	(void)pthread_mutex_lock(&lock);
 	waiting = waiting == fd ? -1 : waiting;
-	if (!traces) {
+	if (confirm) {
 		note_provider(head);
 		status = 403;
+	} else if (!traces) {
+		status = 503;
 	} else {
 		requests++;
 		if (length > largest)
