@@ -93,6 +93,29 @@ Test(catalogue, schedules_are_filtered_by_day_and_status_and_sorted_by_start)
 	cr_assert_str_eq(text_at(reply.json, "schedules.1.scheduleId"), late.id);
 }
 
+/* Each range must be cut out of the list as valid JSON, with the separators between its schedules only. */
+Test(catalogue, every_range_of_days_is_valid_json)
+{
+	char		*concert = concert_new();
+	struct schedule	 schedules[3];
+	struct reply	 reply;
+	int		 first, last, i;
+
+	for (i = 0; i < 3; i++)
+		schedules[i] = schedule_with(concert, format("2031-03-1%dT10:00:00.000Z", i), format("2031-03-1%dT12:00:00.000Z", i), NULL,
+		    "ON_SALE", 1, 1);
+	for (first = 0; first < 3; first++)
+		for (last = first; last < 3; last++) {
+			reply = http((struct call){ .path = format("/schedules?concertId=%s&dateFrom=2031-03-1%d&dateTo=2031-03-1%d", concert,
+			    first, last) });
+			check_status(reply, 200);
+			cr_assert_not_null(reply.json, "%d to %d: %s", first, last, reply.body);
+			cr_assert_eq(length_at(reply.json, "schedules"), last - first + 1, "%s", reply.body);
+			for (i = first; i <= last; i++)
+				cr_assert_str_eq(text_at(reply.json, format("schedules.%d.scheduleId", i - first)), schedules[i].id);
+		}
+}
+
 Test(catalogue, date_filter_uses_days_of_seoul)
 {
 	char		*concert = concert_new();

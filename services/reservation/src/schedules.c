@@ -84,7 +84,9 @@ schedules_reply_range(struct ct_request *request, const char *body, size_t lengt
 		if (schedules_in_range(range, start_at + strlen(start)))
 			begin = begin == NULL ? at : begin;
 		else if (begin != NULL) {
-			end = at - 1;
+			/* The separator of the list is not a part of the last schedule, whatever its form. */
+			for (end = at; end[-1] != '}'; end--)
+				;
 			break;
 		}
 	}
