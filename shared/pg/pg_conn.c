@@ -410,12 +410,18 @@ pg_conn_read_results(struct pg_conn *conn, bool lost)
 		pg_conn_end(conn, pg_conn_unanswered(conn), false, "lost");
 }
 
+static uint64_t
+pg_conn_probe_timeout_ms(void)
+{
+	return (pg_settings.timeout_ms > PG_PROBE_TIMEOUT_MIN_MS ? pg_settings.timeout_ms : PG_PROBE_TIMEOUT_MIN_MS);
+}
+
 /* Sends a probe. The empty statement takes no lock, reads no table, and its outcome concerns no call. */
 static void
 pg_conn_probe(struct pg_conn *conn)
 {
 	pg_conn_set_state(conn, PG_CONN_PROBING);
-	conn->deadline_ms = ct_loop_now_ms() + pg_settings.timeout_ms;
+	conn->deadline_ms = ct_loop_now_ms() + pg_conn_probe_timeout_ms();
 	if (!PQsendQuery(conn->db, "") || !pg_conn_flush(conn))
 		pg_conn_close(conn, "lost");
 }
@@ -596,7 +602,9 @@ pg_conn_deinit(struct pg_conn *conn)
 static void
 pg_conn_late(struct pg_conn *conn, uint64_t now)
 {
-	pg_hosts_late(conn->hosts, conn->host, conn->deadline_ms - pg_settings.timeout_ms, now);
+	uint64_t	timeout_ms = conn->state == PG_CONN_PROBING ? pg_conn_probe_timeout_ms() : pg_settings.timeout_ms;
+
+	pg_hosts_late(conn->hosts, conn->host, conn->deadline_ms - timeout_ms, now);
 	if (conn->state == PG_CONN_PROBING)
 		pg_conn_close(conn, "no answer in time");
 	else

@@ -25,8 +25,12 @@
  * A connection that was idle for this time sends an empty statement, a probe. A frozen server closes no connection, so only a
  * missing answer tells that it is frozen. With the time limit of a statement, an idle worker finds out in about 10 s, like Patroni.
  * While the server is silent (pg_hosts.h), idle connections send a probe at once, and no call before the answer.
+ *
+ * The time limit of a probe is PG_TIMEOUT_MS, but at least PG_PROBE_TIMEOUT_MIN_MS. TCP sends a lost packet again after 200 ms
+ * or more, and an idle connection must not end by one lost packet.
  */
-#define PG_PROBE_MS	5000
+#define PG_PROBE_MS		5000
+#define PG_PROBE_TIMEOUT_MIN_MS	1000
 
 /* Why a connection ends whose server takes no writes. ct_store_state_of_connect knows it. */
 #define PG_NO_WRITES	"the server takes no writes (a standby, or read-only)"

@@ -189,7 +189,7 @@ on_answer(const struct ct_outcome *outcome, void *arg)
 }
 
 static void
-start(const char *pool)
+start_with(const char *pool, const char *timeout_ms)
 {
 	char	conninfo[256];
 
@@ -197,7 +197,7 @@ start(const char *pool)
 	    server_listen());
 	setenv("PG_CONNINFO", conninfo, 1);
 	setenv("PG_POOL_SIZE", pool, 1);
-	setenv("PG_TIMEOUT_MS", "5000", 1);
+	setenv("PG_TIMEOUT_MS", timeout_ms, 1);
 	setenv("PG_QUEUE_MAX", "100", 1);
 	ct_log_init("test", CT_LOG_ERROR);
 	ct_pg_configure();
@@ -205,6 +205,12 @@ start(const char *pool)
 	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
 	/* Server and client take turns in one loop, so its clock may run faster: no answer comes late. */
 	loop_poll_step(5);
+}
+
+static void
+start(const char *pool)
+{
+	start_with(pool, "5000");
 }
 
 static void
@@ -257,6 +263,21 @@ Test(pg_probe, unanswered_probe_is_down_and_ends_every_connection)
 	cr_assert(loop_poll_until(is_down, NULL, 30000));
 	cr_assert(loop_poll_until(none_is_usable, NULL, 30000));
 	cr_assert_eq(probes, 2);
+	stop();
+}
+
+/* A lost packet comes again after some hundred milliseconds. It says nothing about the server. */
+Test(pg_probe, probe_answered_after_half_a_second_keeps_the_connection_with_the_shortest_timeout)
+{
+	start_with("1", "100");
+	wait_for_probes(1);
+	loop_poll_for(500);
+	cr_assert(all_are_usable(NULL), "the time limit is not over");
+	server_say(asks, &empty);
+	wait_for_probes(2);
+	cr_assert_eq(sessions_count, 1);
+	cr_assert_eq(ct_pg_state(pg), CT_STORE_UP);
+	cr_assert(loop_poll_until(is_down, NULL, 30000), "the second probe has no answer");
 	stop();
 }
 
