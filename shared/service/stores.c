@@ -16,7 +16,7 @@ struct stores_answers {
 static struct stores_answers	stores_redis, stores_round;
 static unsigned			stores_asked;	/* servers that have not answered in this round */
 static bool			stores_heard;	/* a server has answered in this round */
-static bool			stores_known;	/* a round has had an answer */
+static bool			stores_known;	/* a server takes writes, or a round that has ended had an answer */
 
 static void
 stores_round_ended(void)
@@ -44,6 +44,9 @@ stores_redis_answered(const redisReply *reply, void *arg)
 		if (!stores_heard || state != CT_STORE_UP)
 			stores_round.worst = state;
 		stores_heard = true;
+		/* One server that takes writes is enough (`best`). A frozen one must not delay the start. */
+		if (state == CT_STORE_UP)
+			stores_known = true;
 	}
 	if (--stores_asked == 0)
 		stores_round_ended();

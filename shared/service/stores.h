@@ -23,7 +23,10 @@ void			 ct_stores_start(void);
 enum ct_store_state	 ct_stores_postgres(void);
 enum ct_store_state	 ct_stores_redis(void);
 
-/* Returns true once Redis has answered the script. Until then it counts as down. */
+/*
+ * Returns true once a server has taken the script. If none takes it: once one has refused it, and each other one has refused it
+ * too or is late (REDIS_TIMEOUT_MS). Until then Redis counts as down.
+ */
 bool			 ct_stores_know_redis(void);
 
 /* Appends redis_up, pg_up and store_problem{store,reason} to /metrics. */

@@ -32,6 +32,14 @@ struct deferred {
 	STAILQ_ENTRY(deferred)	 list;
 };
 
+/* A call of ct_loop_after. */
+struct later {
+	uint64_t		 due_ms;
+	void			 (*cb)(void *);
+	void			*arg;
+	STAILQ_ENTRY(later)	 list;
+};
+
 struct tick {
 	uint64_t	  interval;
 	uint64_t	  next;
@@ -45,6 +53,7 @@ static struct tick		 ticks[TICKS_MAX];
 static unsigned			 ticks_count;
 static uint64_t			 step_ms;	/* of each reading of the clock */
 static STAILQ_HEAD(, deferred)	 deferred = STAILQ_HEAD_INITIALIZER(deferred);
+static STAILQ_HEAD(, later)	 laters = STAILQ_HEAD_INITIALIZER(laters);
 
 struct ct_watch *
 ct_loop_watch(int fd, int events, ct_watch_cb cb, void *arg)
@@ -125,6 +134,35 @@ ct_loop_defer(void (*cb)(void *arg), void *arg)
 	STAILQ_INSERT_TAIL(&deferred, item, list);
 }
 
+void
+ct_loop_after(uint64_t delay_ms, void (*cb)(void *arg), void *arg)
+{
+	struct later	*item;
+
+	item = calloc(1, sizeof(*item));
+	assert(item != NULL);
+	item->due_ms = ct_loop_now_ms() + delay_ms;
+	item->cb = cb;
+	item->arg = arg;
+	STAILQ_INSERT_TAIL(&laters, item, list);
+}
+
+/* Runs each call that is due. A call may add further ones. */
+static void
+run_laters(uint64_t now)
+{
+	struct later	*item, *next;
+
+	for (item = STAILQ_FIRST(&laters); item != NULL; item = next) {
+		next = STAILQ_NEXT(item, list);
+		if (item->due_ms > now)
+			continue;
+		STAILQ_REMOVE(&laters, item, later, list);
+		item->cb(item->arg);
+		free(item);
+	}
+}
+
 static void
 sweep(void)
 {
@@ -191,6 +229,7 @@ loop_poll_turn(int wait_ms)
 		ticks[i].next = now + ticks[i].interval;
 		ticks[i].cb(ticks[i].arg);
 	}
+	run_laters(now);
 
 	STAILQ_CONCAT(&batch, &deferred);
 	while ((item = STAILQ_FIRST(&batch)) != NULL) {
@@ -234,11 +273,16 @@ void
 loop_poll_reset(void)
 {
 	struct deferred	*item;
+	struct later	*later;
 
 	ticks_count = 0;
 	while ((item = STAILQ_FIRST(&deferred)) != NULL) {
 		STAILQ_REMOVE_HEAD(&deferred, list);
 		free(item);
+	}
+	while ((later = STAILQ_FIRST(&laters)) != NULL) {
+		STAILQ_REMOVE_HEAD(&laters, list);
+		free(later);
 	}
 	sweep();
 	assert(watches_count == 0);

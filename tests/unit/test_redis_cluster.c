@@ -20,6 +20,8 @@
 #include "loop_poll.h"
 #include "redis/redis_cluster.h"
 #include "redis/redis_slots.h"
+#include "service/service.h"
+#include "service/stores.h"
 
 #define SERVERS		3
 #define COMMANDS_MAX	64
@@ -536,6 +538,69 @@ Test(redis_cluster, one_server_gets_no_command_of_a_cluster)
 	check_answer(0, "OK");
 	cr_assert_eq(loaded, 1);
 	ct_redis_cluster_deinit(&cluster);
+}
+
+/* What a service says about these servers (service/stores.h). */
+static bool
+is_known(void *arg)
+{
+	(void)arg;
+	return (ct_stores_know_redis());
+}
+
+static bool
+is_not_whole(void *arg)
+{
+	(void)arg;
+	return (!ct_redis_cluster_whole(cluster));
+}
+
+/* The servers are connected. `first` and `second` are their answers to the service's question; NULL: frozen. */
+static void
+start_stores(const char *first, const char *second)
+{
+	start_whole();
+	servers[0].always = first;
+	servers[1].always = second;
+	ct_service_redis = cluster;
+	ct_stores_start();
+}
+
+static void
+stop_stores(void)
+{
+	ct_service_redis = NULL;
+	ct_redis_cluster_deinit(&cluster);
+}
+
+Test(stores, frozen_master_does_not_delay_the_readiness_of_another)
+{
+	start_stores(":1\r\n", NULL);
+	cr_assert(loop_poll_until(is_known, NULL, 30000));
+	cr_assert(ct_redis_cluster_whole(cluster), "known before the time limit of the frozen one is over");
+	cr_assert_eq(ct_stores_redis(), CT_STORE_UP);
+	cr_assert(loop_poll_until(is_not_whole, NULL, 30000));
+	cr_assert_eq(ct_stores_redis(), CT_STORE_UP, "one master can be used");
+	stop_stores();
+}
+
+Test(stores, refusal_beside_a_frozen_master_is_known_when_the_frozen_one_is_late)
+{
+	start_stores("-OOM command not allowed when used memory > 'maxmemory'.\r\n", NULL);
+	cr_assert(loop_poll_until(is_not_whole, NULL, 30000));
+	cr_assert_eq(servers[0].commands_n, 1);
+	cr_assert(loop_poll_until(is_known, NULL, 30000));
+	cr_assert_eq(ct_stores_redis(), CT_STORE_OUT_OF_MEMORY);
+	stop_stores();
+}
+
+Test(stores, redis_that_has_answered_nothing_is_down)
+{
+	start_stores(NULL, NULL);
+	cr_assert(loop_poll_until(is_not_whole, NULL, 30000));
+	cr_assert_not(ct_stores_know_redis());
+	cr_assert_eq(ct_stores_redis(), CT_STORE_DOWN);
+	stop_stores();
 }
 
 static char	fault[256];
