@@ -97,7 +97,7 @@ Test(cluster, keys_of_a_schedule_have_one_slot)
 	}
 }
 
-Test(cluster, order_is_kept_on_every_node, .timeout = 60)
+Test(cluster, order_is_kept_on_every_node, .timeout = 300)
 {
 	static struct place	place[SCHEDULES][USERS];
 	int			schedules_of[NODES] = { 0 };

@@ -20,7 +20,7 @@ struct sides {
 static struct sides	latest[USERS];
 static int		new_places, known_places;	/* of entering, of asking for the status */
 
-TestSuite(many, .init = queue_setup, .fini = queue_teardown, .timeout = 60);
+TestSuite(many, .init = queue_setup, .fini = queue_teardown, .timeout = 300);
 
 static void
 on(struct ct_uuid which)

@@ -8,7 +8,7 @@
 #define MANY	100000
 #define KEY(name)	"q:{01935b7a-2e40-7c11-9a02-030405060708}:" name
 
-TestSuite(size, .init = queue_setup, .fini = queue_teardown, .timeout = 120);
+TestSuite(size, .init = queue_setup, .fini = queue_teardown, .timeout = 600);
 
 /* The number of Redis commands since the last CONFIG RESETSTAT, including those inside functions. */
 static int64_t

@@ -38,7 +38,7 @@ users_setup(void)
 	settings.max_waiting = 100;
 }
 
-TestSuite(users, .init = users_setup, .fini = queue_teardown, .timeout = 60);
+TestSuite(users, .init = users_setup, .fini = queue_teardown, .timeout = 300);
 
 Test(users, client_without_password_can_do_nothing)
 {
