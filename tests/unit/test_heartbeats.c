@@ -40,6 +40,30 @@ Test(heartbeats, noted_place_is_recent_until_the_time_is_over)
 	cr_assert(heartbeats_is_recent(&token));
 }
 
+/* A unit is 1 ms here, and each reading of the clock moves it on by 1 ms. */
+Test(heartbeats, place_noted_in_the_last_unit_is_recent_in_the_first_one)
+{
+	struct ct_queue_token	token = place(1, 1700000000000001);
+	uint64_t		before;
+	bool			recent;
+	int			tries;
+
+	queue_settings.patience_us = 16000;
+	loop_poll_step(1);
+	for (tries = 0; tries < 1000; tries++) {
+		do
+			before = ct_loop_now_ms();
+		while (before % 65535 != 65533);
+		heartbeats_note(&token);
+		recent = heartbeats_is_recent(&token);
+		/* If more time has passed, the units were others. */
+		if (ct_loop_now_ms() - before == 3)
+			break;
+	}
+	cr_assert_lt(tries, 1000);
+	cr_assert(recent);
+}
+
 Test(heartbeats, noted_place_says_nothing_about_other_places)
 {
 	struct ct_queue_token	token = place(1, 1700000000000001), again = place(1, 1700000000000002);

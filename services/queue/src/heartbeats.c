@@ -15,6 +15,9 @@
 /* Two units make one HEARTBEAT_PARTS-th of the patience. */
 #define UNITS		(2 * QUEUE_HEARTBEAT_PARTS)
 
+/* After this number of units the count begins again. */
+#define UNITS_COUNTED	((1 << TIME_BITS) - 1)
+
 /* 48 bits of a place's hash, and 16 bits of time in units, counted from 1; 0: free. */
 static uint64_t	table[1 << BITS];
 
@@ -34,7 +37,7 @@ heartbeats_now(void)
 {
 	uint64_t	unit_ms = (uint64_t)(queue_settings.patience_us / (UNITS * 1000));
 
-	return (1 + ct_loop_about_ms() / unit_ms % ((1 << TIME_BITS) - 1));
+	return (1 + ct_loop_about_ms() / unit_ms % UNITS_COUNTED);
 }
 
 bool
@@ -44,7 +47,7 @@ heartbeats_is_recent(const struct ct_queue_token *token)
 	uint64_t	time = entry & ((1 << TIME_BITS) - 1);
 
 	/* The same unit or the next one: less than two units have passed. */
-	return ((entry ^ hash << TIME_BITS) >> TIME_BITS == 0 && time != 0 && (time == now || time + 1 == now));
+	return ((entry ^ hash << TIME_BITS) >> TIME_BITS == 0 && time != 0 && (time == now || time % UNITS_COUNTED + 1 == now));
 }
 
 void
