@@ -77,7 +77,7 @@ set_up_file() {
 # call [OPTION of curl...] PATH: sets $status, $headers (names in lower case) and $body.
 call() {
 	local path=${*: -1}
-	status=$(curl -ks --max-time 10 -D "$work/headers" -o "$work/body" -w '%{http_code}' \
+	status=$(curl -ks --max-time 60 -D "$work/headers" -o "$work/body" -w '%{http_code}' \
 		"${@:1:$#-1}" --path-as-is "$secure$path") || true
 	headers=$(tr -d '\r' <"$work/headers" | sed 's/^\([^:]*\):/\L\1:/')
 	body=$(tr -d '\0' <"$work/body" 2>/dev/null || true)
@@ -91,19 +91,22 @@ write() {
 }
 
 # raw TEXT [ANSWERS]: sends TEXT over TLS as HTTP/1.1 and prints what comes back. TEXT has \r\n as escapes. The connection stays
-# open until ANSWERS (1) answers have arrived, and a moment longer, to see whether there is one too many.
+# open until the gateway closes it or ANSWERS (1) answers have arrived, and a moment longer, to see whether there is one too many.
 raw() {
 	: >"$work/raw"
+	rm -f "$work/raw.closed"
 	# shellcheck disable=SC2059,SC2094
 	{
 		printf "$1"
-		for ((i = 0; i < 100; i++)); do
-			[[ $(grep -c 'HTTP/1.1 ' "$work/raw") -lt ${2:-1} ]] || break
+		for ((i = 0; i < 600; i++)); do
+			[[ ! -e $work/raw.closed && $(grep -c 'HTTP/1.1 ' "$work/raw") -lt ${2:-1} ]] || break
 			sleep 0.1
 		done
 		sleep 0.3
-	} | timeout 20 openssl s_client -quiet -no_ign_eof -connect "127.0.0.1:$GATEWAY_HTTPS_PORT" \
-		>"$work/raw" 2>/dev/null || true
+	} | {
+		timeout 90 openssl s_client -quiet -no_ign_eof -connect "127.0.0.1:$GATEWAY_HTTPS_PORT" >"$work/raw" 2>/dev/null || true
+		: >"$work/raw.closed"
+	}
 	cat "$work/raw"
 }
 
@@ -171,12 +174,36 @@ limited() {
 	((BASH_REMATCH[1] >= $1 && BASH_REMATCH[1] < $2)) || fail "passed: ${BASH_REMATCH[1]}, not $1 to $(($2 - 1))"
 }
 
-# rated RATE BURST COUNT ARGUMENT of many...: checks that of COUNT calls at once, BURST + 1 pass, and those that RATE allows in this time.
+# rated RATE BURST COUNT [OPTION of curl...] PATH: checks that of COUNT calls at once, BURST + 1 pass, and those that RATE allows in this
+# time. The calls are streams of four connections. A connection for each call would take so long on a slow machine that all calls pass.
 rated() {
-	local began answers
+	local began answers k pids=()
 	began=$(now)
-	answers=$(many "${@:3}")
+	for k in 1 2 3 4; do
+		curl -ks --no-progress-meter --http2 --parallel -o /dev/null -w '%{http_code}\n' "${@:4:$#-4}" "$secure${*: -1}?[$k-$3:4]" \
+			>"$work/rated.$k" &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	answers=$(cat "$work"/rated.[1-4] | sort | uniq -c | awk '{ print $2 "=" $1 }' | xargs)
 	limited $(($2 + 1)) $(($2 + 3 + $1 * ($(now) - began) / 1000000)) "$answers"
+}
+
+# until_refused AGENT REFUSED COMMAND...: runs a command that makes calls with "held" in their paths. The stand-in for the services
+# answers none of them before the gateway has refused REFUSED calls of the user agent AGENT. Prints the command's output.
+until_refused() {
+	local calls
+	rm -f "$upstream_log.release"
+	"${@:3}" >"$work/held" &
+	calls=$!
+	wait_for 60 are_refused "$1" "$2" || true
+	touch "$upstream_log.release"
+	wait "$calls" || true
+	cat "$work/held"
+}
+
+are_refused() {
+	(($(grep -c "\"status\":429.*\"userAgent\":\"$1\"" "$RUN_DIR/gateway/access.log") >= $2))
 }
 
 # tuned SED-SCRIPT [SETTING=VALUE...]: reloads with tuning.conf changed by the script. right: reloads with the original file.

@@ -2,7 +2,7 @@
  * A hostile client for the gateway's tests. It holds many connections open in one of the ways below. For each connection that
  * the gateway closes, it opens a new one.
  *
- *	hostile MODE [-a ADDRESS] [-c CLOSED] [-n CONNECTIONS] [-r RATE] [-s SECONDS] [-t STREAMS] [-u PATH] PORT
+ *	hostile MODE [-a ADDRESS] [-c CLOSED] [-n CONNECTIONS] [-o OPEN] [-r RATE] [-s SECONDS] [-t STREAMS] [-u PATH] [-w ANSWERS] PORT
  *
  * silent	TCP, and not a byte
  * hello	the first bytes of a ClientHello
@@ -20,9 +20,11 @@
  * continuation	HTTP/2: one request of endless CONTINUATION frames
  *
  * It connects from ADDRESS (127.0.0.2), by default with 100 connections for 5 seconds. It ends earlier on SIGTERM, or
- * when the gateway has closed CLOSED connections. It prints "ready" when all connections that it can get are open, or
- * after half of the time. With RATE it is ready when the gateway has closed a connection and all handshakes are done.
- * From then on it begins at most RATE connections a second. At the end it prints one line:
+ * when the gateway has closed CLOSED connections. It prints "ready" when all connections are open, or after half of the time.
+ * With OPEN it is ready when this number is open and another connection was refused; with ANSWERS when it has this number of
+ * answers that are no refusals. With RATE it is ready when the gateway has closed a connection and all handshakes are done.
+ * From then on it begins at most RATE connections a second. It prints "closed" when the gateway closes the first connection.
+ * At the end it prints one line:
  *
  *	open=N peak=N begun=N closed=N answered=N refused=N sent=N
  *
@@ -86,7 +88,7 @@ struct connection {
 static struct {
 	enum mode		 mode;
 	struct sockaddr_in	 from, to;
-	int			 closed, count, rate, seconds, streams;
+	int			 closed, count, open, rate, seconds, streams, answers;
 	const char		*path;
 } want = { .count = 100, .seconds = 5, .streams = 20, .path = "/healthz" };
 
@@ -402,20 +404,23 @@ options(int argc, char **argv)
 	want.from.sin_addr.s_addr = inet_addr("127.0.0.2");
 	want.to.sin_addr.s_addr = inet_addr("127.0.0.1");
 	optind = 2;
-	while ((option = getopt(argc, argv, "a:c:n:r:s:t:u:")) != -1) {
+	while ((option = getopt(argc, argv, "a:c:n:o:r:s:t:u:w:")) != -1) {
 		switch (option) {
 		case 'a': want.from.sin_addr.s_addr = inet_addr(optarg); break;
 		case 'c': want.closed = atoi(optarg); break;
 		case 'n': want.count = atoi(optarg); break;
+		case 'o': want.open = atoi(optarg); break;
 		case 'r': want.rate = atoi(optarg); break;
 		case 's': want.seconds = atoi(optarg); break;
 		case 't': want.streams = atoi(optarg); break;
 		case 'u': want.path = optarg; break;
+		case 'w': want.answers = atoi(optarg); break;
 		default: want.mode = MODES; break;
 		}
 	}
 	if (want.mode == MODES || optind != argc - 1 || strlen(want.path) > 120)
-		errx(2, "usage: hostile MODE [-a ADDRESS] [-c CLOSED] [-n CONNECTIONS] [-r RATE] [-s SECONDS] [-t STREAMS] [-u PATH] PORT");
+		errx(2, "usage: hostile MODE [-a ADDRESS] [-c CLOSED] [-n CONNECTIONS] [-o OPEN] [-r RATE] [-s SECONDS] [-t STREAMS] "
+		    "[-u PATH] [-w ANSWERS] PORT");
 	want.to.sin_port = htons((uint16_t)atoi(argv[optind]));
 }
 
@@ -472,6 +477,10 @@ is_full(void)
 {
 	if (want.rate != 0)
 		return closed > 0 && begun - closed == opened;
+	if (want.open != 0)
+		return opened >= want.open && closed > 0;
+	if (want.answers != 0)
+		return answered - refused >= want.answers;
 	return opened == want.count;
 }
 
@@ -480,7 +489,7 @@ main(int argc, char **argv)
 {
 	static struct epoll_event	events[256];
 	int64_t				began, nagged, ends;
-	bool				ready = false;
+	bool				ready = false, told = false;
 
 	options(argc, argv);
 	prepare();
@@ -505,6 +514,11 @@ main(int argc, char **argv)
 		if (!ready && (is_full() || now_ms() - began > want.seconds * 500)) {
 			ready = true;
 			printf("ready\n");
+			fflush(stdout);
+		}
+		if (!told && closed > 0) {
+			told = true;
+			printf("closed\n");
 			fflush(stdout);
 		}
 		if (now_ms() - nagged < 1000)

@@ -156,9 +156,11 @@ read_concerts() {
 	curl -ks --http1.1 -w '%{http_code}\n' -o /dev/null "$secure/concerts/[1-50]"
 }
 
-# Fewer than the burst of a user.
+# Fewer than the burst of a user, and a new user each time.
+payers=0
 pay() {
-	curl -ks --http1.1 -w '%{http_code}\n' -H "Authorization: Bearer h.p.$RANDOM$RANDOM" -d '{}' -o /dev/null "$secure/payments?[1-30]"
+	payers=$((payers + 1))
+	curl -ks --http1.1 -w '%{http_code}\n' -H "Authorization: Bearer h.p.$BASHPID-$payers" -d '{}' -o /dev/null "$secure/payments?[1-30]"
 }
 
 test_changed_addresses_under_load_lose_no_request() {

@@ -23,8 +23,9 @@ test_address_with_many_connections_has_a_bounded_number_of_connections() {
 	firewall_works || return 0
 	bounded 's/ct count over [0-9]*/ct count over 40/'
 	for mode in silent hello idle kept ping; do
-		hold "$mode" -n 100 -s 2
+		hold "$mode" -n 100 -o 21 -s 60
 		served 127.0.0.3
+		kill "$hostile_pid"
 		figures
 		# The client may see the end of a connection a moment later than the kernel.
 		((peak > 20 && peak <= 60)) || fail "$mode: $peak connections at once, not 40"
@@ -35,7 +36,7 @@ test_address_with_many_connections_has_a_bounded_number_of_connections() {
 test_address_that_connects_fast_gets_a_bounded_rate() {
 	firewall_works || return 0
 	bounded 's/rate over 300\/second burst 3000/rate over 1\/second burst 30/'
-	hold silent -n 100 -s 4
+	hold silent -n 100 -s 8
 	served 127.0.0.3
 	figures
 	((peak >= 30 && peak <= 60)) || fail "$peak connections were accepted, not 30 to 60"
@@ -47,7 +48,8 @@ test_connections_of_a_load_balancer_are_not_limited() {
 	echo 'set_real_ip_from 127.0.0.2/32;' >>"$work/nginx/tuning.conf"
 	echo 'set_real_ip_from 2001:db8::/32;' >>"$work/nginx/tuning.conf"
 	bounded 's/ct count over [0-9]*/ct count over 40/'
-	hold silent -n 100 -s 2
+	hold silent -n 100 -s 60
+	kill "$hostile_pid"
 	figures
 	is 'connections of a load balancer' "$peak" 100
 	right
@@ -56,12 +58,17 @@ test_connections_of_a_load_balancer_are_not_limited() {
 
 test_firewall_rules_keep_their_counts_over_a_reload() {
 	firewall_works || return 0
+	# The connections must last longer than a slow reload.
+	sed -i 's/^client_header_timeout .*/client_header_timeout 300s;/' "$work/nginx/tuning.conf"
 	bounded 's/ct count over [0-9]*/ct count over 40/'
-	hold silent -n 40 -s 10
+	hold silent -n 40 -s 300
 	GATEWAY_LIMIT_PER_ADDRESS=on "$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
 	call --interface 127.0.0.2 /healthz
 	is 'one more connection' "$status" 000
+	kill "$hostile_pid"
 	figures
+	is 'connections that the reload closed' "$closed" 0
+	right
 	unbounded
 	is 'rules with the limits off' "$(nft list tables | grep -c "concert_gateway_$GATEWAY_HTTPS_PORT" || true)" 0
 }
@@ -96,7 +103,7 @@ test_oldest_idle_connections_close_when_places_run_out() {
 	local mode
 	GATEWAY_CONNECTIONS=150 "$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
 	for mode in kept ping; do
-		hold "$mode" -n 1000 -r 20 -s 30
+		hold "$mode" -n 1000 -r 20 -s 60
 		served 127.0.0.3
 		kill "$hostile_pid"
 		figures

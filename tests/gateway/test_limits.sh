@@ -58,17 +58,17 @@ test_limits_by_address_can_be_switched_on() {
 	is 'switched off' "$(many 100 /reservations)" '200=100'
 }
 
-# The stand-in for the services answers these requests after 300 ms, so they are in flight together.
+# The stand-in for the services answers these requests when the others are refused, so they are in flight together.
 test_requests_in_flight_are_limited_by_user_and_address() {
 	local said
 	tuned 's/^limit_conn user_connections .*/limit_conn user_connections 5;/'
-	limited 5 20 "$(many 20 -H 'Authorization: Bearer h.p.busy' /concerts/slow)"
-	said=$(curl -ks --no-progress-meter "$secure/concerts/slow?[1-20]" --parallel --parallel-immediate -H 'Authorization: Bearer h.p.busy' |
-		grep -o '"code":"[A-Z_]*"' | sort -u)
+	is 'one user' "$(until_refused busy 15 many 20 -A busy -H 'Authorization: Bearer h.p.busy' /concerts/held)" '200=5 429=15'
+	said=$(until_refused told 15 curl -ks --no-progress-meter -A told "$secure/concerts/held?[1-20]" --parallel --parallel-immediate \
+		-H 'Authorization: Bearer h.p.busy' | grep -o '"code":"[A-Z_]*"' | sort -u)
 	is 'what the others are told' "$said" '"code":"TOO_MANY_REQUESTS"'
 	is 'nobody' "$(many 20 /concerts/slow)" '200=20'
 	tuned 's/^limit_conn address_connections .*/limit_conn address_connections 5;/' GATEWAY_LIMIT_PER_ADDRESS=on
-	limited 5 20 "$(many 20 /concerts/slow)"
+	is 'one address' "$(until_refused near 15 many 20 -A near /concerts/held)" '200=5 429=15'
 	right
 }
 

@@ -46,9 +46,9 @@ in_streams() {
 refusals() {
 	local said
 	wait_for 60 grep -q "\"status\":429.*\"userAgent\":\"zone-$1\"" "$log" || return 0
-	said=$(jq -r "select(.userAgent == \"zone-$1\" and .status == 429) | .limitZone" "$log" | sort -u | xargs)
+	said=$(jq -rR "fromjson? | select(.userAgent == \"zone-$1\" and .status == 429) | .limitZone" "$log" | sort -u | xargs)
 	is "who refused calls for $1" "$said" "$1"
-	said=$(jq -r "select(.userAgent == \"zone-$1\" and .status == 429) | .limitKey" "$log" | sort -u)
+	said=$(jq -rR "fromjson? | select(.userAgent == \"zone-$1\" and .status == 429) | .limitKey" "$log" | sort -u)
 	[[ $(grep -cE "^$2\$" <<<"$said") == "$(wc -l <<<"$said")" ]] || fail "keys of $1: $said"
 }
 
@@ -69,14 +69,14 @@ test_refused_request_names_its_zone_and_key() {
 	for zone in own_connection listing_connection map_connection changes_connection; do
 		refusals "$zone" 'connection [0-9]+'
 	done
-	is 'a request that passed' "$(jq -r 'select(.status == 200) | .limitZone + .limitKey' "$log" | sort -u)" ''
-	is 'keys of one token' "$(jq -r 'select(.limitZone == "status_token") | .limitKey' "$log" | sort -u | wc -l)" 1
+	is 'a request that passed' "$(jq -rR 'fromjson? | select(.status == 200) | .limitZone + .limitKey' "$log" | sort -u)" ''
+	is 'keys of one token' "$(jq -rR 'fromjson? | select(.limitZone == "status_token") | .limitKey' "$log" | sort -u | wc -l)" 1
 	lacks 'the log' "$(cat "$log")" payload
-	is 'keys of three users' "$(jq -r 'select(.limitZone | endswith("_user")) | .limitKey' "$log" | sort -u | wc -l)" 3
+	is 'keys of three users' "$(jq -rR 'fromjson? | select(.limitZone | endswith("_user")) | .limitKey' "$log" | sort -u | wc -l)" 3
 	# Something short may be a password.
 	at_once short 15 -H 'Authorization: Bearer secret' /points
 	wait_for 60 grep -q '"status":429.*"userAgent":"zone-short"' "$log" || return 0
-	is 'key of a short value' "$(jq -r 'select(.userAgent == "zone-short" and .status == 429) | .limitKey' "$log" | sort -u)" short
+	is 'key of a short value' "$(jq -rR 'fromjson? | select(.userAgent == "zone-short" and .status == 429) | .limitKey' "$log" | sort -u)" short
 	right
 }
 
@@ -101,11 +101,11 @@ test_refusal_of_requests_in_flight_names_its_zone() {
 		s/^limit_conn map_connection_open [0-9]*/limit_conn map_connection_open 1/
 		s/^limit_conn map_address_open [0-9]*/limit_conn map_address_open 3/
 		s/^limit_conn address_bodies [0-9]*/limit_conn address_bodies 2/' GATEWAY_LIMIT_PER_ADDRESS=on
-	at_once user_connections 10 -H "$(user e)" /reservations/slow
-	at_once address_connections 40 /reservations/slow
-	at_once map_address_open 10 --http1.1 /schedules/slow/seats
-	at_once address_bodies 10 --http2 /queues/status?slowly
-	in_streams map_connection_open 6 /schedules/slow/seats
+	until_refused zone-user_connections 8 at_once user_connections 10 -H "$(user e)" /reservations/held
+	until_refused zone-address_connections 20 at_once address_connections 40 /reservations/held
+	until_refused zone-map_address_open 7 at_once map_address_open 10 --http1.1 /schedules/held/seats
+	until_refused zone-address_bodies 8 at_once address_bodies 10 --http2 /queues/status?held
+	until_refused zone-map_connection_open 5 in_streams map_connection_open 6 /schedules/held/seats
 	refusals user_connections '[0-9a-f]{10}'
 	refusals map_connection_open 'connection [0-9]+'
 	for zone in address_connections map_address_open address_bodies; do
@@ -117,6 +117,12 @@ test_refusal_of_requests_in_flight_names_its_zone() {
 # lines_there NUMBER: returns true if the log and its older files have at least NUMBER lines of the next test.
 lines_there() {
 	(($(cat "$log" "$log".[0-9]* 2>/dev/null | grep -c '"path":"/reservations/rotated-') >= $1))
+}
+
+new_log_is_in_use() {
+	call /reservations/afterwards
+	sleep 1.5 # nginx writes its lines once a second
+	grep -q afterwards "$log"
 }
 
 test_rotation_under_load_loses_no_line() {
@@ -134,12 +140,11 @@ test_rotation_under_load_loses_no_line() {
 		"$work/nginx/rotate-logs" 2>"$work/out" || fail "rotate-logs: $(cat "$work/out")"
 	done
 	(($(find "$RUN_DIR/gateway" -name 'access.log.*' | wc -l) >= 3)) || fail 'there were hardly any rotations'
-	is 'requests with a line' "$(cat "$log" "$log".[0-9]* | jq -r 'select(.path | startswith("/reservations/rotated-")) | .path' |
+	is 'requests with a line' "$(cat "$log" "$log".[0-9]* | jq -rR 'fromjson? | select(.path | startswith("/reservations/rotated-")) | .path' |
 		sort -u | wc -l)" 2000
 	is 'requests that reached the services' "$(reached /reservations/rotated-)" 2000
-	# The new log is in use, and the old one is not.
-	call /reservations/afterwards
-	wait_for 60 grep -q afterwards "$log"
+	# The new log is in use, and the old one is not. nginx may open it some time after the rotation.
+	wait_for 60 new_log_is_in_use
 	[[ $(id -u) -ne 0 ]] || is 'the owner of the new log' "$(stat -c %U "$log")" www-data
 }
 
@@ -155,11 +160,16 @@ start_exporter() {
 	wait_for 60 count_call
 }
 
-# Makes a call that the exporter should count. Returns true if the exporter has counted one.
+# Makes a call that the exporter should count. Returns true if the exporter counts it within ten seconds. So no earlier call is left that
+# the exporter would count during a test.
 count_call() {
+	local k
 	call /nowhere
-	sleep 1.5
-	(($(metric 'gateway_requests_total{class="other",service="gateway",status="404"}') > 0))
+	for ((k = 0; k < 100; k++)); do
+		(($(metric 'gateway_requests_total{class="other",service="gateway",status="404"}') == 0)) || return 0
+		sleep 0.1
+	done
+	return 1
 }
 
 # metric NAME: prints the present value of a metric; 0 if it is missing.
@@ -205,7 +215,7 @@ test_metrics_count_each_call_by_class_and_status() {
 	head -c 70000 /dev/zero >"$work/large"
 	call --data-binary "@$work/large" /queues/enter
 	call "/schedules/1/seats?$(printf 'x%.0s' {1..2000})"
-	answers=$(many 15 -H "$(queue_token counted)" /queues/status)
+	answers=$(many 60 -H "$(queue_token counted)" /queues/status)
 	[[ $answers =~ 429=([0-9]+) ]] || fail "no call was refused: $answers"
 	names+=('gateway_limited_total{zone="status_token"}')
 	by+=("${BASH_REMATCH[1]}")
@@ -262,7 +272,7 @@ failed_handshakes() {
 
 # Clients can write texts into the access log and, after a quote, into the log of connections.
 test_texts_of_clients_count_as_nothing() {
-	local before protocol listing forged metrics text='SSL_do_handshake() failed (alert ) while SSL handshaking, client: '
+	local before client protocol listing forged metrics text='SSL_do_handshake() failed (alert ) while SSL handshaking, client: '
 	start_exporter
 	before=$(failed_handshakes)
 	protocol=$(metric 'gateway_tls_handshakes_failed_total{reason="protocol"}')
@@ -273,8 +283,13 @@ test_texts_of_clients_count_as_nothing() {
 	# nginx writes a header value of HTTP/2 into the log of connections with its line ends.
 	forged=$(head -n 1 "$log" | jq -c '.service = "forged" | .limitZone = "forged"')
 	call --http2 -A $'x\nfirewall rate 987654 open 987654 \n'"$forged"$'\nx' /concerts
-	# A client disconnects, so nginx writes its request line to the log of connections.
-	curl -ks --max-time 0.2 -o /dev/null -g "$secure/schedules/slowly/in%20SSL%20handshake,%20client:%20;SSL_do_handshake()failed" || true
+	# A client of HTTP/1.1 disconnects, so nginx writes its request line to the log of connections.
+	curl -ks --http1.1 --max-time 60 -o /dev/null -g "$secure/schedules/hang/in%20SSL%20handshake,%20client:%20;SSL_do_handshake()failed" &
+	client=$!
+	wait_for 60 grep -q /schedules/hang/in "$upstream_log"
+	kill "$client"
+	wait "$client" || true
+	wait_for 60 grep -q /schedules/hang/in "$GATEWAY_CONNECTION_LOG"
 	# The exporter counts only this real failure.
 	shake -tls1_1 -cipher DEFAULT@SECLEVEL=0
 	moved 'gateway_requests_total{class="listing",service="reservation",status="200"}' 3 "$listing"
@@ -320,7 +335,8 @@ test_connections_that_the_kernel_refused_are_counted() {
 	sed -i 's/ct count over [0-9]*/ct count over 20/' "$work/nginx/connections.nft"
 	GATEWAY_LIMIT_PER_ADDRESS=on "$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
 	is 'before' "$("$work/nginx/firewall" refused | xargs)" 'rate 0 open 0'
-	hold silent -n 50 -s 2
+	hold silent -n 50 -o 20 -s 60
+	kill "$hostile_pid"
 	figures
 	wait_for 60 kernel_count_is_shown
 	cp "$root/nginx/connections.nft" "$work/nginx/connections.nft"
@@ -346,7 +362,7 @@ test_limits_shows_zone_key_and_count_also_from_rotated_logs() {
 	[[ $answers =~ 429=([0-9]+) ]] || fail "no call was refused: $answers"
 	refused=${BASH_REMATCH[1]}
 	wait_for 60 shown_are_logged "$refused"
-	key=$(jq -r 'select(.userAgent == "shown" and .status == 429) | .limitKey' "$log" | sort -u)
+	key=$(jq -rR 'fromjson? | select(.userAgent == "shown" and .status == 429) | .limitKey' "$log" | sort -u)
 	sed -i 's/size [0-9]*[kM]/size 1k/' "$RUN_DIR/gateway/current/logrotate.conf"
 	"$work/nginx/rotate-logs"
 	lacks 'the new log' "$(cat "$log" 2>/dev/null)" '"userAgent":"shown"'

@@ -31,7 +31,9 @@ test_changes_of_a_map_are_limited_by_connection() {
 	answers=$(curl -ks --no-progress-meter -o /dev/null -w '%{http_code}\n' "$secure/schedules/1/seats?since=[1-100]" |
 		sort | uniq -c | awk '{ print $2 "=" $1 }' | xargs)
 	limited 41 $((43 + 5 * ($(now) - began) / 1000000)) "$answers"
-	hold stalled -n 1 -t 100 -s 4 -u '/schedules/big/seats?since=0'
+	hold stalled -n 1 -t 100 -w 4 -s 60 -u '/schedules/big/seats?since=0'
+	served 127.0.0.3
+	kill "$hostile_pid"
 	figures
 	is 'changes that are on their way' $((answered - refused)) 4
 }
@@ -122,9 +124,14 @@ test_rest_of_a_large_map_is_sent_at_a_bounded_speed() {
 	right
 }
 
-# Prints the KiB of memory of all workers.
+only_new_workers() {
+	[[ $(pgrep -P "$(<"$RUN_DIR/gateway/nginx.pid")" | wc -l) == "$GATEWAY_WORKERS" ]]
+}
+
+# Prints the KiB of memory of all workers, when those have ended that a reload replaced.
 workers_memory() {
 	local pid sum=0
+	wait_for 90 only_new_workers
 	for pid in $(pgrep -P "$(<"$RUN_DIR/gateway/nginx.pid")"); do
 		sum=$((sum + $(awk '/^VmRSS/ { print $2 }' "/proc/$pid/status")))
 	done
@@ -135,16 +142,18 @@ workers_memory() {
 test_connection_that_does_not_read_holds_bounded_memory() {
 	local before took
 	before=$(workers_memory)
-	hold stalled -n 1 -t 100 -s 4 -u /schedules/big/seats
+	hold stalled -n 1 -t 100 -w 4 -s 60 -u /schedules/big/seats
 	took=$(($(workers_memory) - before))
 	((took < 6 * 1024)) || fail "maps: one connection holds $took KiB"
 	served 127.0.0.3
+	kill "$hostile_pid"
 	figures
 	is 'maps that are on their way' $((answered - refused)) 4
 	before=$(workers_memory)
-	hold stalled -n 1 -t 100 -s 4 -u /reservations/big
+	hold stalled -n 1 -t 100 -w 32 -s 60 -u /reservations/big
 	took=$(($(workers_memory) - before))
 	((took < 12 * 1024)) || fail "other answers: one connection holds $took KiB"
+	kill "$hostile_pid"
 	figures
 	is 'answers that are on their way' "$answered" 32
 }
@@ -153,8 +162,10 @@ test_connection_that_does_not_read_holds_bounded_memory() {
 test_flood_of_frames_closes_the_connection() {
 	local mode
 	for mode in reset settings pings continuation; do
-		hold "$mode" -n 1 -s 2 -u /queues/flooded
+		hold "$mode" -n 1 -s 60 -u /queues/flooded
 		served 127.0.0.3
+		wait_for 60 grep -q closed "$work/hostile.out"
+		kill "$hostile_pid"
 		figures
 		((closed > 0)) || fail "$mode: the connection is open after $sent frames"
 	done
@@ -165,7 +176,7 @@ test_header_that_never_ends_closes_the_connection() {
 	local mode
 	tuned 's/^client_header_timeout .*/client_header_timeout 1s;/'
 	for mode in header hello silent idle idle2; do
-		hold "$mode" -n 5 -c 1 -s 10
+		hold "$mode" -n 5 -c 1 -s 60
 		figures
 		((closed > 0)) || fail "$mode: the connection is still open"
 	done

@@ -5,11 +5,11 @@
  *
  *	upstream LOGFILE [ADDRESS:]PORT...
  *
- * Without an address it listens at 127.0.0.1. LOGFILE gets a line for each request: the argument, method and target. Words in the path change the answer: "hang" gets
- * none, "break" closes without one, "junk" is no header, "half" closes within one, "big" is 2 MiB of JSON, "conflict"
- * is a 409 with a body of the service's own, "missing" a 404, "readonly" has no method but GET, "slow" takes 300 ms,
- * "slowly" 600. A write without Authorization gets a 401, except for "webhooks". A read whose X-Body-Length shows a
- * body gets a 400, or a 413 above 64 KiB.
+ * Without an address it listens at 127.0.0.1. LOGFILE gets a line for each request: the argument, method and target. Words in the path
+ * change the answer: "hang" gets none, "held" waits for the file LOGFILE.release, "break" closes without one, "junk" is no header,
+ * "half" closes within one, "big" is 2 MiB of JSON, "conflict" is a 409 with a body of the service's own, "missing" a 404, "readonly"
+ * has no method but GET, "slow" takes 300 ms, "slowly" 600. A write without Authorization gets a 401, except for "webhooks". A read
+ * whose X-Body-Length shows a body gets a 400, or a 413 above 64 KiB.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -36,6 +36,7 @@ struct client {
 };
 
 static FILE	*request_log;
+static char	 release[4096];	/* "held" waits for this file */
 
 static bool
 send_all(int fd, const char *data, size_t length)
@@ -77,6 +78,14 @@ answer_big(int fd)
 	return ok;
 }
 
+/* Waits until the test releases the answer, for at most 60 s. */
+static void
+hold(void)
+{
+	for (int i = 0; i < 6000 && access(release, F_OK) != 0; i++)
+		usleep(10000);
+}
+
 /* Answers one whole request of `length` bytes. Returns false to close the connection. */
 static bool
 serve(const struct client *client, char *request, size_t length)
@@ -98,6 +107,8 @@ serve(const struct client *client, char *request, size_t length)
 		pause();
 		return false;
 	}
+	if (strstr(target, "held") != NULL)
+		hold();
 	if (strstr(target, "break") != NULL)
 		return false;
 	if (strstr(target, "junk") != NULL)
@@ -215,6 +226,7 @@ main(int argc, char **argv)
 	request_log = fopen(argv[1], "a");
 	if (request_log == NULL)
 		err(1, "%s", argv[1]);
+	snprintf(release, sizeof(release), "%s.release", argv[1]);
 	signal(SIGPIPE, SIG_IGN);
 
 	for (int i = 2; i < argc; i++) {
