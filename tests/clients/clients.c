@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "clients.h"
+#include "pg/pg_internal.h"
 
 void
 servers(const char *command)
@@ -74,4 +75,38 @@ long
 server_waiters(void)
 {
 	return (server_query("primary", "postgres", "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"));
+}
+
+bool
+pool_is_ready(void *pg)
+{
+	return (ct_pg_ready(pg));
+}
+
+bool
+pool_is_whole(void *pg)
+{
+	const struct ct_pg	*pool = pg;
+
+	return (pool->usable == pool->conns_count);
+}
+
+bool
+pool_is_empty(void *pg)
+{
+	const struct ct_pg	*pool = pg;
+
+	return (pool->usable == 0);
+}
+
+bool
+pool_is_up(void *pg)
+{
+	return (ct_pg_state(pg) == CT_STORE_UP);
+}
+
+bool
+pool_is_down(void *pg)
+{
+	return (ct_pg_state(pg) == CT_STORE_DOWN);
 }

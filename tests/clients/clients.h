@@ -2,6 +2,8 @@
 #ifndef CLIENTS_H
 #define CLIENTS_H
 
+#include <stdbool.h>
+
 #include <libpq-fe.h>
 
 /* Runs tests/clients/servers with one command. If it fails, the test fails. */
@@ -21,5 +23,12 @@ void		 server_set(const char *name, const char *value);
 
 /* Returns the number of the primary's backends whose commits wait for a standby. */
 long		 server_waiters(void);
+
+/* Conditions for loop_poll_until. `pg` is a struct ct_pg. */
+bool		 pool_is_ready(void *pg);	/* a connection is usable */
+bool		 pool_is_whole(void *pg);	/* all connections are usable */
+bool		 pool_is_empty(void *pg);	/* no connection is usable */
+bool		 pool_is_up(void *pg);		/* the client calls the server up */
+bool		 pool_is_down(void *pg);	/* the client calls the server down */
 
 #endif

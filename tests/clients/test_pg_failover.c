@@ -80,24 +80,10 @@ answer_of(const struct ct_pg_statement *stmt, const char *arg)
 }
 
 static bool
-is_ready(void *arg)
-{
-	(void)arg;
-	return (ct_pg_ready(pg));
-}
-
-static bool
 is_read_only(void *arg)
 {
 	(void)arg;
 	return (ct_pg_state(pg) == CT_STORE_READ_ONLY);
-}
-
-static bool
-all_are_usable(void *arg)
-{
-	(void)arg;
-	return (pg->usable == pg->conns_count);
 }
 
 /* Starts the client with these servers ("primary" and "standby", or only one) in its list. */
@@ -126,8 +112,8 @@ static void
 start_ready(const char *first, const char *second, const char *pool, const char *timeout_ms)
 {
 	start(first, second, pool, timeout_ms);
-	cr_assert(loop_poll_until(is_ready, NULL, 30000));
-	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_ready, pg, 30000));
+	cr_assert(loop_poll_until(pool_is_whole, pg, 30000));
 }
 
 static void
@@ -202,7 +188,7 @@ Test(pg_failover, standby_is_not_taken_for_a_frozen_primary)
 	start("standby", "primary", "4", "5000");
 	cr_assert(loop_poll_until(first_has_failed, NULL, 30000));
 	servers("pg-thaw");
-	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_whole, pg, 30000));
 	cr_assert_eq(pg->hosts.primary, 1);
 	cr_assert_eq(answer_of(&enter, "thawed"), CT_OK);
 	cr_assert_eq(entries("primary", "thawed"), 1);
@@ -235,7 +221,7 @@ Test(pg_failover, only_standbys_are_one_logged_outage)
 	cr_assert_eq(logged("no connection"), 1);
 	cr_assert_eq(logged("takes no writes"), 1);
 	servers("standby-promote");
-	cr_assert(loop_poll_until(is_ready, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_ready, pg, 30000));
 	cr_assert_eq(answer_of(&enter, "promoted"), CT_OK);
 	cr_assert_eq(logged("connected again"), 1);
 	stop();
@@ -272,7 +258,7 @@ Test(pg_failover, acknowledged_writes_are_on_the_promoted_standby)
 			cr_assert_eq(answers[i].error, CT_ERROR_OUTCOME_UNKNOWN);
 	}
 	cr_assert_gt(ok, 0);
-	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_whole, pg, 30000));
 	cr_assert_eq(answer_of(&enter, "after"), CT_OK);
 	cr_assert_eq(entries("standby", "after"), 1);
 	cr_assert_eq(logged("takes writes now"), 1);
@@ -293,7 +279,7 @@ Test(pg_failover, idle_connections_to_a_frozen_primary_are_not_used_again)
 	servers("pg-freeze");
 	servers("standby-promote");
 	cr_assert_eq(answer_of(&enter, "frozen"), CT_ERROR_OUTCOME_UNKNOWN);
-	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_whole, pg, 30000));
 	for (i = 2; i < 10; i++)
 		call(i, &enter, "after");
 	wait_answers(10, 30000);
@@ -333,18 +319,18 @@ second_is_primary(void *arg)
 Test(pg_failover, attempt_at_the_old_primary_is_left_when_another_host_takes_writes)
 {
 	servers("standby-up");
-	start_ready("primary", "standby", "2", "1000");
+	start_ready("primary", "standby", "2", "3000");
 	cr_assert_eq(answer_of(&enter, "before"), CT_OK, "the first connection has prepared the statement");
 	servers("pg-freeze");
 	cr_assert_eq(answer_of(&enter, "frozen"), CT_ERROR_OUTCOME_UNKNOWN);
-	cr_assert(loop_poll_until(is_connecting_to_first, NULL, 10000));
+	cr_assert(loop_poll_until(is_connecting_to_first, NULL, 30000));
 	servers("standby-promote");
 	/* The other connection finds it by a probe without an answer. */
-	cr_assert(loop_poll_until(second_is_primary, NULL, 10000));
+	cr_assert(loop_poll_until(second_is_primary, NULL, 30000));
 	servers("pg-thaw");
 	loop_poll_for(500);
+	cr_assert(loop_poll_until(pool_is_whole, pg, 30000));
 	cr_assert_eq(pg->hosts.primary, 1);
-	cr_assert_eq(pg->usable, 2);
 	cr_assert_eq(answer_of(&enter, "after"), CT_OK);
 	cr_assert_eq(entries("standby", "after"), 1);
 	cr_assert_eq(logged("takes writes now"), 1);
@@ -358,11 +344,11 @@ Test(pg_failover, idle_pool_leaves_a_frozen_primary_before_a_call)
 	unsigned	i;
 
 	servers("standby-up");
-	start_ready("primary", "standby", "4", "1000");
+	start_ready("primary", "standby", "4", "3000");
 	servers("pg-freeze");
 	servers("standby-promote");
 	cr_assert(loop_poll_until(second_is_primary, NULL, 30000));
-	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_whole, pg, 30000));
 	for (i = 0; i < 8; i++)
 		call(i, &enter, "first");
 	wait_answers(8, 30000);
@@ -414,14 +400,14 @@ Test(pg_failover, batch_and_long_work_on_a_read_only_server_are_unavailable)
 	for (i = 0; i < 8; i++)
 		cr_assert_eq(answers[i].error, CT_ERROR_SERVICE_UNAVAILABLE);
 	server_set("default_transaction_read_only", NULL);
-	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_whole, pg, 30000));
 	server_set("default_transaction_read_only", "on");
 	numbers[8] = 8;
 	ct_pg_call(pg, &begin_steps, args, on_answer, &numbers[8]);
 	wait_answers(9, 30000);
 	cr_assert_eq(answers[8].error, CT_ERROR_SERVICE_UNAVAILABLE);
 	server_set("default_transaction_read_only", NULL);
-	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_whole, pg, 30000));
 	cr_assert_eq(server_query("primary", "postgres", "SELECT count(*) FROM clients.entries"), 0);
 	stop();
 }
@@ -434,7 +420,7 @@ Test(pg_failover, server_that_says_read_only_in_an_answer_is_left_before_a_write
 	server_set("default_transaction_read_only", "on");
 	cr_assert_eq(answer_of(&nap, "0"), CT_OK);
 	loop_poll_for(200);
-	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_whole, pg, 30000));
 	cr_assert_eq(answer_of(&enter, "moved"), CT_OK);
 	cr_assert_eq(entries("standby", "moved"), 1);
 	stop();

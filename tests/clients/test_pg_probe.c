@@ -14,6 +14,7 @@
 
 #include "../unit/loop_poll.h"
 #include "base/log.h"
+#include "clients.h"
 #include "loop/loop.h"
 #include "pg/pg_internal.h"
 #include "pg/pg_settings.h"
@@ -125,44 +126,16 @@ server_greet_no_more(void)
 /* The client. */
 
 static bool
-all_are_usable(void *arg)
-{
-	(void)arg;
-	return (pg->usable == pg->conns_count);
-}
-
-static bool
-none_is_usable(void *arg)
-{
-	(void)arg;
-	return (pg->usable == 0);
-}
-
-static bool
 have_probes(void *count)
 {
 	return (probes >= *(unsigned *)count);
-}
-
-static bool
-is_down(void *arg)
-{
-	(void)arg;
-	return (ct_pg_state(pg) == CT_STORE_DOWN);
-}
-
-static bool
-is_up(void *arg)
-{
-	(void)arg;
-	return (ct_pg_state(pg) == CT_STORE_UP);
 }
 
 /* Returns true after this number of sessions. All the time the client must know that the server is down. */
 static bool
 have_sessions_while_down(void *count)
 {
-	cr_assert(is_down(NULL));
+	cr_assert(pool_is_down(pg));
 	return (sessions_count >= *(unsigned *)count);
 }
 
@@ -202,7 +175,7 @@ start_with(const char *pool, const char *timeout_ms)
 	ct_log_init("test", CT_LOG_ERROR);
 	ct_pg_configure();
 	pg = ct_pg_init();
-	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_whole, pg, 30000));
 	/* Server and client take turns in one loop, so its clock may run faster: no answer comes late. */
 	loop_poll_step(5);
 }
@@ -232,8 +205,8 @@ check_answer_ends_connection(const struct bytes *bytes)
 	start("1");
 	answer = bytes;
 	wait_for_probes(1);
-	cr_assert(loop_poll_until(none_is_usable, NULL, 30000));
-	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_empty, pg, 30000));
+	cr_assert(loop_poll_until(pool_is_whole, pg, 30000));
 	cr_assert_eq(sessions_count, 2);
 	stop();
 }
@@ -260,8 +233,8 @@ Test(pg_probe, unanswered_probe_is_down_and_ends_every_connection)
 	start("2");
 	wait_for_probes(2);
 	cr_assert_eq(ct_pg_state(pg), CT_STORE_UP, "the time limit is not over");
-	cr_assert(loop_poll_until(is_down, NULL, 30000));
-	cr_assert(loop_poll_until(none_is_usable, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_down, pg, 30000));
+	cr_assert(loop_poll_until(pool_is_empty, pg, 30000));
 	cr_assert_eq(probes, 2);
 	stop();
 }
@@ -287,7 +260,7 @@ Test(pg_probe, greeting_without_an_answer_is_not_up)
 	unsigned	count = 3;
 
 	start("1");
-	cr_assert(loop_poll_until(is_down, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_down, pg, 30000));
 	cr_assert(loop_poll_until(have_sessions_while_down, &count, 60000));
 	ct_pg_call(pg, &write_call, (const char *const[]){ "x" }, on_answer, NULL);
 	answer = &failed;
@@ -296,7 +269,7 @@ Test(pg_probe, greeting_without_an_answer_is_not_up)
 	cr_assert_eq(statements, 0, "the call would have no known outcome");
 	cr_assert_gt(pg->conns[0].backoff.next_ms, 2 * CT_BACKOFF_MIN_MS, "a greeting shortens no pause");
 	answer = &empty;
-	cr_assert(loop_poll_until(is_up, NULL, 60000));
+	cr_assert(loop_poll_until(pool_is_up, pg, 60000));
 	cr_assert_eq(pg->conns[0].backoff.next_ms, CT_BACKOFF_MIN_MS);
 	stop();
 }
@@ -349,7 +322,7 @@ Test(pg_probe, server_that_says_read_only_in_the_answer_is_left)
 	start("1");
 	answer = &read_only;
 	wait_for_probes(1);
-	cr_assert(loop_poll_until(none_is_usable, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_empty, pg, 30000));
 	cr_assert_eq(ct_pg_state(pg), CT_STORE_READ_ONLY);
 	stop();
 }

@@ -9,6 +9,7 @@
 
 #include "../unit/loop_poll.h"
 #include "base/log.h"
+#include "clients.h"
 #include "loop/loop.h"
 #include "pg/pg_internal.h"
 
@@ -69,20 +70,6 @@ wait_answers(unsigned count)
 	cr_assert_eq(ct_pg_pending(pg), 0);
 }
 
-static bool
-ready(void *arg)
-{
-	(void)arg;
-	return (ct_pg_ready(pg));
-}
-
-static bool
-all_are_usable(void *arg)
-{
-	(void)arg;
-	return (pg->usable == pg->conns_count);
-}
-
 /* Returns true while the server works on a call of clients.step. */
 static bool
 a_step_runs(void *arg)
@@ -113,7 +100,7 @@ start(const char *pool, const char *timeout_ms, const char *options)
 	ct_log_init("test", CT_LOG_ERROR);
 	ct_pg_configure();
 	pg = ct_pg_init();
-	cr_assert(loop_poll_until(all_are_usable, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_whole, pg, 30000));
 }
 
 static void
@@ -142,7 +129,7 @@ query(const char *sql)
 static void
 check_usable(unsigned n)
 {
-	cr_assert(loop_poll_until(ready, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_ready, pg, 30000));
 	ask(n, &enter, "afterwards", NULL, NULL, NULL);
 	ask(n + 1, &steps, "steps afterwards", "2", "0", NULL);
 	wait_answers(n + 2);
