@@ -248,10 +248,23 @@ CREATE FUNCTION pg_temp.left_of(p_body text) RETURNS text LANGUAGE sql AS $$ SEL
 SELECT is(pg_temp.left_of((pg_temp.take(w.how, ('00000000-0000-7000-8000-00000000000' || row_number() OVER ())::uuid, :'clock', 1)).body), '300', format('new_hold_has_all_its_seconds_(%s)', w.how)) FROM ways w;
 SELECT pg_temp.take('many', :'ann', :'clock', 1, 5, 'seconds') AS first \gset s_
 SELECT pg_temp.id(:'s_first') AS held \gset
-SELECT pg_temp.ends_in(:'held', '100.9 seconds');
-SELECT is(pg_temp.left_of((reservation.get_reservation(:'ann', :'held')).body), '100', 'seconds_are_cut_not_rounded');
+-- What a statement shows while the hold has between 100.5 and 100.9 seconds left. If that took longer, it asks again.
+CREATE FUNCTION pg_temp.with_100_seconds_left(p_reservation uuid, p_sql text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	v_shown	text;
+BEGIN
+	LOOP
+		PERFORM pg_temp.ends_in(p_reservation, '100.9 seconds');
+		EXECUTE p_sql INTO v_shown;
+		EXIT WHEN clock_timestamp() < (SELECT hold_expires_at - interval '100.5 seconds' FROM reservation.reservations WHERE reservation_id = p_reservation);
+	END LOOP;
+	RETURN v_shown;
+END $$;
+SELECT is(pg_temp.with_100_seconds_left(:'held', format('SELECT pg_temp.left_of((reservation.get_reservation(%L, %L)).body)', :'ann', :'held')), '100',
+    'seconds_are_cut_not_rounded');
 SELECT ok((pg_temp.take('many', :'ann', :'clock', 1, 5, 'seconds')).body = (:'s_first'::platform.reply).body, 'replay_is_the_first_answer_to_the_byte');
-SELECT is(((reservation.list_reservations(:'ann', 'HOLD', 1, NULL)).body::json #> '{items,0,holdSecondsLeft}')::text, '100', 'list_shows_the_seconds_left');
+SELECT is(pg_temp.with_100_seconds_left(:'held', format($$SELECT ((reservation.list_reservations(%L, 'HOLD', 1, NULL)).body::json #> '{items,0,holdSecondsLeft}')::text$$,
+    :'ann')), '100', 'list_shows_the_seconds_left');
 SELECT pg_temp.ends_in(:'held', '-1 millisecond');
 SELECT is(pg_temp.left_of((reservation.get_reservation(:'ann', :'held')).body), 'null', 'run_out_hold_has_no_seconds_left');
 SELECT pg_temp.id(pg_temp.take('many', :'ann', :'clock', 1)) AS held \gset
