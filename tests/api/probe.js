@@ -38,7 +38,7 @@ function exchange(to, method, path, headers, body) {
 					body: Buffer.concat(chunks).toString('utf8') }));
 			});
 		request.on('error', failed);
-		request.setTimeout(10000, () => request.destroy(new Error('no answer in 10 s')));
+		request.setTimeout(60000, () => request.destroy(new Error('no answer in 60 s')));
 		request.end(body ?? undefined);
 	});
 }

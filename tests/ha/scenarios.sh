@@ -5,6 +5,7 @@
 # The primary's last records reach no standby. So what it acknowledged then would be lost without synchronous replication.
 scenario_acknowledged_writes_survive_the_death_of_the_primary() {
 	local machine receivers
+	wait_for "$UP_TIMEOUT_SECONDS" two_standbys_receive
 	people_buy 20
 	machine=$(primary)
 	mapfile -t receivers < <(log_receivers)
@@ -17,6 +18,10 @@ scenario_acknowledged_writes_survive_the_death_of_the_primary() {
 	[[ $(primary) != "$machine" ]] || fail "$machine is still the primary"
 	machine_comes_back "$machine"
 	whole
+}
+
+two_standbys_receive() {
+	[[ $(log_receivers | wc -l) == 2 ]]
 }
 
 # For less than wal_sender_timeout: after that the primary would go on without them.
