@@ -21,7 +21,7 @@
 
 #include "harness.h"
 
-#define CALL_SECONDS	100	/* five large halls at once take half a minute, more on a busy machine */
+#define CALL_SECONDS	240	/* five large halls at once take half a minute, more on a busy machine */
 
 struct exchange {
 	const struct call	*call;

@@ -15,7 +15,7 @@
 
 #define HALLS	5
 
-/* Another test may have created the trigger already. */
+/* Another test may have created the trigger already. Holds wait while it is created, another reason to run alone. */
 static const char	slow_rows[] = "DO $do$ BEGIN "
     "CREATE OR REPLACE FUNCTION public.slow_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
     "IF NEW.section LIKE 'slow %' THEN PERFORM pg_sleep(0.1); ELSE PERFORM pg_advisory_xact_lock_shared(15, 15); END IF; "
@@ -33,7 +33,8 @@ creation(const struct user *operator, const char *concert, const char *section, 
 	    per_row) });
 }
 
-Test(halls, concurrent_large_halls_are_created_past_every_timeout, .timeout = 300)
+/* Runs alone, like the next two (suite `restart`): one creation runs at a time, so the schedules of other tests would wait for these. */
+Test(restart, concurrent_large_halls_are_created_past_every_timeout, .timeout = 300)
 {
 	struct user	 operator = operator_new();
 	char		*concert = concert_new(), *id;
@@ -63,7 +64,7 @@ Test(halls, concurrent_large_halls_are_created_past_every_timeout, .timeout = 30
 	}
 }
 
-Test(halls, interrupted_creation_leaves_nothing_and_can_be_repeated, .timeout = 300)
+Test(restart, interrupted_creation_leaves_nothing_and_can_be_repeated, .timeout = 300)
 {
 	struct user	 operator = operator_new();
 	char		*concert = concert_new(), *section = format("stuck %s", key_new()), *pid;
