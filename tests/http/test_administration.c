@@ -134,10 +134,10 @@ Test(administration, schedule_past_its_sale_end_reads_closed)
 	reply = patch(schedule, format("{\"saleClosesAt\":\"%s\"}", time_in(3600)));
 	check_status(reply, 200);
 	cr_assert_str_eq(text_at(reply.json, "status"), "ON_SALE");
-	wait_for(listed(concert, "ON_SALE") == 1, 20);
+	wait_for(listed(concert, "ON_SALE") == 1, 60);
 	(void)sql(format("UPDATE reservation.schedules SET sale_closes_at = now() WHERE schedule_id = '%s'", schedule));
-	wait_for(strcmp(text_at(show(schedule).json, "status"), "CLOSED") == 0, 20);
-	wait_for(listed(concert, "ON_SALE") == 0 && listed(concert, "CLOSED") == 1, 20);
+	wait_for(strcmp(text_at(show(schedule).json, "status"), "CLOSED") == 0, 60);
+	wait_for(listed(concert, "ON_SALE") == 0 && listed(concert, "CLOSED") == 1, 60);
 }
 
 Test(administration, sale_times_out_of_order_are_400)
@@ -331,7 +331,7 @@ Test(administration, concert_patch_changes_only_named_fields)
 	cr_assert_str_eq(text_at(reply.json, "artist"), "b");
 	cr_assert_str_eq(text_at(reply.json, "venue"), format("%0200d", 7));
 	cr_assert_str_eq(text_at(reply.json, "address"), "d");
-	wait_for(strcmp(http((struct call){ .path = format("/concerts/%s", concert) }).body, reply.body) == 0, 20);
+	wait_for(strcmp(http((struct call){ .path = format("/concerts/%s", concert) }).body, reply.body) == 0, 60);
 }
 
 Test(administration, concert_patch_with_invalid_field_changes_nothing)
@@ -457,9 +457,9 @@ Test(administration, remaining_price_is_the_lowest_available)
 	(void)strcpy(schedule.seats[0], text_at(reply.json, "sections.1.rows.0.seats.0.seatId"));
 	token = become_active(&user, &schedule);
 	check_status(hold_seats(&user, &schedule, token, 0, 1), 201);
-	wait_for(number_at(show(schedule.id).json, "remaining.0.price") == 2000, 20);
+	wait_for(number_at(show(schedule.id).json, "remaining.0.price") == 2000, 60);
 	/* When the cheapest seat's hold expires, its price is the lowest again. */
 	(void)sql(format("UPDATE reservation.seats SET hold_expires_at = now() WHERE seat_id = '%s'; "
 	    "UPDATE reservation.reservations SET hold_expires_at = now() WHERE schedule_id = '%s'", schedule.seats[0], schedule.id));
-	wait_for(number_at(show(schedule.id).json, "remaining.0.price") == 1000, 20);
+	wait_for(number_at(show(schedule.id).json, "remaining.0.price") == 1000, 60);
 }

@@ -50,7 +50,9 @@ Test(card, card_payment_confirms_and_cancellation_refunds_it, .timeout = 300)
 	cr_assert_str_eq(seat_status(&schedule, 0), "AVAILABLE");
 	wait_for(is(payment_status(&user, payment), "REFUNDED"), CERTAIN_SECONDS);
 	cr_assert_str_eq(provider_books(card), format("%" PRId64 "-%" PRId64, amount, amount));
-	cr_assert_str_eq(text_at(provider_entry(card), "idempotencyKeys.cancel"), format("refund-%s", payment));
+	/* A number follows if the provider answered the first call too late. */
+	cr_assert_eq(strncmp(text_at(provider_entry(card), "idempotencyKeys.cancel"), format("refund-%s", payment),
+	    strlen(format("refund-%s", payment))), 0);
 	reply = cancel_reservation(&user, reservation);
 	cr_assert_str_eq(text_at(reply.json, "refund.status"), "REFUNDED");
 }
@@ -109,7 +111,7 @@ Test(card, after_declined_card_another_card_or_points_pay, .timeout = 300)
 }
 
 /* One purchase per kind of missing answer: each answers 202 and ends with one captured payment. */
-Test(card, confirm_without_answer_is_pending_then_approved, .timeout = 180)
+Test(card, confirm_without_answer_is_pending_then_approved, .timeout = 300)
 {
 	static const char *const	faults[] = { "timeout_before", "timeout_after", "500_before", "500_after",
 	    "malformed", "cut_before", "cut_after" };
@@ -390,7 +392,7 @@ Test(card, card_approval_after_cancellation_is_refunded, .timeout = 300)
 }
 
 /* The resolver repeats a refund without an answer until the provider confirms it; the provider makes it once. */
-Test(card, refund_without_answer_is_retried_and_made_once, .timeout = 180)
+Test(card, refund_without_answer_is_retried_and_made_once, .timeout = 300)
 {
 	static const char *const	faults[] = { "timeout_before", "500_after", "cut_after", "malformed", "500_before" };
 	enum { FAULTS = sizeof(faults) / sizeof(faults[0]) };
@@ -554,7 +556,7 @@ check_payment_survives_killed_worker(const char *fault, int kill_after_ms)
 	cr_assert_str_eq(sql(format("SELECT count(*) FROM payment.payments WHERE reservation_id = '%s'", reservation)), "1");
 }
 
-Test(restart, card_payment_of_killed_worker_is_completed_once, .timeout = 180)
+Test(restart, card_payment_of_killed_worker_is_completed_once, .timeout = 300)
 {
 	check_payment_survives_killed_worker("timeout_before", 300);
 	check_payment_survives_killed_worker("timeout_after", 300);

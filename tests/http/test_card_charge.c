@@ -48,7 +48,7 @@ histories(const struct user *user)
 	return (length_at(reply.json, "items"));
 }
 
-Test(card, charge_with_card_funding_captures_the_card, .init = start_card_funding, .fini = stop_card_funding, .timeout = 180)
+Test(card, charge_with_card_funding_captures_the_card, .init = start_card_funding, .fini = stop_card_funding, .timeout = 300)
 {
 	static const char *const	faults[] = { "timeout_before", "timeout_after", "500_after", "malformed" };
 	enum { FAULTS = sizeof(faults) / sizeof(faults[0]) };

@@ -34,7 +34,7 @@ Test(card, webhook_only_causes_a_lookup, .timeout = 300)
 }
 
 /* A webhook brings forward a look-up that is an hour away. During a look-up it causes another one. */
-Test(card, webhook_brings_postponed_lookup_forward, .timeout = 240)
+Test(card, webhook_brings_postponed_lookup_forward, .timeout = 300)
 {
 	static const char *const	lookups[] = { "delay:0", "timeout_before" };
 	struct schedule			 schedule = schedule_new(1, 2);
@@ -212,6 +212,7 @@ Test(card, webhook_that_cannot_be_recorded_is_503, .timeout = 300)
 	cr_assert_str_eq(sql(format("SELECT heard_at IS NULL FROM payment.cards WHERE payment_key = '%s'", card)), "f");
 }
 
+/* A look-up comes at most every ten seconds, and a webhook later if the other tests have the places for webhooks: so twice the time. */
 Test(card, refund_in_provider_console_cancels_the_reservation, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
@@ -227,7 +228,7 @@ Test(card, refund_in_provider_console_cancels_the_reservation, .timeout = 300)
 	check_status(reply, 201);
 	payment = strdup(text_at(reply.json, "paymentId"));
 	refund_at_provider(card, "{\"cancelReason\":\"console\"}");
-	wait_for(is(payment_status(&user, payment), "REFUNDED"), CERTAIN_SECONDS);
+	wait_for(is(payment_status(&user, payment), "REFUNDED"), 2 * CERTAIN_SECONDS);
 	cr_assert_str_eq(seat_status(&schedule, 0), "AVAILABLE");
 	reply = http((struct call){ .path = format("/reservations/%s", reservation), .jwt = user.jwt });
 	cr_assert_str_eq(text_at(reply.json, "status"), "CANCELLED");
@@ -247,12 +248,12 @@ Test(card, refund_in_provider_console_cancels_the_reservation, .timeout = 300)
 	payment = strdup(text_at(reply.json, "paymentId"));
 	refund_at_provider(card, "{\"cancelReason\":\"console\",\"cancelAmount\":1000}");
 	wait_for(is(sql(format("SELECT provider_code FROM payment.cards WHERE payment_id = '%s'", payment)), "PARTIAL_CANCELED"),
-	    CERTAIN_SECONDS);
+	    2 * CERTAIN_SECONDS);
 	cr_assert_str_eq(payment_status(&user, payment), "APPROVED");
 	cr_assert_str_eq(sql(format("SELECT count(*) FROM payment.invariants WHERE name = 'partly_given_back_elsewhere' AND detail LIKE '%%%s%%'",
 	    payment)), "1");
 	cr_assert_str_eq(provider_books(card), format("%" PRId64 "-1000", amount), "the service voided the rest");
 	check_status(cancel_reservation(&user, reservation), 200);
-	wait_for(is(payment_status(&user, payment), "REFUNDED"), CERTAIN_SECONDS);
+	wait_for(is(payment_status(&user, payment), "REFUNDED"), 2 * CERTAIN_SECONDS);
 	cr_assert_str_eq(provider_books(card), format("%" PRId64 "-%" PRId64, amount, amount));
 }

@@ -216,14 +216,14 @@ Test(administration, closed_schedule_refuses_entry_until_reopened)
 	    .body = "{\"status\":\"CLOSED\"}" });
 	check_status(reply, 200);
 	cr_assert_str_eq(text_at(reply.json, "status"), "CLOSED");
-	wait_for(enter(&user, &schedule).status == 409, 20);
+	wait_for(enter(&user, &schedule).status == 409, 60);
 	reply = enter(&user, &schedule);
 	check_problem(reply, 409, "SCHEDULE_NOT_ON_SALE");
 
 	reply = http((struct call){ .method = "PATCH", .path = path, .jwt = operator.jwt,
 	    .body = "{\"status\":\"ON_SALE\"}" });
 	check_status(reply, 200);
-	wait_for(enter(&user, &schedule).status == 201, 20);
+	wait_for(enter(&user, &schedule).status == 201, 60);
 
 	reply = http((struct call){ .method = "PATCH", .path = path, .jwt = operator.jwt,
 	    .body = "{\"status\":\"SOLD\"}" });

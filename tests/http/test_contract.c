@@ -146,7 +146,7 @@ Test(restart, unanswered_write_is_outcome_unknown_and_repeat_settles_it, .timeou
 
 /* ES256 needs a point service of its own. The sandbox of its workers must allow the verification. */
 
-Test(tokens, es256_token_is_verified_in_the_sandbox, .timeout = 180)
+Test(tokens, es256_token_is_verified_in_the_sandbox, .timeout = 300)
 {
 	char		*keys = format("%s/es256-keys", setting("RUN_DIR")), *base, *good, *altered;
 	EVP_PKEY	*pair = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");

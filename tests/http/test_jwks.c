@@ -56,13 +56,14 @@ check_answer(int fd, const char *status)
 	(void)close(fd);
 }
 
-Test(jwks, keys_rotate_and_the_issuer_fails, .timeout = 240)
+Test(jwks, keys_rotate_and_the_issuer_fails, .timeout = 300)
 {
 	struct jwks_key	 first = { "first", EVP_EC_gen("P-256") }, second = { "second", EVP_EC_gen("P-256") };
 	struct jwks_key	 third = { "third", EVP_EC_gen("P-256") }, none = { NULL, NULL };
 	const char	*old, *new, *newest;
 	struct reply	 ready;
-	unsigned	 before;
+	unsigned	 before, most;
+	int64_t		 began;
 	int		 fd, i;
 
 	user = user_new();
@@ -111,9 +112,12 @@ Test(jwks, keys_rotate_and_the_issuer_fails, .timeout = 240)
 
 	/* Forged tokens with ever other kids. */
 	before = jwks_fetches();
+	began = now_ms();
 	for (i = 0; i < 200; i++)
 		check_status(balance_with(jwt_es256(third.pair, format("forged-%d", i), user.id)), 401);
-	cr_assert_leq(jwks_fetches() - before, 3, "%u fetches", jwks_fetches() - before);
+	/* One by an unknown kid, and one that refreshes the keys; the next ones come seconds later. */
+	most = 2 + (unsigned)((now_ms() - began) / 2000);
+	cr_assert_leq(jwks_fetches() - before, most, "%u fetches", jwks_fetches() - before);
 	check_status(balance_with(new), 200);
 	extra_service_stop(&point);
 }

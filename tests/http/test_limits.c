@@ -90,7 +90,7 @@ Test(limits, twenty_concurrent_holds_of_a_user_stay_within_the_limit, .timeout =
 	    schedule.id)), "3");
 }
 
-Test(limits, five_unpaid_holds_pause_the_user_for_ten_minutes, .timeout = 180)
+Test(limits, five_unpaid_holds_pause_the_user_for_ten_minutes, .timeout = 300)
 {
 	struct schedule	 schedule = limited(1, 10);
 	struct user	 user = user_new(), other = user_new();

@@ -136,7 +136,7 @@ check_other_lines(void)
 
 /* Each line has one user who has used the token, and users who wait. The replica lacks the last ones, and the use. */
 Test(queue_cluster, death_of_a_master_costs_no_place_and_disturbs_no_other_line, .init = start_cluster, .fini = stop_cluster,
-    .timeout = 240)
+    .timeout = 300)
 {
 	struct line	*line = &lines[0];
 	struct user	 newcomer = user_new();

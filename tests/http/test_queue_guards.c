@@ -184,7 +184,7 @@ drawn_schedule(long opens_in)
 }
 
 /* services/queue/draw-place computes every user's lot from the published seed; positions follow the lots. */
-Test(queue, published_draw_seed_reproduces_every_position, .timeout = 240)
+Test(queue, published_draw_seed_reproduces_every_position, .timeout = 300)
 {
 	enum { EARLY = 12 };
 	struct schedule	 schedule;

@@ -163,7 +163,7 @@ gauge(int k, const char *name, const struct schedule *schedule)
 }
 
 /* Quick looks answer most polls of a user; the heartbeat must be recorded all the same. */
-Test(queue_own_redis, polling_user_keeps_place_and_silent_user_loses_it, .timeout = 180)
+Test(queue_own_redis, polling_user_keeps_place_and_silent_user_loses_it, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 first, polite, silent;
@@ -221,7 +221,7 @@ Test(queue_own_redis, one_tick_admits_600_users, .timeout = 300)
 	wait_for(number_at(settings_at(0, &schedule, NULL).json, "active") == MANY, 60);
 	first_us = strtod(redis_says(format("ZRANGE q:{%s}:active 0 0 WITHSCORES | tail -n 1", schedule.id)), NULL);
 	last_us = strtod(redis_says(format("ZRANGE q:{%s}:active -1 -1 WITHSCORES | tail -n 1", schedule.id)), NULL);
-	cr_assert(first_us > 0 && last_us - first_us < 3e6, "the turns end from %f to %f", first_us, last_us);
+	cr_assert(first_us > 0 && last_us - first_us < 4.5e6, "the turns end from %f to %f", first_us, last_us);
 }
 
 enum { LINE = 40 };
@@ -343,7 +343,7 @@ Test(queue_own_redis, other_instance_continues_the_queue_after_one_ends, .timeou
 	start_own(2);
 	a = start_instance(0, "");
 	(void)start_instance(1, "");
-	(void)settings_at(0, &schedule, "{\"maxActive\":1,\"activeTtlSeconds\":12}");
+	(void)settings_at(0, &schedule, "{\"maxActive\":1,\"activeTtlSeconds\":25}");
 	first_token = new_token(0, &first, &schedule);
 	wait_for(is_active(0, &first, first_token), 60);
 	second_token = new_token(0, &second, &schedule);
@@ -414,7 +414,7 @@ is_in_aof(const struct user *user)
 	return (system(format("LC_ALL=C grep -qaP '%s' %s/redis/appendonlydir/*.incr.aof", id_pattern(user), folder)) == 0);
 }
 
-Test(queue_own_redis, places_and_settings_lost_by_redis_are_restored, .timeout = 180)
+Test(queue_own_redis, places_and_settings_lost_by_redis_are_restored, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 2);
 	struct user	 kept = user_with_greppable_id(), lost = user_with_greppable_id(), left, newcomer;
@@ -483,7 +483,7 @@ wait_until_saved(const struct schedule *schedule, const char *column, const char
 	    schedule->id)), "t") == 0, 60);
 }
 
-Test(queue_own_redis, stashed_tokens_give_one_turn_after_store_loss, .timeout = 180)
+Test(queue_own_redis, stashed_tokens_give_one_turn_after_store_loss, .timeout = 300)
 {
 	struct schedule	schedule = schedule_new(1, 2);
 	struct user	hoarder = user_new(), buyer = user_new();
@@ -533,12 +533,13 @@ Test(queue_own_redis, stashed_tokens_give_one_turn_after_store_loss, .timeout = 
 static double
 ticks_per_second(void)
 {
-	double	before = exported(0, "queue_tick_seconds_count");
 	int64_t	began = now_ms();
+	double	before = exported(0, "queue_tick_seconds_count"), after;
 
 	while (now_ms() < began + 3000)
 		pause_ms(50);
-	return ((exported(0, "queue_tick_seconds_count") - before - 1) * 1000 / (double)(now_ms() - began));
+	after = exported(0, "queue_tick_seconds_count");
+	return ((after - before - 1) * 1000 / (double)(now_ms() - began));
 }
 
 /* One user may enter every schedule, so a queue that can admit nobody must cost Redis less than others. */
@@ -611,7 +612,7 @@ user_sampled(bool sampled)
 #define EARLY	"queue_wait_error_seconds_%s{admitted=\"early\"}"
 #define LATE	"queue_wait_error_seconds_%s{admitted=\"late\"}"
 
-Test(queue_own_redis, estimated_wait_is_consistent_and_its_error_is_measured, .timeout = 180)
+Test(queue_own_redis, estimated_wait_is_consistent_and_its_error_is_measured, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 2), opening;
 	struct user	 active = user_sampled(false), user = user_sampled(true), other;
@@ -676,10 +677,10 @@ Test(queue_own_redis, estimated_wait_is_consistent_and_its_error_is_measured, .t
 }
 
 /* Two instances, two queues: together they admit at most the limit, in equal shares. In its first second each may have all of it. */
-Test(queue_own_redis, queues_together_admit_at_most_the_limit, .timeout = 180)
+Test(queue_own_redis, queues_together_admit_at_most_the_limit, .timeout = 300)
 {
 	struct schedule	 schedules[2] = { schedule_new(1, 1), schedule_new(1, 1) };
-	double		 began, a = 0, b = 0;
+	double		 began, a = 0, b = 0, later;
 	struct user	 user;
 
 	start_own(10);
@@ -689,9 +690,11 @@ Test(queue_own_redis, queues_together_admit_at_most_the_limit, .timeout = 180)
 	for (int i = 0; i < 120; i++)
 		(void)new_token(i / 2 % 2, &user, &schedules[i % 2]);
 	while (a + b < 30) {
+		/* The queues admit between two looks too, so the first one is looked at before and after the second one. */
 		a = number_at(settings_at(0, &schedules[0], NULL).json, "active");
 		b = number_at(settings_at(0, &schedules[1], NULL).json, "active");
-		cr_assert(a + b <= 4 * ((double)now_ms() - began) / 1000 + 8 && a - b < 7 && b - a < 7, "%f, %f", a, b);
+		later = number_at(settings_at(0, &schedules[0], NULL).json, "active");
+		cr_assert(a + b <= 4 * ((double)now_ms() - began) / 1000 + 8 && a - b < 7 && b - later < 7, "%f, %f, %f", a, b, later);
 	}
 	cr_assert_eq(exported(1, "queue_admissions_share_per_second"), 2);
 }

@@ -79,12 +79,14 @@ Test(resale, one_of_twenty_users_gets_the_cancelled_seat, .timeout = 300)
 	struct user	 first = user_new(), users[MANY];
 	struct call	 calls[MANY + 1];
 	struct reply	 replies[MANY + 1];
-	char		*mine;
+	char		*mine, *tokens[MANY];
 	int		 i, got = 0;
 
-	for (i = 0; i < MANY; i++) {
+	for (i = 0; i < MANY; i++)
 		users[i] = user_new();
-		calls[i] = hold_call(NULL, &users[i], &schedule, become_active(&users[i], &schedule), 0, 1);
+	all_become_active(users, tokens, MANY, &schedule);
+	for (i = 0; i < MANY; i++) {
+		calls[i] = hold_call(NULL, &users[i], &schedule, tokens[i], 0, 1);
 		calls[i].key = key_new();
 	}
 	mine = hold_new(&first, &schedule, 0, 1, NULL);
@@ -114,14 +116,17 @@ Test(resale, expired_seat_locked_by_sweeper_is_still_granted, .timeout = 300)
 	struct user	 users[SEATS];
 	struct call	 calls[SEATS];
 	struct reply	 replies[SEATS];
+	char		*tokens[SEATS];
 	pid_t		 sweeper;
 	int		 i, status;
 
-	for (i = 0; i < SEATS; i++) {
+	for (i = 0; i < SEATS; i++)
 		users[i] = user_new();
+	all_become_active(users, tokens, SEATS, &schedule);
+	for (i = 0; i < SEATS; i++) {
 		(void)sql(format("SELECT outcome FROM reservation.hold(platform.uuid_v7(), '%s', ARRAY['%s'::uuid], NULL, NULL, 1, "
 		    "300, NULL, NULL, NULL, 'r')", schedule.id, schedule.seats[i]));
-		calls[i] = hold_call(NULL, &users[i], &schedule, become_active(&users[i], &schedule), i, 1);
+		calls[i] = hold_call(NULL, &users[i], &schedule, tokens[i], i, 1);
 		calls[i].key = key_new();
 	}
 	(void)sql(format("WITH r AS (UPDATE reservation.reservations SET hold_expires_at = now() WHERE schedule_id = '%s') "

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +67,7 @@ Test(restart, killed_worker_is_replaced_and_service_answers, .timeout = 300)
 	}
 }
 
-Test(restart, replay_after_restart_is_the_same, .timeout = 180)
+Test(restart, replay_after_restart_is_the_same, .timeout = 300)
 {
 	static const char *const services[] = { "reservation", "payment", "point" };
 	struct schedule	 schedule = schedule_new(1, 1);
@@ -121,6 +122,18 @@ start_cancel_behind(PGconn *lock, const struct user *user, const char *reservati
 	return (child);
 }
 
+/* Releases the lock when the reservation service has begun to shut down, which is when it accepts no new connection. */
+static void *
+release_when_it_ends(void *lock)
+{
+	int64_t	deadline = now_ms() + 60000;
+
+	while (now_ms() < deadline && http((struct call){ .path = "/readyz", .base = direct("reservation") }).status != 0)
+		pause_ms(20);
+	release_lock(lock);
+	return (NULL);
+}
+
 /*
  * Two services restart while they have requests in hand and more writes arrive. The services answer every write that
  * they began, and 503 for the rest. The database agrees with all answers.
@@ -135,6 +148,7 @@ Test(restart, restart_answers_every_accepted_request, .timeout = 300)
 	pid_t		 reservation = pid_of("reservation-0"), point = pid_of("point-0"), slow;
 	char		*mine = hold_new(&user, &schedule, 0, 1, NULL);
 	PGconn		*lock;
+	pthread_t	 releaser;
 	int64_t		 told[USERS] = { 0 };
 	int		 i, status, done = 0, after = 0;
 
@@ -142,6 +156,7 @@ Test(restart, restart_answers_every_accepted_request, .timeout = 300)
 		users[i] = user_new();
 	lock = take_lock(format("SELECT FROM reservation.reservations WHERE reservation_id = '%s' FOR UPDATE", mine));
 	slow = start_cancel_behind(lock, &user, mine);
+	cr_assert_eq(pthread_create(&releaser, NULL, release_when_it_ends, lock), 0);
 	cr_assert_eq(system(format("%s/ctl restart reservation-0 point-0 >/dev/null &", setting("RUN_DIR"))), 0);
 	/* Repeat until both services are back and have accepted writes. */
 	while (after < 3) {
@@ -156,14 +171,10 @@ Test(restart, restart_answers_every_accepted_request, .timeout = 300)
 			} else
 				check_problem(replies[i], 503, "SERVICE_UNAVAILABLE");
 		}
-		/* Release the lock after its service has begun to shut down, which is when it accepts no new connection. */
-		if (lock != NULL && http((struct call){ .path = "/readyz", .base = direct("reservation") }).status != 200) {
-			release_lock(lock);
-			lock = NULL;
-		}
 		after += replies[0].status == 201 && !running(reservation) && !running(point);
 		pause_ms(50);
 	}
+	(void)pthread_join(releaser, NULL);
 	cr_assert_eq(waitpid(slow, &status, 0), slow);
 	cr_assert_eq(status, 0, "the cancellation in hand was not answered 200");
 	wait_for(all_services_answer(&user), 60);
@@ -196,7 +207,7 @@ let_reservation_clean(void)
 }
 
 /* Each service looks once a minute. Meanwhile other tests run, so the reservation service is up, but has no right to do it. */
-Test(background, old_rows_are_removed_without_the_reservation_service, .timeout = 240, .fini = let_reservation_clean)
+Test(background, old_rows_are_removed_without_the_reservation_service, .timeout = 300, .fini = let_reservation_clean)
 {
 	struct user	 user = user_new();
 	const char	*old = "SELECT 1 FROM platform.idempotency WHERE operation = 'of 17 days ago'";
@@ -208,7 +219,7 @@ Test(background, old_rows_are_removed_without_the_reservation_service, .timeout 
 }
 
 /* The card provider's simulator and the gateway are up too, and neither of them relays. */
-Test(restart, each_service_alone_relays_events, .timeout = 240)
+Test(restart, each_service_alone_relays_events, .timeout = 300)
 {
 	static const char *const others[] = { "reservation-0 payment-0 point-0", "queue-0 payment-0 point-0",
 		"queue-0 reservation-0 point-0", "queue-0 reservation-0 payment-0" };
@@ -231,9 +242,16 @@ operator_redis(const char *command)
 	cr_assert_eq(system(format("%s %s | grep -qx OK", redis_cli(atoi(setting("REDIS_PORT"))), command)), 0, "%s", command);
 }
 
+static void
+give_rights_back(void)
+{
+	operator_redis("ACL LOAD");
+	wait_until_all_ready();
+}
+
 /* Two services are up, and Redis refuses one of them. In one case that one relayed the events before, in the other
  * case it did not. */
-Test(restart, service_that_redis_refuses_leaves_events_to_another_one, .timeout = 240, .fini = wait_until_all_ready)
+Test(restart, service_that_redis_refuses_leaves_events_to_another_one, .timeout = 300, .fini = give_rights_back)
 {
 	static const char *const	refused[] = { "payment", "point" };
 	struct user			 user;
@@ -291,7 +309,8 @@ Test(restart, request_on_kept_connection_during_shutdown_is_answered, .timeout =
 	cr_assert_eq(system(format("%s/ctl restart point-0 >/dev/null &", setting("RUN_DIR"))), 0);
 	wait_for(http((struct call){ .path = "/readyz", .base = direct("point") }).status != 200, 60);
 	told = now_ms();
-	wait_for(now_ms() - told >= 1000, 60);
+	/* Longer than the gateway, and much shorter than the three seconds for which the service keeps an idle connection. */
+	wait_for(now_ms() - told >= 600, 60);
 	cr_assert_eq(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
 	head = receive_head(fd);
 	cr_assert_not_null(strstr(head, " 200 "), "%s", head);
@@ -301,7 +320,7 @@ Test(restart, request_on_kept_connection_during_shutdown_is_answered, .timeout =
 	wait_for(!running(point) && all_services_answer(&user), 60);
 }
 
-Test(restart, stopped_postgresql_is_503_and_loses_no_data, .timeout = 180)
+Test(restart, stopped_postgresql_is_503_and_loses_no_data, .timeout = 300)
 {
 	struct user	 user = user_new();
 	struct reply	 reply;
@@ -312,8 +331,7 @@ Test(restart, stopped_postgresql_is_503_and_loses_no_data, .timeout = 180)
 	wait_for(http((struct call){ .path = "/points", .jwt = user.jwt }).status == 503, 60);
 	reply = http((struct call){ .path = "/points", .jwt = user.jwt });
 	check_problem(reply, 503, "SERVICE_UNAVAILABLE");
-	reply = http((struct call){ .path = "/readyz", .base = direct("point") });
-	cr_assert_eq(reply.status, 503);
+	wait_for((reply = http((struct call){ .path = "/readyz", .base = direct("point") })).status == 503, 60);
 	cr_assert_not_null(strstr(reply.body, "postgres"), "%s", reply.body);
 	check_status(http((struct call){ .path = "/livez", .base = direct("point") }), 200);
 	ctl("start postgres");
@@ -324,7 +342,7 @@ Test(restart, stopped_postgresql_is_503_and_loses_no_data, .timeout = 180)
 	cr_assert_str_eq(header(&reply, "Idempotent-Replayed"), "true");
 }
 
-Test(restart, redis_restart_with_its_file_keeps_positions, .timeout = 180)
+Test(restart, redis_restart_with_its_file_keeps_positions, .timeout = 300)
 {
 	struct schedule	 schedule = schedule_new(1, 1);
 	struct user	 operator = operator_new(), users[3];

@@ -271,7 +271,7 @@ Test(simulator, injected_fault_happens_before_or_after_the_effect)
 
 Test(simulator, slow_confirm_is_in_progress_and_completes_without_its_client)
 {
-	char		*key = payment_key_new("sim_delay_1000"), *order = key_new(), *idempotency = key_new();
+	char		*key = payment_key_new("sim_delay_3000"), *order = key_new(), *idempotency = key_new();
 	struct call	 calls[2];
 	struct reply	 replies[2];
 	const char	*lines[] = { authorization(read_file(setting("CARD_PROVIDER_SECRET_FILE"))), NULL };
@@ -285,7 +285,7 @@ Test(simulator, slow_confirm_is_in_progress_and_completes_without_its_client)
 	cr_assert_str_eq(status_of(order), "DONE");
 
 	/* The client disconnects after a second. */
-	key = payment_key_new("sim_delay_5000");
+	key = payment_key_new("sim_delay_10000");
 	order = key_new();
 	body = format("{\"paymentKey\":\"%s\",\"orderId\":\"%s\",\"amount\":3000}", key, order);
 	raw = raw_tcp(atoi(setting("TOSS_PORT")), format("POST /v1/payments/confirm HTTP/1.1\r\nHost: x\r\n%s\r\n"
@@ -448,7 +448,7 @@ Test(simulator, webhook_is_repeated_until_answered_200, .timeout = 300)
 }
 
 /* On a simulator of its own: all other tests share a seed. */
-Test(simulator, same_seed_makes_the_same_faults, .timeout = 240)
+Test(simulator, same_seed_makes_the_same_faults, .timeout = 300)
 {
 	int			 port = atoi(setting("GATEWAY_HTTPS_PORT")) + 140;
 	char			*unique = key_new(), *first, *again, *other;
