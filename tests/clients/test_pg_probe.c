@@ -245,12 +245,12 @@ Test(pg_probe, probe_answered_after_half_a_second_keeps_the_connection_with_the_
 	start_with("1", "100");
 	wait_for_probes(1);
 	loop_poll_for(500);
-	cr_assert(all_are_usable(NULL), "the time limit is not over");
+	cr_assert(pool_is_whole(pg), "the time limit is not over");
 	server_say(asks, &empty);
 	wait_for_probes(2);
 	cr_assert_eq(sessions_count, 1);
 	cr_assert_eq(ct_pg_state(pg), CT_STORE_UP);
-	cr_assert(loop_poll_until(is_down, NULL, 30000), "the second probe has no answer");
+	cr_assert(loop_poll_until(pool_is_down, pg, 30000), "the second probe has no answer");
 	stop();
 }
 
