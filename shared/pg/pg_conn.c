@@ -83,6 +83,25 @@ pg_conn_set_step(struct pg_conn *conn, enum pg_step step)
 	conn->step = step;
 }
 
+static bool
+pg_conn_is_at_primary(const struct pg_conn *conn)
+{
+	return (conn->host == conn->hosts->primary);
+}
+
+/* The server has answered something. The greeting is no answer. */
+static void
+pg_conn_heard(struct pg_conn *conn)
+{
+	pg_hosts_heard(conn->hosts, conn->host, ct_loop_now_ms());
+	if (!conn->unproven)
+		return;
+	conn->unproven = false;
+	pg_hosts_tried(conn->hosts, conn->host);
+	if (pg_conn_is_at_primary(conn))
+		pg_hosts_works(conn->hosts, conn->host, ct_loop_now_ms());
+}
+
 static void
 pg_conn_close(struct pg_conn *conn, const char *why)
 {
@@ -98,8 +117,9 @@ pg_conn_close(struct pg_conn *conn, const char *why)
 		ct_metric_add(pg_metrics.lost, 1);
 	ct_loop_unwatch(&conn->watch);
 	pg_conn_set_state(conn, PG_CONN_DOWN);
-	if (was_connecting)
+	if (was_connecting || conn->unproven)
 		pg_hosts_tried(conn->hosts, conn->host);
+	conn->unproven = false;
 	PQfinish(conn->db);
 	conn->db = NULL;
 	memset(conn->prepared, 0, sizeof(conn->prepared));
@@ -435,7 +455,7 @@ pg_conn_read_probe(struct pg_conn *conn, bool lost)
 	while (!lost && !PQisBusy(conn->db)) {
 		result = PQgetResult(conn->db);
 		if (result == NULL) {
-			pg_hosts_heard(conn->hosts, conn->host, ct_loop_now_ms());
+			pg_conn_heard(conn);
 			pg_conn_set_state(conn, PG_CONN_IDLE);
 			return;
 		}
@@ -456,7 +476,7 @@ pg_conn_read(struct pg_conn *conn)
 		return;
 	}
 	if (!lost)
-		pg_hosts_heard(conn->hosts, conn->host, ct_loop_now_ms());
+		pg_conn_heard(conn);
 	if (conn->state != PG_CONN_IDLE) {
 		pg_conn_read_results(conn, lost);
 		return;
@@ -541,8 +561,12 @@ pg_conn_greeted(struct pg_conn *conn)
 		return;
 	}
 	conn->watch = ct_loop_watch(PQsocket(conn->db), CT_READ, pg_conn_on_event, conn);
-	pg_hosts_tried(conn->hosts, conn->host);
-	pg_hosts_works(conn->hosts, conn->host, ct_loop_now_ms());
+	/* A pooler may greet for a silent server. The search goes on, and no second connection goes there, until it has answered. */
+	conn->unproven = pg_hosts_is_silent(conn->hosts, conn->host);
+	if (!conn->unproven) {
+		pg_hosts_tried(conn->hosts, conn->host);
+		pg_hosts_works(conn->hosts, conn->host, ct_loop_now_ms());
+	}
 	pg_conn_set_state(conn, PG_CONN_IDLE);
 	conn->owner->on_up(conn->owner->arg);
 }
@@ -611,12 +635,6 @@ pg_conn_late(struct pg_conn *conn, uint64_t now)
 		pg_conn_end(conn, pg_conn_unanswered(conn), false, "no answer in time");
 }
 
-static bool
-pg_conn_is_at_primary(const struct pg_conn *conn)
-{
-	return (conn->host == conn->hosts->primary);
-}
-
 /* A connection without a call stays open only to the primary, and only while the primary answers probes. */
 static void
 pg_conn_check_idle(struct pg_conn *conn, uint64_t now)
@@ -626,7 +644,7 @@ pg_conn_check_idle(struct pg_conn *conn, uint64_t now)
 		pg_conn_close(conn, PG_NO_WRITES);
 	} else if (!pg_conn_is_at_primary(conn))
 		pg_conn_close(conn, conn->hosts->primary == PG_HOST_NONE ? PG_NO_WRITES : PG_OTHER_PRIMARY);
-	else if (conn->state == PG_CONN_IDLE && (now >= conn->deadline_ms || conn->hosts->silent))
+	else if (conn->state == PG_CONN_IDLE && (now >= conn->deadline_ms || conn->hosts->silent || conn->unproven))
 		pg_conn_probe(conn);
 	else if (now >= conn->deadline_ms)
 		pg_conn_late(conn, now);

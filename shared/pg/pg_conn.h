@@ -107,6 +107,7 @@ struct pg_conn {
 	struct pg_hosts			*hosts;		/* those of all connections of the owner */
 	unsigned			 host;		/* of the connection or the attempt */
 	enum pg_conn_state		 state;		/* written by pg_conn_set_state only */
+	bool				 unproven;	/* greeted for a silent server: the attempt ends with the first answer */
 	PGconn				*db;
 	struct ct_watch			*watch;
 	uint64_t			 deadline_ms;	/* of connecting, or of the statement or probe in flight; IDLE: the next probe */

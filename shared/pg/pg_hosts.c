@@ -99,6 +99,12 @@ pg_hosts_is_passed(const struct pg_hosts *hosts, unsigned host, uint64_t begun_m
 	return (hosts->primary != PG_HOST_NONE && host != hosts->primary && begun_ms <= hosts->works_ms);
 }
 
+bool
+pg_hosts_is_silent(const struct pg_hosts *hosts, unsigned host)
+{
+	return (hosts->silent && host == hosts->primary);
+}
+
 static void
 pg_hosts_look_up(struct pg_hosts *hosts, unsigned host, uint64_t now_ms)
 {

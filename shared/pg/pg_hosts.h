@@ -8,6 +8,7 @@
  *
  * A frozen server closes nothing, so its idle connections look usable. It is silent from the first statement or probe that gets
  * no answer in time, until it answers a statement or a probe. A greeting is no such answer: a pooler greets for a frozen server.
+ * So a greeting does not end the search for another primary, and only one new connection at a time goes to a silent host of a list.
  *
  * A cluster has one primary. So only the host that has taken a connection last is used: connections to other hosts carry no
  * further statements and are closed. A server that takes no writes is never used. An attempt is given up if another host has
@@ -70,6 +71,12 @@ bool	 pg_hosts_is_passed(const struct pg_hosts *hosts, unsigned host, uint64_t b
 
 /* An attempt at `host` failed. */
 void	 pg_hosts_failed(struct pg_hosts *hosts, unsigned host, uint64_t now_ms);
+
+/*
+ * Returns true if `host` is the primary and silent. Its greeting is no success then: the attempt goes on until the first answer,
+ * and the search for another primary with it.
+ */
+bool	 pg_hosts_is_silent(const struct pg_hosts *hosts, unsigned host);
 
 /* `host` has answered something on one of its usable connections. */
 void	 pg_hosts_heard(struct pg_hosts *hosts, unsigned host, uint64_t now_ms);

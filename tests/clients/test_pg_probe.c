@@ -39,15 +39,21 @@ static const struct bytes {
 } greeting = TEXT(GREETING READY), empty = TEXT(EMPTY READY), done = TEXT(DONE READY), copy_in = TEXT(COPY_IN), failed = TEXT(FAILED READY),
     ended = TEXT(ENDED), read_only = TEXT(EMPTY READ_ONLY READY);
 
+/* The second server greets when the test says so, and then answers each probe. */
+static struct server {
+	int		 listener;
+	struct ct_watch	*listening;
+	unsigned	 sessions;	/* so far */
+} servers[2];
 static struct session {
+	struct server	*server;
 	int		 fd;
-	struct ct_watch	*watch;
+	struct ct_watch	*watch;		/* NULL: the session has ended */
 	bool		 greeted;
 } sessions[CONNECTIONS_MAX];
 static unsigned			 sessions_count;
-static int			 listener;
-static struct ct_watch		*listening;
-static const struct bytes	*answer;	/* to a probe; NULL: none */
+static struct session		*waits;		/* the last session that the second server has not greeted */
+static const struct bytes	*answer;	/* of the first server to a probe; NULL: none */
 static struct session		*asks;		/* the session of the last probe */
 static unsigned			 probes, statements;
 
@@ -78,7 +84,12 @@ server_read(void *arg, int events)
 		(void)close(session->fd);
 	} else if (!session->greeted) {
 		session->greeted = true;
-		server_say(session, &greeting);
+		if (session->server == &servers[0])
+			server_say(session, &greeting);
+		else
+			waits = session;
+	} else if (session->server == &servers[1]) {
+		server_say(session, &empty);
 	} else if (message[0] == 'Q' && length == 6) {
 		probes++;
 		asks = session;
@@ -93,25 +104,26 @@ server_accept(void *arg, int events)
 {
 	struct session	*session = &sessions[sessions_count++];
 
-	(void)arg;
 	(void)events;
 	cr_assert_leq(sessions_count, CONNECTIONS_MAX);
-	session->fd = accept(listener, NULL, NULL);
+	session->server = arg;
+	session->server->sessions++;
+	session->fd = accept(session->server->listener, NULL, NULL);
 	cr_assert_neq(session->fd, -1);
 	session->watch = ct_loop_watch(session->fd, CT_READ, server_read, session);
 }
 
 static unsigned
-server_listen(void)
+server_listen(struct server *server)
 {
 	struct sockaddr_in	address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	socklen_t		length = sizeof(address);
 
-	listener = socket(AF_INET, SOCK_STREAM, 0);
-	cr_assert_eq(bind(listener, (struct sockaddr *)&address, length), 0);
-	cr_assert_eq(listen(listener, 16), 0);
-	cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &length), 0);
-	listening = ct_loop_watch(listener, CT_READ, server_accept, NULL);
+	server->listener = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(bind(server->listener, (struct sockaddr *)&address, length), 0);
+	cr_assert_eq(listen(server->listener, 16), 0);
+	cr_assert_eq(getsockname(server->listener, (struct sockaddr *)&address, &length), 0);
+	server->listening = ct_loop_watch(server->listener, CT_READ, server_accept, server);
 	return (ntohs(address.sin_port));
 }
 
@@ -119,8 +131,8 @@ server_listen(void)
 static void
 server_greet_no_more(void)
 {
-	ct_loop_unwatch(&listening);
-	(void)close(listener);
+	ct_loop_unwatch(&servers[0].listening);
+	(void)close(servers[0].listener);
 }
 
 /* The client. */
@@ -161,13 +173,18 @@ on_answer(const struct ct_outcome *outcome, void *arg)
 	error = outcome->error;
 }
 
+/* `count`: how many of the servers are in the list. */
 static void
-start_with(const char *pool, const char *timeout_ms)
+start_with(unsigned count, const char *pool, const char *timeout_ms)
 {
-	char	conninfo[256];
+	char		conninfo[256];
+	unsigned	first = server_listen(&servers[0]);
 
-	(void)snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%u dbname=d user=u sslmode=disable gssencmode=disable",
-	    server_listen());
+	if (count == 1)
+		(void)snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%u dbname=d user=u sslmode=disable gssencmode=disable", first);
+	else
+		(void)snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1,127.0.0.1 port=%u,%u dbname=d user=u sslmode=disable "
+		    "gssencmode=disable", first, server_listen(&servers[1]));
 	setenv("PG_CONNINFO", conninfo, 1);
 	setenv("PG_POOL_SIZE", pool, 1);
 	setenv("PG_TIMEOUT_MS", timeout_ms, 1);
@@ -183,7 +200,7 @@ start_with(const char *pool, const char *timeout_ms)
 static void
 start(const char *pool)
 {
-	start_with(pool, "5000");
+	start_with(1, pool, "5000");
 }
 
 static void
@@ -242,7 +259,7 @@ Test(pg_probe, unanswered_probe_is_down_and_ends_every_connection)
 /* A lost packet comes again after some hundred milliseconds. It says nothing about the server. */
 Test(pg_probe, probe_answered_after_half_a_second_keeps_the_connection_with_the_shortest_timeout)
 {
-	start_with("1", "100");
+	start_with(1, "1", "100");
 	wait_for_probes(1);
 	loop_poll_for(500);
 	cr_assert(pool_is_whole(pg), "the time limit is not over");
@@ -271,6 +288,38 @@ Test(pg_probe, greeting_without_an_answer_is_not_up)
 	answer = &empty;
 	cr_assert(loop_poll_until(pool_is_up, pg, 60000));
 	cr_assert_eq(pg->conns[0].backoff.next_ms, CT_BACKOFF_MIN_MS);
+	stop();
+}
+
+static bool
+have_a_new_session_at_each(void *before)
+{
+	const unsigned	*sessions_before = before;
+
+	return (servers[0].sessions > sessions_before[0] && servers[1].sessions > sessions_before[1] && waits != NULL);
+}
+
+/*
+ * The old primary is frozen, and its pooler greets at once. The new one greets later. The old one's greeting must not end the
+ * attempt at the new one, and must not take the other connections.
+ */
+Test(pg_probe, quick_greeting_for_a_silent_server_does_not_win_against_another_host)
+{
+	unsigned	before[2];
+
+	start_with(2, "3", "5000");
+	cr_assert_eq(pg->hosts.primary, 0);
+	waits = NULL;
+	cr_assert(loop_poll_until(is_down, NULL, 30000));
+	before[0] = servers[0].sessions;
+	before[1] = servers[1].sessions;
+	cr_assert(loop_poll_until(have_a_new_session_at_each, before, 30000));
+	loop_poll_for(500);
+	cr_assert_eq(servers[0].sessions - before[0], 1, "a silent server keeps one connection busy");
+	cr_assert_not_null(waits->watch, "the attempt at the other host goes on");
+	server_say(waits, &greeting);
+	cr_assert(loop_poll_until(is_up, NULL, 30000));
+	cr_assert_eq(pg->hosts.primary, 1);
 	stop();
 }
 
