@@ -100,14 +100,14 @@ find_cluster() {
 	export ARCHIVE_COMMAND BACKUP_WAL_SECONDS
 }
 
-# Returns true if WAL_DIR has no segment of another cluster. The first page of a segment names its cluster (xlp_sysid in PostgreSQL's
-# xlog_internal.h); it is zero in a segment without records.
+# Returns true if each segment in WAL_DIR can be read and is of this cluster. The first page of a segment names its cluster (xlp_sysid
+# in PostgreSQL's xlog_internal.h); it is zero in a segment without records. From 2038 on an id has the highest bit, so ids are texts here.
 log_is_of_this_cluster() {
 	local this segment id
 	this=$(LC_ALL=C as_postgres /usr/lib/postgresql/15/bin/pg_controldata "$DATA_DIR" | sed -n 's/^Database system identifier: *//p')
 	while read -r segment; do
-		id=$(as_postgres od -An -tu8 -j24 -N8 "$segment")
-		((id == 0 || id == this)) || return 1
+		id=$(as_postgres od -An -tu8 -j24 -N8 "$segment" | tr -d ' ')
+		[[ $id == 0 || $id == "$this" ]] || return 1
 	done < <(as_postgres find "$WAL_DIR" -maxdepth 1 -regextype posix-extended -regex '.*/[0-9A-F]{24}' -size +31c)
 }
 

@@ -68,6 +68,8 @@ test_write_ahead_log_of_another_cluster_stays() {
 	done
 	has 'the log of cluster 1 goes to that of cluster 2' "$( (DATA_DIR=$folder/1 WAL_DIR=$folder/log-2 move_wal) 2>&1)" \
 		'has the write-ahead log of another cluster: set PG_WAL_DIR'
+	as_postgres chmod 0 "$folder/log-2/000000010000000000000001"
+	has 'to a log that cannot be read' "$( (DATA_DIR=$folder/1 WAL_DIR=$folder/log-2 move_wal) 2>&1)" 'set PG_WAL_DIR'
 	has 'the log of cluster 2' "$(as_postgres ls "$folder/log-2")" 000000010000000000000001
 	as_postgres mkdir "$folder/log-3"
 	# What an interrupted move left.
@@ -75,6 +77,11 @@ test_write_ahead_log_of_another_cluster_stays() {
 	(DATA_DIR=$folder/1 WAL_DIR=$folder/log-3 move_wal) >/dev/null || fail "its own log did not move"
 	is 'the link' "$(as_postgres readlink "$folder/1/pg_wal")" "$folder/log-3"
 	is 'the log' "$(as_postgres ls "$folder/log-3" | grep '^0')" 000000010000000000000001
+	# The first half of an id is the time of initdb. From 2038 on it has the highest bit.
+	printf '\xff' | as_postgres dd of="$folder/1/global/pg_control" bs=1 seek=7 conv=notrunc status=none
+	! (DATA_DIR=$folder/1 WAL_DIR=$folder/log-3 log_is_of_this_cluster) 2>/dev/null || fail "the log of an older cluster is taken for that of 2038"
+	printf '\xff' | as_postgres dd of="$folder/log-3/000000010000000000000001" bs=1 seek=31 conv=notrunc status=none
+	(DATA_DIR=$folder/1 WAL_DIR=$folder/log-3 log_is_of_this_cluster) || fail "a cluster of 2038 does not know its log"
 	as_postgres rm -rf "$folder"
 }
 
