@@ -107,5 +107,5 @@ has_mixed_releases() {
 
 # version_of NAME: prints the version that a running instance (payment-0) reports, or nothing.
 version_of() {
-	curl -fsS -m 2 "http://$(address_of "$1")/metrics" 2>/dev/null | sed -n 's/^build_info{.*version="\([^"]*\)".*/\1/p'
+	curl -fsS -m 20 "http://$(address_of "$1")/metrics" 2>/dev/null | sed -n 's/^build_info{.*version="\([^"]*\)".*/\1/p'
 }

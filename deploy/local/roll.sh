@@ -79,7 +79,7 @@ smoke() {
 	point) path=/points expected=${token:+200} ;;
 	esac
 	: "${expected:=401}"
-	status=$(curl -sS -m 5 -o /dev/null -w '%{http_code}' ${token:+-H "Authorization: Bearer $token"} "${@:3}" "$2$path" 2>&1) || true
+	status=$(curl -sS -m 20 -o /dev/null -w '%{http_code}' ${token:+-H "Authorization: Bearer $token"} "${@:3}" "$2$path" 2>&1) || true
 	[[ $status == "$expected" ]] || {
 		WHY="GET $path answers $status, not $expected"
 		return 1

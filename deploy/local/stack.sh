@@ -276,10 +276,10 @@ sql() {
 	psql --no-psqlrc -qAt -v ON_ERROR_STOP=1 "$@"
 }
 
-# Ends a command with one line if PostgreSQL cannot be asked. A PostgreSQL that refuses writes can.
+# Ends a command with one line if PostgreSQL cannot be asked. A PostgreSQL that refuses writes can. A busy one may take some seconds.
 need_postgres() {
 	local said
-	said=$(answer_of postgres)
+	said=$(ANSWER_SECONDS=20 answer_of postgres)
 	[[ $said != "does not answer"* ]] || die "PostgreSQL $said; make status shows all programs"
 }
 

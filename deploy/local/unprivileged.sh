@@ -8,8 +8,10 @@ SERVICE_USER=concert
 
 make_service_user() {
 	((EUID == 0)) || return 0
+	# Another stack may be making the user at the same time.
 	id "$SERVICE_USER" >/dev/null 2>&1 ||
-		useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$SERVICE_USER"
+		useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$SERVICE_USER" ||
+		{ sleep 1 && id "$SERVICE_USER" >/dev/null; }
 }
 
 # own_folder NAME USER: makes the folder RUN_DIR/NAME, which only this user can use. If the user cannot reach RUN_DIR (under /root, for
