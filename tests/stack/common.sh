@@ -11,6 +11,8 @@ source deploy/local/stack.sh
 source tests/lib/tap.sh
 use_running_settings
 work=$tap_folder
+# On a busy machine a worker loads a changed file late.
+export LOADED_SECONDS=120
 
 # The settings of a second stack: its folder and ports differ from those of the test stack.
 port=$((GATEWAY_HTTPS_PORT + 180))
@@ -30,7 +32,23 @@ refused_up() {
 
 # get PATH [OPTION of curl...]: prints the body of the gateway's answer.
 get() {
-	curl -fsS -m 5 --cacert "$RUN_DIR/tls/cert.pem" "${@:2}" "https://localhost:$GATEWAY_HTTPS_PORT$1"
+	curl -fsS -m 30 --cacert "$RUN_DIR/tls/cert.pem" "${@:2}" "https://localhost:$GATEWAY_HTTPS_PORT$1"
+}
+
+# size_of LOG: prints the size of a program's log.
+size_of() {
+	stat -c %s "$RUN_DIR/log/$1"
+}
+
+# logged LOG SIZE TEXT: whether the log has the text after its first SIZE bytes. A program writes to supervisord, which writes the log a
+# moment later. So wait for it.
+logged() {
+	[[ $(tail -c "+$(($2 + 1))" "$RUN_DIR/log/$1") == *"$3"* ]]
+}
+
+# status_is_whole: whether `make status` finds all programs ready. Sets $said. On a busy machine it may count a slow program as silent.
+status_is_whole() {
+	said=$(deploy/local/status 2>&1)
 }
 
 nothing_waits_in_the_outbox() {
@@ -56,7 +74,7 @@ stop_load() {
 
 # nothing_was_lost: stops the load when it has charged and bought something. No request failed.
 nothing_was_lost() {
-	wait_for 120 test -e "$work/report.works"
+	wait_for 300 test -e "$work/report.works"
 	rm -f "$work/report"
 	stop_load
 	is 'failed requests' "$(jq .failed "$work/report")" 0

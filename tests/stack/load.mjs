@@ -58,13 +58,13 @@ async function call(jwt, { method, path, expected, body, queueToken }) {
 			}
 			resolve(failure === null ? json : null);
 		};
-		const sent = request(url + path, { method, headers, agent, timeout: 20000 }, (got) => {
+		const sent = request(url + path, { method, headers, agent, timeout: 60000 }, (got) => {
 			let said = '';
 			got.on('data', (part) => { said += part; });
 			got.on('end', () => (expected.includes(got.statusCode) ? done(null, JSON.parse(said)) : done(`${got.statusCode} ${said.slice(0, 200)}`)));
 			got.on('error', (error) => done(error.message));
 		});
-		sent.on('timeout', () => sent.destroy(new Error('no answer in 20 s')));
+		sent.on('timeout', () => sent.destroy(new Error('no answer in 60 s')));
 		sent.on('error', (error) => done(error.message));
 		sent.end(text);
 	});

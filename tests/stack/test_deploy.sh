@@ -90,8 +90,9 @@ test_scale_beyond_the_connections_of_postgres_changes_nothing() {
 }
 
 test_only_instance_is_replaced_without_a_lost_request() {
-	local before folder version
+	local before folder version size
 	before=$(runs payment)
+	size=$(size_of payment-0.log)
 	new_version test-1
 	start_load
 	said=$(deploy/local/deploy payment --from "$folder" 2>&1) || fail "deploy failed: $said"
@@ -99,8 +100,9 @@ test_only_instance_is_replaced_without_a_lost_request() {
 	has 'the migration' "$(tr -s '\n ' ' ' <<<"$said")" \
 		'platform: up to date reservation: up to date payment: up to date point: up to date queue: up to date'
 	has 'what deploy says' "$said" "payment: version $version on 1 instance(s); before: $before"
-	has 'status' "$(deploy/local/status)" "$version"
-	has 'the log' "$(tail -n 50 "$RUN_DIR/log/payment-0.log")" "version $version starts"
+	wait_for 120 status_is_whole
+	has 'status' "$said" "$version"
+	wait_for 60 logged payment-0.log "$size" "version $version starts"
 	nothing_was_lost
 	is 'programs' "$("$RUN_DIR/ctl" status | grep -c '^payment-')" 1
 }
@@ -164,7 +166,7 @@ interrupt() {
 	env --default-signal=INT setsid "$@" >"$work/interrupted" 2>&1 &
 	pid=$!
 	# shellcheck disable=SC2086 # a function and its arguments
-	wait_for 120 $condition
+	wait_for 300 $condition
 	kill -INT -- "-$pid"
 	wait "$pid" && fail "the interrupted command succeeded"
 	said=$(<"$work/interrupted")

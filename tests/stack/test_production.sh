@@ -183,7 +183,7 @@ test_valid_production_settings_start() {
 	is 'connections without TLS' "$(sql -c "SELECT count(*) FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
 		WHERE NOT s.ssl AND a.application_name = ''  AND a.usename LIKE '%_service'")" 0
 	# A token that is signed with the development secret is refused.
-	is 'the status' "$(curl -sS -m 5 -o /dev/null -w '%{http_code}' "http://127.0.0.1:$((POINT_PORT + 44))/points" \
+	is 'the status' "$(curl -sS -m 30 -o /dev/null -w '%{http_code}' "http://127.0.0.1:$((POINT_PORT + 44))/points" \
 		-H "Authorization: Bearer $(deploy/local/token)")" 401
 	kill "${pids[@]}"
 	wait "${pids[@]}" 2>/dev/null

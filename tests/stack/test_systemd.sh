@@ -171,7 +171,8 @@ test_systemd_unit_starts_with_the_settings_of_its_guide() {
 	done
 }
 
-# roll ENV: deploy/systemd/roll payment, with a systemctl that only writes down what it should do.
+# roll ENV SECONDS: deploy/systemd/roll payment, which waits SECONDS for each instance, with a systemctl that only writes down what it
+# should do.
 roll() {
 	mkdir -p "$work/bin"
 	cat >"$work/bin/systemctl" <<-'END'
@@ -184,12 +185,12 @@ roll() {
 	chmod 755 "$work/bin/systemctl"
 	: >"$work/done"
 	status=0
-	said=$(PATH=$work/bin:$PATH DONE=$work/done ENV_FILE=$1 READY_SECONDS=1 deploy/systemd/roll payment 2>&1) || status=$?
+	said=$(PATH=$work/bin:$PATH DONE=$work/done ENV_FILE=$1 READY_SECONDS=$2 deploy/systemd/roll payment 2>&1) || status=$?
 }
 
 test_systemd_roll_stops_at_an_instance_that_is_not_ready() {
 	printf '# settings\nBIND=127.0.0.1\nPAYMENT_PORT=1\n' >"$work/env"
-	roll "$work/env"
+	roll "$work/env" 1
 	is 'its status' "$status" 1
 	has 'its message' "$said" 'STOPPED: concert-payment@0.service is not ready; 0 of 2'
 	is 'what it did' "$(<"$work/done")" 'restart concert-payment@0.service'
@@ -198,7 +199,7 @@ test_systemd_roll_stops_at_an_instance_that_is_not_ready() {
 test_systemd_roll_restarts_each_instance_in_turn() {
 	serve 200
 	printf 'BIND=127.0.0.1\nPAYMENT_PORT=%s\n' "$port" >"$work/env"
-	roll "$work/env"
+	roll "$work/env" 60
 	is "its status ($said)" "$status" 0
 	is 'what it did' "$(tr '\n' ' ' <"$work/done")" 'restart concert-payment@0.service restart concert-payment@1.service '
 	has 'its last line' "$said" 'all 2 instances of payment are ready'
