@@ -107,7 +107,7 @@ connection(void)
 
 	if (PQstatus(conn) != CONNECTION_OK)
 		fail(conn, "connect");
-	PQclear(PQexec(conn, "SET lock_timeout = '5s'"));
+	PQclear(PQexec(conn, "SET lock_timeout = '60s'"));
 	return (conn);
 }
 
