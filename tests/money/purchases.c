@@ -82,6 +82,12 @@ plan(struct user *user)
 	purchase->way = way < 55 ? ONCE : way < 70 ? SAME_CALL_TWICE : way < 80 ? TWO_CARDS : way < 94 ? WITH_CANCEL : LAST_MOMENT;
 	purchase->end = end < 40 ? KEEP : end < 80 ? CANCEL_ONCE : CANCEL_THRICE;
 	purchase->patient = (chance >> 40) % 100 < 75;
+	/* For certain, one payment lacks points. */
+	if (user_number(user) == 1 && number == 1) {
+		purchase->by_card = false;
+		purchase->hasty = true;
+		purchase->way = ONCE;
+	}
 }
 
 static void
