@@ -48,7 +48,7 @@ export function median(values) {
 export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** Waits until `condition` holds; fails after `seconds`. */
-export async function until(what, condition, seconds = 30) {
+export async function until(what, condition, seconds = 120) {
 	const deadline = Date.now() + seconds * 1000;
 	for (;;) {
 		const value = await condition();
@@ -76,7 +76,7 @@ function agentOf(from, secure) {
  * One call at the gateway, or at a service's own port (`at`). Resolves to {status, headers, body, json, ms}; json is
  * null where the body is none. `from` is the loopback address that the call comes from.
  */
-export function call(method, path, { token, headers = {}, body, from = '127.0.0.1', at, seconds = 30 } = {}) {
+export function call(method, path, { token, headers = {}, body, from = '127.0.0.1', at, seconds = 60 } = {}) {
 	const secure = at === undefined;
 	const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
 	const all = { ...headers };

@@ -6,7 +6,7 @@ GATEWAY=https://localhost:$GATEWAY_HTTPS_PORT
 
 # call USER METHOD PATH [BODY [KEY [QUEUE-TOKEN]]]: prints the answer's body, and writes its status to $work/status.
 call() {
-	curl -sS -m 30 --cacert "$RUN_DIR/tls/cert.pem" -o - -w '%{stderr}%{http_code}' -X "$2" "$GATEWAY$3" \
+	curl -sS -m 60 --cacert "$RUN_DIR/tls/cert.pem" -o - -w '%{stderr}%{http_code}' -X "$2" "$GATEWAY$3" \
 		-H "Authorization: Bearer $(deploy/local/token --user "$1")" -H 'Content-Type: application/json' \
 		${4:+-d "$4"} ${5:+-H "Idempotency-Key: $5"} ${6:+-H "X-Queue-Token: $6"} 2>"$work/status"
 }
@@ -16,7 +16,7 @@ status() {
 }
 
 simulator() { # simulator PATH [BODY]
-	curl -fsS -m 30 "http://127.0.0.1:$TOSS_PORT/simulator/$1" ${2:+-H 'Content-Type: application/json' -d "$2"}
+	curl -fsS -m 60 "http://127.0.0.1:$TOSS_PORT/simulator/$1" ${2:+-H 'Content-Type: application/json' -d "$2"}
 }
 
 # Makes a concert, and a schedule with the given opening time. Prints the two ids.
@@ -35,10 +35,10 @@ buy_until() {
 	local buyers
 	mkdir -p "$work/$1"
 	MONEY_SEED=$((seed + $2)) MONEY_PURCHASES=1000 "$BUILD_DIR/tests/money/buyers" --concert "$concert" --schedule "$schedule" \
-		--seats "$work/seats" --history "$work/$1/history.csv" --count 30 --seconds 600 --settle 0 --seed "$((seed + $2))" \
+		--seats "$work/seats" --history "$work/$1/history.csv" --count 30 --seconds 1000 --settle 0 --seed "$((seed + $2))" \
 		>"$work/$1/totals" 2>&1 &
 	buyers=$!
-	wait_for 300 enough "$1" "$3"
+	wait_for 900 enough "$1" "$3"
 	"$4"
 	sleep 1
 	kill -KILL "$buyers"
@@ -126,7 +126,7 @@ repeat_charge() {
 	charge_order=charge-$(printf %s "$user:$key" | sha256sum | cut -c1-40)
 	call "$user" POST /points/charge "$body" "$key" >"$work/charged"
 	[[ $(status) =~ ^20[12]$ ]] || echo "the repeated charge is answered $(status): $(cat "$work/charged")"
-	wait_for 120 settled
+	wait_for 300 settled
 	[[ $(sql -c "SELECT status FROM point.charges WHERE order_id = '$charge_order'") == CHARGED ]] || echo "the repeated charge is not credited"
 }
 
@@ -184,6 +184,10 @@ alive() {
 	return 1
 }
 
+is_stopped() {
+	[[ $(ps -o stat= -p "$1") =~ ^(T.*|Z.*)?$ ]]
+}
+
 # destroy FOLDER...: kills all processes of PostgreSQL at once, and removes the folders.
 destroy() {
 	local pids
@@ -191,6 +195,8 @@ destroy() {
 	# Otherwise supervisor would start PostgreSQL again before the folders are gone.
 	kill -STOP "$(<"$RUN_DIR/supervisord.pid")"
 	kill -STOP "$pids"
+	# A process that is not yet stopped could make another child.
+	wait_for 60 is_stopped "$pids"
 	pids="$pids $(pgrep -P "$pids" | tr '\n' ' ')"
 	# shellcheck disable=SC2086
 	kill -KILL $pids

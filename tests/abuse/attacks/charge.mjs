@@ -3,7 +3,7 @@
  * Idempotency-Key. The thief credits the money to another wallet, before and after the owner. The owner must get the points.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { call, judge, provider, say, tokenOf, until } from '../lib.mjs';
+import { call, judge, must, pause, provider, say, tokenOf, until } from '../lib.mjs';
 
 const rounds = 10;
 let stolen = 0, blocked = 0;
@@ -11,7 +11,7 @@ const answers = {};
 
 const charge = (token, key, paymentKey) => call('POST', '/points/charge', { token, headers: { 'Idempotency-Key': key },
 	body: { amount: 9000, card: { paymentKey } } });
-const balance = async (token) => (await call('GET', '/points', { token })).json.balance;
+const balance = async (token) => (await must(200, 'GET', '/points', { token })).json.balance;
 
 for (let round = 0; round < rounds; round++) {
 	const [owner, thief] = [randomUUID(), randomUUID()];
@@ -27,8 +27,11 @@ for (let round = 0; round < rounds; round++) {
 		(await Promise.all([charge(thiefs, key, card), charge(thiefs, randomUUID(), card)])).forEach(note);
 	const mine = await until('the owner is charged', async () => {
 		const answer = await charge(owners, key, card);
-		return answer.status === 202 ? false : answer;
-	}, 60);
+		if (![202, 429, 503].includes(answer.status))
+			return answer;
+		await pause(300);
+		return false;
+	}, 120);
 	note(await charge(thiefs, key, card));
 	stolen += await balance(thiefs);
 	blocked += mine.status !== 201 || await balance(owners) !== 9000;

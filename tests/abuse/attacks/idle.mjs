@@ -8,7 +8,7 @@ const attack = await hostile('idle', '-a', '127.0.0.10', '-n', count, '-s', shor
 const times = [];
 let refused = 0;
 for (let i = 0; i < (short ? 10 : 100); i++) {
-	const answer = await call('GET', '/healthz', { from: `127.0.0.${20 + i % 100}`, seconds: 10 }).catch(() => ({ status: 0 }));
+	const answer = await call('GET', '/healthz', { from: `127.0.0.${20 + i % 100}` }).catch(() => ({ status: 0 }));
 	refused += answer.status !== 200;
 	times.push(answer.ms);
 	await pause(20);
