@@ -237,6 +237,23 @@ record(const struct exchange *x)
 	cJSON_Delete(entry);
 }
 
+/* Whoever reads JSON must be able to: each whole body that says it is JSON is a JSON text, and nothing follows it. */
+static void
+check_json(const struct exchange *x)
+{
+	const char	*type = header(&x->reply, "Content-Type"), *coding = header(&x->reply, "Content-Encoding"), *end = NULL;
+	char		*text;
+	cJSON		*json;
+
+	if (type == NULL || strstr(type, "json") == NULL || x->reply.length == 0)
+		return;
+	text = coding != NULL && strcmp(coding, "gzip") == 0 ? gunzipped(&x->reply) : strndup(x->reply.body, x->reply.length);
+	json = cJSON_ParseWithOpts(text, &end, true);
+	cr_assert_not_null(json, "%s %s answers no JSON, at: %.100s", method_of(x->call), x->call->path, end);
+	cJSON_Delete(json);
+	free(text);
+}
+
 static void
 exchange_end(struct exchange *x, CURLcode code)
 {
@@ -247,6 +264,8 @@ exchange_end(struct exchange *x, CURLcode code)
 	else	/* libcurl's reason why there is no answer */
 		x->reply.body = strdup(curl_easy_strerror(code));
 	x->reply.json = cJSON_ParseWithLength(x->reply.body, x->reply.length);
+	if (code == CURLE_OK)
+		check_json(x);
 	curl_slist_free_all(x->headers);
 	curl_easy_cleanup(x->curl);
 	record(x);
