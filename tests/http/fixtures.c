@@ -237,10 +237,16 @@ unix_ms_of(const char *text)
 }
 
 struct reply
-cancel_reservation(const struct user *user, const char *reservation)
+cancel_with_key(const struct user *user, const char *reservation, const char *key)
 {
 	return (http((struct call){ .method = "POST", .path = format("/reservations/%s/cancel", reservation),
-	    .jwt = user->jwt }));
+	    .jwt = user->jwt, .key = key }));
+}
+
+struct reply
+cancel_reservation(const struct user *user, const char *reservation)
+{
+	return (cancel_with_key(user, reservation, NULL));
 }
 
 const char *

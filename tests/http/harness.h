@@ -127,6 +127,7 @@ struct reply	 pay(const struct user *user, const char *reservation, int64_t amou
 int64_t		 place_of(const char *queue_token);	/* its sequence number */
 int64_t		 unix_ms_of(const char *time);		/* of a time of the API */
 struct reply	 cancel_reservation(const struct user *user, const char *reservation);
+struct reply	 cancel_with_key(const struct user *user, const char *reservation, const char *key);
 char		*key_new(void);
 const char	*seat_status(const struct schedule *schedule, int seat);
 int64_t		 balance(const struct user *user);

@@ -42,7 +42,8 @@ Test(card, card_payment_confirms_and_cancellation_refunds_it, .timeout = 300)
 	again = pay_by_card(&user, reservation, amount, card_new(), key_new());
 	check_problem(again, 409, "RESERVATION_ALREADY_PAID");
 
-	reply = cancel_reservation(&user, reservation);
+	key = key_new();
+	reply = cancel_with_key(&user, reservation, key);
 	check_status(reply, 200);
 	cr_assert_str_eq(text_at(reply.json, "status"), "CANCELLED");
 	cr_assert_str_eq(text_at(reply.json, "refund.status"), "REFUND_PENDING");
@@ -53,6 +54,10 @@ Test(card, card_payment_confirms_and_cancellation_refunds_it, .timeout = 300)
 	/* A number follows if the provider answered the first call too late. */
 	cr_assert_eq(strncmp(text_at(provider_entry(card), "idempotencyKeys.cancel"), format("refund-%s", payment),
 	    strlen(format("refund-%s", payment))), 0);
+	again = cancel_with_key(&user, reservation, key);
+	check_status(again, 200);
+	cr_assert_str_eq(again.body, reply.body);
+	cr_assert_str_eq(header(&again, "Idempotent-Replayed"), "true");
 	reply = cancel_reservation(&user, reservation);
 	cr_assert_str_eq(text_at(reply.json, "refund.status"), "REFUNDED");
 }

@@ -285,6 +285,61 @@ Test(payment, cancellation_after_concert_start_is_409)
 	cr_assert_eq(balance(&user), 50000);
 }
 
+Test(idempotency, cancellation_with_key_is_replayed_to_the_byte)
+{
+	struct schedule	 schedule = schedule_new(1, 3);
+	struct user	 user = user_new();
+	struct reply	 first, again;
+	char		*reservation, *other, *key = key_new();
+	int64_t		 amount;
+
+	check_status(charge(&user, 200000, key_new()), 201);
+	reservation = hold_new(&user, &schedule, 0, 1, &amount);
+	check_status(pay(&user, reservation, amount, key_new()), 201);
+	other = hold_new(&user, &schedule, 1, 1, NULL);
+	first = cancel_with_key(&user, reservation, key);
+	check_status(first, 200);
+	cr_assert_null(header(&first, "Idempotent-Replayed"));
+	again = cancel_with_key(&user, reservation, key);
+	check_status(again, 200);
+	cr_assert_str_eq(again.body, first.body);
+	cr_assert_str_eq(header(&again, "Idempotent-Replayed"), "true");
+	cr_assert_eq(balance(&user), 200000);
+
+	/* The reservation is a part of the request. */
+	again = cancel_with_key(&user, other, key);
+	check_problem(again, 422, "IDEMPOTENCY_KEY_REUSED");
+	cr_assert_str_eq(seat_status(&schedule, 1), "HOLD");
+	again = cancel_with_key(&user, other, "caf\xc3\xa9");
+	check_problem(again, 400, "INVALID_REQUEST");
+	cr_assert_str_eq(seat_status(&schedule, 1), "HOLD");
+}
+
+Test(idempotency, refused_cancellation_with_key_is_replayed_to_the_byte)
+{
+	struct schedule	 schedule = schedule_new(1, 1);
+	struct user	 user = user_new();
+	struct reply	 first, again;
+	char		*reservation = hold_new(&user, &schedule, 0, 1, NULL), *key = key_new(), unknown[UUID_TEXT];
+
+	set_hold_end(reservation, "-1 second");
+	first = cancel_with_key(&user, reservation, key);
+	check_problem(first, 409, "RESERVATION_EXPIRED");
+	again = cancel_with_key(&user, reservation, key);
+	check_status(again, 409);
+	cr_assert_str_eq(again.body, first.body);
+	cr_assert_str_eq(header(&again, "Idempotent-Replayed"), "true");
+
+	uuid_new(unknown);
+	key = key_new();
+	first = cancel_with_key(&user, unknown, key);
+	check_problem(first, 404, "RESERVATION_NOT_FOUND");
+	again = cancel_with_key(&user, unknown, key);
+	check_status(again, 404);
+	cr_assert_str_eq(again.body, first.body);
+	cr_assert_str_eq(header(&again, "Idempotent-Replayed"), "true");
+}
+
 Test(idempotency, missing_or_malformed_idempotency_key_is_400)
 {
 	struct user	 user = user_new();

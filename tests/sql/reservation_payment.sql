@@ -1,7 +1,7 @@
 -- Payment and reservation together: claim, confirm, failures, cancel and refund, with the real payment and point
 -- functions.
 BEGIN;
-SELECT plan(78);
+SELECT plan(82);
 \ir include/reservation.psql
 CREATE FUNCTION pg_temp.pay(p_user uuid, p_reservation uuid, p_amount bigint, p_attempts int DEFAULT 3) RETURNS platform.reply
 LANGUAGE sql AS $$ SELECT payment.pay_by_points(p_user, p_reservation, p_amount, platform.uuid_v7()::text, 'hash', p_attempts, 'pay') $$;
@@ -65,6 +65,15 @@ SELECT is(pg_temp.state(:'schedule', 'V-A-1'), 'AVAILABLE, epoch 1', 'freed_seat
 SELECT is((pg_temp.hold(:'bob', :'schedule', pg_temp.seats(:'schedule', 'V-A-1'))).outcome, 'CREATED', 'freed_seat_is_HOLD');
 SELECT is((reservation.cancel(:'ann', :'a', 'r3')).body, (:'x_reply'::platform.reply).body, 'repeated_cancel_after_that_answers_the_same');
 SELECT is(pg_temp.state(:'schedule', 'V-A-1'), 'HOLD, epoch 2', 'repeated_cancel_leaves_the_new_hold');
+
+-- Cancelling with an idempotency key: the answer is stored, and another request gets none of it.
+SELECT pg_temp.id(pg_temp.hold(:'ann', :'schedule', pg_temp.seats(:'schedule', 'V-A-4'))) AS k \gset
+SELECT reservation.cancel(:'ann', :'k', 'r4', 'key', 'hash') AS reply \gset k_
+SELECT is(((:'k_reply'::platform.reply).outcome, (:'k_reply'::platform.reply).replayed)::text, '(OK,f)', 'cancel_with_a_key_is_OK');
+SELECT is((o.outcome, o.body, o.replayed, o.request_id)::text, ('OK', (:'k_reply'::platform.reply).body, true, 'r4')::text,
+    'repeated_cancel_with_the_key_is_a_replay') FROM reservation.cancel(:'ann', :'k', 'r5', 'key', 'hash') o;
+SELECT is((reservation.cancel(:'ann', :'k', 'r6', 'key', 'other')).outcome, 'IDEMPOTENCY_KEY_REUSED', 'cancel_of_another_request_with_the_key_is_refused');
+SELECT is((reservation.cancel(:'ann', :'k', 'r7', NULL, NULL)).replayed, false, 'cancel_without_a_key_is_no_replay');
 
 -- Cancelling a hold.
 SELECT pg_temp.id(pg_temp.hold(:'ann', :'schedule', pg_temp.seats(:'schedule', 'V-A-2', 'V-A-3'))) AS b \gset

@@ -52,3 +52,26 @@ BEGIN
 END
 $$;
 GRANT EXECUTE ON FUNCTION reservation.cancel(uuid, uuid, text) TO reservation_service;
+
+-- reservation.cancel(user, reservation, request_id, idempotency_key, request_hash): the same, and the answer is stored
+-- under the key. A key NULL stores nothing. Further outcomes: a stored answer, and IDEMPOTENCY_KEY_REUSED.
+CREATE OR REPLACE FUNCTION reservation.cancel(
+	p_user			uuid,
+	p_reservation		uuid,
+	p_request_id		text,
+	p_idempotency_key	text,
+	p_request_hash		text)
+RETURNS platform.reply
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
+AS $$
+DECLARE
+	v_reply	platform.reply := platform.idempotency_begin(p_user, 'reservations.cancel', p_idempotency_key, p_request_hash);
+BEGIN
+	IF v_reply.outcome IS NOT NULL THEN
+		RETURN v_reply;
+	END IF;
+	RETURN platform.idempotency_end(p_user, 'reservations.cancel', p_idempotency_key, p_request_hash,
+	    reservation.cancel(p_user, p_reservation, p_request_id));
+END
+$$;
+GRANT EXECUTE ON FUNCTION reservation.cancel(uuid, uuid, text, text, text) TO reservation_service;
