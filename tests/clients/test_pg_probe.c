@@ -44,7 +44,7 @@ static struct server {
 	int		 listener;
 	struct ct_watch	*listening;
 	unsigned	 sessions;	/* so far */
-} servers[2];
+} hosts[2];
 static struct session {
 	struct server	*server;
 	int		 fd;
@@ -84,11 +84,11 @@ server_read(void *arg, int events)
 		(void)close(session->fd);
 	} else if (!session->greeted) {
 		session->greeted = true;
-		if (session->server == &servers[0])
+		if (session->server == &hosts[0])
 			server_say(session, &greeting);
 		else
 			waits = session;
-	} else if (session->server == &servers[1]) {
+	} else if (session->server == &hosts[1]) {
 		server_say(session, &empty);
 	} else if (message[0] == 'Q' && length == 6) {
 		probes++;
@@ -131,8 +131,8 @@ server_listen(struct server *server)
 static void
 server_greet_no_more(void)
 {
-	ct_loop_unwatch(&servers[0].listening);
-	(void)close(servers[0].listener);
+	ct_loop_unwatch(&hosts[0].listening);
+	(void)close(hosts[0].listener);
 }
 
 /* The client. */
@@ -178,13 +178,13 @@ static void
 start_with(unsigned count, const char *pool, const char *timeout_ms)
 {
 	char		conninfo[256];
-	unsigned	first = server_listen(&servers[0]);
+	unsigned	first = server_listen(&hosts[0]);
 
 	if (count == 1)
 		(void)snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%u dbname=d user=u sslmode=disable gssencmode=disable", first);
 	else
 		(void)snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1,127.0.0.1 port=%u,%u dbname=d user=u sslmode=disable "
-		    "gssencmode=disable", first, server_listen(&servers[1]));
+		    "gssencmode=disable", first, server_listen(&hosts[1]));
 	setenv("PG_CONNINFO", conninfo, 1);
 	setenv("PG_POOL_SIZE", pool, 1);
 	setenv("PG_TIMEOUT_MS", timeout_ms, 1);
@@ -296,7 +296,7 @@ have_a_new_session_at_each(void *before)
 {
 	const unsigned	*sessions_before = before;
 
-	return (servers[0].sessions > sessions_before[0] && servers[1].sessions > sessions_before[1] && waits != NULL);
+	return (hosts[0].sessions > sessions_before[0] && hosts[1].sessions > sessions_before[1] && waits != NULL);
 }
 
 /*
@@ -310,15 +310,15 @@ Test(pg_probe, quick_greeting_for_a_silent_server_does_not_win_against_another_h
 	start_with(2, "3", "5000");
 	cr_assert_eq(pg->hosts.primary, 0);
 	waits = NULL;
-	cr_assert(loop_poll_until(is_down, NULL, 30000));
-	before[0] = servers[0].sessions;
-	before[1] = servers[1].sessions;
+	cr_assert(loop_poll_until(pool_is_down, pg, 30000));
+	before[0] = hosts[0].sessions;
+	before[1] = hosts[1].sessions;
 	cr_assert(loop_poll_until(have_a_new_session_at_each, before, 30000));
 	loop_poll_for(500);
-	cr_assert_eq(servers[0].sessions - before[0], 1, "a silent server keeps one connection busy");
+	cr_assert_eq(hosts[0].sessions - before[0], 1, "a silent server keeps one connection busy");
 	cr_assert_not_null(waits->watch, "the attempt at the other host goes on");
 	server_say(waits, &greeting);
-	cr_assert(loop_poll_until(is_up, NULL, 30000));
+	cr_assert(loop_poll_until(pool_is_up, pg, 30000));
 	cr_assert_eq(pg->hosts.primary, 1);
 	stop();
 }
