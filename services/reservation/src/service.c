@@ -18,8 +18,8 @@ static const struct ct_route routes[] = {
 	{ "POST", "/reservations/hold", CT_ACCESS_USER, CT_ROUTE_BODY | CT_ROUTE_KEY_OPTIONAL, CT_OK, hold },
 	{ "GET", "/reservations", CT_ACCESS_USER, 0, CT_OK, reservations_list },
 	{ "GET", "/reservations/{id}", CT_ACCESS_USER, 0, CT_ERROR_RESERVATION_NOT_FOUND, reservations_get },
-	{ "POST", "/reservations/{id}/cancel", CT_ACCESS_USER, CT_ROUTE_BODY_OPTIONAL | CT_ROUTE_KEY_OPTIONAL, CT_ERROR_RESERVATION_NOT_FOUND,
-	    cancel },
+	{ "POST", "/reservations/{id}/cancel", CT_ACCESS_USER, CT_ROUTE_BODY_OPTIONAL | CT_ROUTE_KEY_OPTIONAL,
+	    CT_ERROR_RESERVATION_NOT_FOUND, cancel },
 
 	/* Catalogue administration: operators. */
 	{ "POST", "/admin/concerts", CT_ACCESS_OPERATOR, CT_ROUTE_BODY, CT_OK, admin_create_concert },
