@@ -240,9 +240,11 @@ hold() {
 	fail "the hostile client is not ready: $(cat "$work/hostile.out")"
 }
 
-# Waits for the hostile client to end. Sets $peak, $closed, $answered, $refused and $sent to the figures that it prints.
+# figures [now]: waits for the hostile client to end; with `now` it ends at once. Sets $peak, $closed, $answered, $refused and $sent to the
+# figures that it prints.
 figures() {
 	local name
+	[[ ${1:-} != now ]] || kill "$hostile_pid" 2>/dev/null || true
 	wait "$hostile_pid" || fail "the hostile client failed: $(cat "$work/hostile.out")"
 	for name in peak closed answered refused sent; do
 		printf -v "$name" '%d' "$(sed -n "s/.*\b$name=\([0-9]*\).*/\1/p" "$work/hostile.out")"

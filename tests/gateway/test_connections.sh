@@ -25,8 +25,7 @@ test_address_with_many_connections_has_a_bounded_number_of_connections() {
 	for mode in silent hello idle kept ping; do
 		hold "$mode" -n 100 -o 21 -s 60
 		served 127.0.0.3
-		kill "$hostile_pid"
-		figures
+		figures now
 		# The client may see the end of a connection a moment later than the kernel.
 		((peak > 20 && peak <= 60)) || fail "$mode: $peak connections at once, not 40"
 	done
@@ -49,8 +48,7 @@ test_connections_of_a_load_balancer_are_not_limited() {
 	echo 'set_real_ip_from 2001:db8::/32;' >>"$work/nginx/tuning.conf"
 	bounded 's/ct count over [0-9]*/ct count over 40/'
 	hold silent -n 100 -s 60
-	kill "$hostile_pid"
-	figures
+	figures now
 	is 'connections of a load balancer' "$peak" 100
 	right
 	unbounded
@@ -65,8 +63,7 @@ test_firewall_rules_keep_their_counts_over_a_reload() {
 	GATEWAY_LIMIT_PER_ADDRESS=on "$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
 	call --interface 127.0.0.2 /healthz
 	is 'one more connection' "$status" 000
-	kill "$hostile_pid"
-	figures
+	figures now
 	is 'connections that the reload closed' "$closed" 0
 	right
 	unbounded
@@ -105,8 +102,7 @@ test_oldest_idle_connections_close_when_places_run_out() {
 	for mode in kept ping; do
 		hold "$mode" -n 1000 -r 20 -s 60
 		served 127.0.0.3
-		kill "$hostile_pid"
-		figures
+		figures now
 		((closed > 0)) || fail "$mode: no connection was closed"
 	done
 	unbounded

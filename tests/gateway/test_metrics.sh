@@ -336,8 +336,7 @@ test_connections_that_the_kernel_refused_are_counted() {
 	GATEWAY_LIMIT_PER_ADDRESS=on "$work/nginx/reload" >"$work/out" 2>&1 || fail "reload: $(cat "$work/out")"
 	is 'before' "$("$work/nginx/firewall" refused | xargs)" 'rate 0 open 0'
 	hold silent -n 50 -o 20 -s 60
-	kill "$hostile_pid"
-	figures
+	figures now
 	wait_for 60 kernel_count_is_shown
 	cp "$root/nginx/connections.nft" "$work/nginx/connections.nft"
 	right

@@ -33,8 +33,7 @@ test_changes_of_a_map_are_limited_by_connection() {
 	limited 41 $((43 + 5 * ($(now) - began) / 1000000)) "$answers"
 	hold stalled -n 1 -t 100 -w 4 -s 60 -u '/schedules/big/seats?since=0'
 	served 127.0.0.3
-	kill "$hostile_pid"
-	figures
+	figures now
 	is 'changes that are on their way' $((answered - refused)) 4
 }
 
@@ -146,15 +145,13 @@ test_connection_that_does_not_read_holds_bounded_memory() {
 	took=$(($(workers_memory) - before))
 	((took < 6 * 1024)) || fail "maps: one connection holds $took KiB"
 	served 127.0.0.3
-	kill "$hostile_pid"
-	figures
+	figures now
 	is 'maps that are on their way' $((answered - refused)) 4
 	before=$(workers_memory)
 	hold stalled -n 1 -t 100 -w 32 -s 60 -u /reservations/big
 	took=$(($(workers_memory) - before))
 	((took < 12 * 1024)) || fail "other answers: one connection holds $took KiB"
-	kill "$hostile_pid"
-	figures
+	figures now
 	is 'answers that are on their way' "$answered" 32
 }
 
@@ -165,8 +162,7 @@ test_flood_of_frames_closes_the_connection() {
 		hold "$mode" -n 1 -s 60 -u /queues/flooded
 		served 127.0.0.3
 		wait_for 60 grep -q closed "$work/hostile.out"
-		kill "$hostile_pid"
-		figures
+		figures now
 		((closed > 0)) || fail "$mode: the connection is open after $sent frames"
 	done
 	is 'requests taken back that reached a service' "$(reached /queues/flooded)" 0
