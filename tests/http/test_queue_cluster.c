@@ -60,6 +60,10 @@ start_cluster(void)
 		    format("REDIS_PASSWORD_FILE=%s/cluster/redis_queue", folder), NULL });
 	reservation = extra_service_start("reservation", port + 22, (const char *const[]){ nodes, "REDIS_TIMEOUT_MS=5000",
 	    format("REDIS_PASSWORD_FILE=%s/cluster/redis_reservation", folder), NULL });
+	/* A service is ready as soon as it has one master. */
+	for (int i = 0; i < 2; i++)
+		wait_for(metric(queues[i].base, "redis_up") == 1, 60);
+	wait_for(metric(reservation.base, "redis_up") == 1, 60);
 }
 
 static void
