@@ -26,17 +26,29 @@ all_services_answer(const struct user *user)
 	    http((struct call){ .path = "/payments", .jwt = user->jwt }).status == 200);
 }
 
+/* A test that failed may have left a program stopped, or Redis frozen. */
+static bool
+starts_all(void)
+{
+	const char	*dir = setting("RUN_DIR");
+
+	/* The exit status also covers programs that run already, so it is ignored. */
+	return (system(format("{ %s/ctl signal CONT redis; %s/ctl start all; } >/dev/null", dir, dir)) != -1);
+}
+
+static void
+start_all(void)
+{
+	cr_assert(starts_all());
+}
+
 /*
- * Each test of the suite begins with the whole stack up, also after a test that failed with a program stopped. These up
- * to 60 seconds count in the test's timeout.
+ * Each test of the suite begins and ends with the whole stack up. These up to 60 seconds count in the test's timeout.
  */
 static void
 wait_until_all_ready(void)
 {
-	char	*start = format("%s/ctl start all >/dev/null", setting("RUN_DIR"));
-
-	/* Its exit status also covers programs that run already, so it is ignored. */
-	wait_for(system(start) != -1 &&
+	wait_for(starts_all() &&
 	    http((struct call){ .base = direct("queue"), .path = "/readyz" }).status == 200 &&
 	    http((struct call){ .base = direct("reservation"), .path = "/readyz" }).status == 200 &&
 	    http((struct call){ .base = direct("payment"), .path = "/readyz" }).status == 200 &&
@@ -45,7 +57,7 @@ wait_until_all_ready(void)
 	    http((struct call){ .path = "/concerts?limit=1" }).status == 200, 60);
 }
 
-TestSuite(restart, .init = wait_until_all_ready);
+TestSuite(restart, .init = wait_until_all_ready, .fini = start_all);
 
 /* A failed CT_ASSERT ends a worker by SIGABRT. */
 Test(restart, killed_worker_is_replaced_and_service_answers, .timeout = 300)
