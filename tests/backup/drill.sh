@@ -29,8 +29,8 @@ schedule_new() { # ROWS OPENS
 	echo "$concert $schedule"
 }
 
-# buy_until NAME NUMBER PAYMENTS COMMAND: users buy and cancel tickets until PAYMENTS payments are acknowledged. Then it runs the
-# command, and stops the users a second later. The history of their calls is $work/NAME/history.csv.
+# buy_until NAME NUMBER PAYMENTS COMMAND: users buy and cancel tickets until PAYMENTS payments and two charges are acknowledged. Then it
+# runs the command, and stops the users a second later. The history of their calls is $work/NAME/history.csv.
 buy_until() {
 	local buyers
 	mkdir -p "$work/$1"
@@ -48,7 +48,7 @@ buy_until() {
 }
 
 enough() {
-	(($(acknowledged "$1" pay 201) >= $2))
+	(($(acknowledged "$1" pay 201) >= $2 && $(acknowledged "$1" charge 201) >= 2))
 }
 
 destroy_cluster() {
