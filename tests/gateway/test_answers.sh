@@ -105,6 +105,15 @@ test_each_answer_has_the_security_headers_once() {
 	done
 }
 
+test_answer_to_a_frequent_call_is_never_stored() {
+	call /queues/status
+	is /queues/status "$(grep '^cache-control: ' <<<"$headers")" 'cache-control: no-store'
+	write -d '{}' /queues/enter
+	is /queues/enter "$(grep '^cache-control: ' <<<"$headers")" 'cache-control: no-store'
+	call /queues/a
+	is 'another call' "$(grep '^cache-control: ' <<<"$headers")" 'cache-control: max-age=60'
+}
+
 test_compressed_seat_map_has_a_weak_etag() {
 	call -H 'Accept-Encoding: gzip' /concerts/big
 	is encoding "$(header content-encoding)" gzip
