@@ -2,6 +2,7 @@
  * Answers that need a prepared situation: a key in use, an unknown outcome, a sale that closes before a hold, ES256
  * tokens, clients that disconnect. tests/api checks that every documented answer was seen.
  */
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -272,6 +273,62 @@ Test(restart, request_after_half_a_minute_of_silence_is_executed_and_answered, .
 	cr_assert_eq(recv(fd, text, 12, MSG_WAITALL), 12);
 	cr_assert_str_eq(text, "HTTP/1.1 201");
 	(void)close(fd);
+}
+
+#define WAITING_BODIES	4000	/* of the 4,096 connections of a worker (services/kore.conf) */
+
+static void
+open_bodies(int port, int *fds, int count)
+{
+	for (int i = 0; i < count; i++) {
+		fds[i] = raw_send(port, "POST /points/charge HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+		    "Content-Length: 1000000\r\n\r\n{");
+	}
+}
+
+static void
+close_bodies(const int *fds, int count)
+{
+	for (int i = 0; i < count; i++)
+		(void)close(fds[i]);
+}
+
+static void
+check_kept(int fd)
+{
+	char	rest[4096];
+
+	send_more(fd, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+	cr_assert_gt(recv(fd, rest, sizeof(rest), 0), 0);
+	cr_assert_eq(strncmp(rest, "HTTP/1.1 200", 12), 0, "%.100s", rest);
+}
+
+/*
+ * The gateway sends a body only when it has all of it. A client that calls a service directly may let bodies wait. They take
+ * connections, but keep no other request from being answered: on a new connection while one is left, on a kept one always.
+ */
+Test(restart, waiting_bodies_of_direct_clients_delay_no_other_request, .timeout = 300)
+{
+	static int		 fds[WAITING_BODIES], more[200];
+	struct rlimit		 files = { 8192, 8192 };
+	struct extra_service	 point = extra_point_start(0, (const char *const[]){ "WORKERS=1", NULL });
+	int			 port = atoi(setting("POINT_PORT")) + 8, kept;
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+	kept = raw_send(port, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+	cr_assert_gt(recv(kept, (char[4096]){ 0 }, 4096, 0), 0);
+	open_bodies(port, fds, WAITING_BODIES);
+	check_status(http((struct call){ .base = point.base, .path = "/livez" }), 200);
+	check_kept(kept);
+	/* Now no connection is left. New ones wait until one ends. */
+	open_bodies(port, more, 200);
+	check_kept(kept);
+	close_bodies(fds, WAITING_BODIES);
+	check_status(http((struct call){ .base = point.base, .path = "/livez" }), 200);
+	check_kept(kept);
+	close_bodies(more, 200);
+	(void)close(kept);
+	extra_service_stop(&point);
 }
 
 /* Sends `count` reads of the seat map with this If-None-Match and waits until the service has all of them. */
