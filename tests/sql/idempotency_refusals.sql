@@ -1,9 +1,10 @@
 -- The number of refusals stored for one user is bounded. An answer that changed something is never forgotten early.
 BEGIN;
-SELECT plan(16);
+SELECT plan(18);
 
 \set ann '00000000-0000-7000-8000-0000000000a1'
 \set bob '00000000-0000-7000-8000-0000000000b2'
+\set cid '00000000-0000-7000-8000-0000000000c3'
 
 CREATE FUNCTION pg_temp.end(p_user uuid, p_key text, p_reply platform.reply) RETURNS text LANGUAGE sql AS $$
 	SELECT (platform.idempotency_end(p_user, 'op', p_key, 'hash', p_reply)).outcome
@@ -39,6 +40,13 @@ SELECT ok(NOT pg_temp.replayed(:'ann', 'refused 1'), 'oldest_refusal_is_forgotte
 SELECT ok(pg_temp.replayed(:'ann', 'refused 5000') AND pg_temp.replayed(:'ann', 'refused 4900'), 'newest_refusals_are_replayed');
 SELECT is((SELECT count(*)::int FROM generate_series(1, 50) n WHERE pg_temp.replayed(:'ann', 'bought ' || n)), 50, 'answers_that_changed_something_are_all_replayed');
 SELECT is((SELECT count(*)::int FROM platform.idempotency WHERE user_id = :'bob'), 907, 'another_user_s_refusals_are_not_touched');
+
+-- Successes that changed nothing are bounded like refusals.
+INSERT INTO platform.idempotency (user_id, operation, key, request_hash, outcome, refused, created_at)
+SELECT :'cid', 'op', 'old ' || n, 'hash', 'OK', true, now() - interval '1 day' + n * interval '1 s' FROM generate_series(1, 1500) n;
+SELECT is((SELECT string_agg(DISTINCT (platform.idempotency_end_unchanged(:'cid', 'op', 'new ' || n, 'hash', platform.ok('{}'))).outcome, ' ')
+    FROM generate_series(1, 400) n), 'OK', 'success_that_changed_nothing_is_returned_as_it_is');
+SELECT cmp_ok((SELECT count(*)::int FROM platform.idempotency WHERE user_id = :'cid'), '<=', 1200, 'successes_that_changed_nothing_are_bounded');
 
 SELECT * FROM finish();
 ROLLBACK;

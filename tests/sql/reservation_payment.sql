@@ -1,7 +1,7 @@
 -- Payment and reservation together: claim, confirm, failures, cancel and refund, with the real payment and point
 -- functions.
 BEGIN;
-SELECT plan(82);
+SELECT plan(84);
 \ir include/reservation.psql
 CREATE FUNCTION pg_temp.pay(p_user uuid, p_reservation uuid, p_amount bigint, p_attempts int DEFAULT 3) RETURNS platform.reply
 LANGUAGE sql AS $$ SELECT payment.pay_by_points(p_user, p_reservation, p_amount, platform.uuid_v7()::text, 'hash', p_attempts, 'pay') $$;
@@ -74,6 +74,9 @@ SELECT is((o.outcome, o.body, o.replayed, o.request_id)::text, ('OK', (:'k_reply
     'repeated_cancel_with_the_key_is_a_replay') FROM reservation.cancel(:'ann', :'k', 'r5', 'key', 'hash') o;
 SELECT is((reservation.cancel(:'ann', :'k', 'r6', 'key', 'other')).outcome, 'IDEMPOTENCY_KEY_REUSED', 'cancel_of_another_request_with_the_key_is_refused');
 SELECT is((reservation.cancel(:'ann', :'k', 'r7', NULL, NULL)).replayed, false, 'cancel_without_a_key_is_no_replay');
+SELECT is((reservation.cancel(:'ann', :'k', 'r8', 'key 2', 'hash')).outcome, 'OK', 'repeated_cancel_with_another_key_is_OK');
+SELECT is((SELECT string_agg(i.key || ' ' || i.refused, ', ' ORDER BY i.key) FROM platform.idempotency i
+    WHERE i.user_id = :'ann' AND i.operation = 'reservations.cancel'), 'key false, key 2 true', 'only_the_answer_to_the_repeated_cancel_may_be_forgotten');
 
 -- Cancelling a hold.
 SELECT pg_temp.id(pg_temp.hold(:'ann', :'schedule', pg_temp.seats(:'schedule', 'V-A-2', 'V-A-3'))) AS b \gset

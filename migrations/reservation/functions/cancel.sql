@@ -66,9 +66,17 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = ''
 AS $$
 DECLARE
 	v_reply	platform.reply := platform.idempotency_begin(p_user, 'reservations.cancel', p_idempotency_key, p_request_hash);
+	v_again	boolean;
 BEGIN
 	IF v_reply.outcome IS NOT NULL THEN
 		RETURN v_reply;
+	END IF;
+	-- A user can repeat a cancellation under any number of keys. So the number of stored answers to repetitions is bounded.
+	v_again := p_idempotency_key IS NOT NULL AND EXISTS (SELECT FROM reservation.reservations r
+	    WHERE r.reservation_id = p_reservation AND r.user_id = p_user AND r.status = 'CANCELLED');
+	IF v_again THEN
+		RETURN platform.idempotency_end_unchanged(p_user, 'reservations.cancel', p_idempotency_key, p_request_hash,
+		    reservation.cancel(p_user, p_reservation, p_request_id));
 	END IF;
 	RETURN platform.idempotency_end(p_user, 'reservations.cancel', p_idempotency_key, p_request_hash,
 	    reservation.cancel(p_user, p_reservation, p_request_id));
