@@ -219,6 +219,24 @@ Test(queue, waiting_ticket_shows_fewer_seats_left_after_a_hold)
 	cr_assert_eq(number_at(queue_status(NULL, &user, token).json, "position"), 1);
 }
 
+Test(queue, first_ticket_after_a_quiet_time_shows_the_seats_left_now)
+{
+	struct schedule	 schedule = schedule_new(1, 2);
+	struct user	 buyer = user_new(), user = user_new();
+	struct reply	 reply;
+	char		*active, *token;
+
+	active = become_active(&buyer, &schedule);
+	reply = enter(&user, &schedule);
+	check_status(reply, 201);
+	cr_assert_eq(number_at(reply.json, "seatsLeft"), 4);
+	token = strdup(text_at(reply.json, "token"));
+	check_status(hold_seats(&buyer, &schedule, active, 0, 3), 201);
+	/* A ticket may show a number of seats that is two seconds old. In this time the users do not ask. */
+	(void)sql("SELECT pg_sleep(3)");
+	cr_assert_eq(number_at(queue_status(NULL, &user, token).json, "seatsLeft"), 1);
+}
+
 Test(queue, queue_token_of_another_user_is_403)
 {
 	struct schedule	 schedule = schedule_new(1, 1);

@@ -11,7 +11,8 @@
 #include "service/service.h"
 
 #define FRESH_MS	1000
-#define SHOWN_MS	5000	/* a ticket shows facts of at most this age while the database answers */
+#define SHOWN_MS	2000	/* a ticket shows facts of at most this age */
+#define SLOW_MS		5000	/* the same while the database has not answered yet */
 #define WATCHED_MS	10000	/* the same for gauges: a scrape asks, and the next one shows the answer */
 #define ADMIT_MS	5000	/* with older facts the queue stops admitting */
 #define RETRY_MS	500	/* between two background questions */
@@ -120,6 +121,8 @@ facts_read(struct facts_entry *entry, const struct ct_outcome *outcome)
 	return (ok);
 }
 
+static void	facts_send(struct queue *, bool);
+
 static void
 facts_answered(const struct ct_outcome *outcome, void *arg)
 {
@@ -139,6 +142,12 @@ facts_answered(const struct ct_outcome *outcome, void *arg)
 	if (error != CT_OK && error != CT_ERROR_SCHEDULE_NOT_FOUND)
 		error = CT_ERROR_SERVICE_UNAVAILABLE;
 	entry->ask_failed = error != CT_OK;
+	/* The callers came during a question of the ticker. They want the seats too. */
+	if (error == CT_OK && wait != NULL && !entry->asks_seats && ct_loop_now_ms() - entry->facts_ms > FRESH_MS) {
+		entry->asking = false;
+		facts_send(queue, true);
+		return;
+	}
 	/* Callbacks may ask again, which is a new question. */
 	entry->waiting = entry->waiting_last = NULL;
 	entry->asking = false;
@@ -180,10 +189,11 @@ schedule_facts_are_showable(struct queue *queue)
 {
 	const struct facts_entry	*entry = facts_entry(queue);
 	uint64_t			 now = ct_loop_now_ms();
+	uint64_t			 shown = entry->asking && entry->asks_seats ? SLOW_MS : SHOWN_MS;
 
 	if (now - entry->facts_ms > FRESH_MS && now - entry->asked_ms > RETRY_MS)
 		facts_send(queue, true);
-	return (entry->facts_ms != 0 && (now - entry->facts_ms <= SHOWN_MS || entry->ask_failed));
+	return (entry->facts_ms != 0 && (now - entry->facts_ms <= shown || entry->ask_failed));
 }
 
 bool

@@ -48,8 +48,9 @@ const struct schedule_facts	*schedule_facts_get(const struct queue *queue);
 const struct sale		*schedule_facts_sale(const struct queue *queue);
 
 /*
- * True if a ticket may show the facts: they are some seconds old at most, or the
- * database does not answer. Asks in the background if they are older than a second.
+ * True if a ticket may show the facts: they are at most two seconds old, or five
+ * while the database has not answered, or it cannot answer. Asks in the background
+ * if they are older than a second.
  */
 bool	 schedule_facts_are_showable(struct queue *queue);
 
