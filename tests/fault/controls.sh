@@ -3,19 +3,23 @@
 # shellcheck shell=bash disable=SC2034 # run uses $alter_function
 
 # Replaces every match of a pattern in a function. It is an error if nothing matches. If several functions have the name, it changes
-# the one with the most arguments: the others are for the previous release and call it.
+# those that match: the others call them.
 readonly alter_function="CREATE OR REPLACE FUNCTION pg_temp.alter(p_schema text, p_name text, p_pattern text, p_by text)
 RETURNS void LANGUAGE plpgsql AS \$do\$
 DECLARE
-	v_old text; v_new text;
+	v_old text; v_new text; v_changed boolean := false;
 BEGIN
-	SELECT pg_get_functiondef(p.oid) INTO STRICT v_old FROM pg_proc p
-	WHERE p.pronamespace = p_schema::regnamespace AND p.proname = p_name ORDER BY p.pronargs DESC LIMIT 1;
-	v_new := regexp_replace(v_old, p_pattern, p_by, 'g');
-	IF v_new = v_old THEN
+	FOR v_old IN SELECT pg_get_functiondef(p.oid) FROM pg_proc p
+	    WHERE p.pronamespace = p_schema::regnamespace AND p.proname = p_name LOOP
+		v_new := regexp_replace(v_old, p_pattern, p_by, 'g');
+		IF v_new <> v_old THEN
+			EXECUTE v_new;
+			v_changed := true;
+		END IF;
+	END LOOP;
+	IF NOT v_changed THEN
 		RAISE EXCEPTION '%.% has no: %', p_schema, p_name, p_pattern;
 	END IF;
-	EXECUTE v_new;
 END \$do\$;"
 
 # alter SCHEMA FUNCTION PATTERN REPLACEMENT
