@@ -178,4 +178,17 @@ test_access_log_is_json_without_secrets() {
 	jq -e . "$RUN_DIR/gateway/access.log" >/dev/null || fail "a line of the log is not JSON"
 }
 
+# An error page turns the method into GET. The log has the client's.
+test_access_log_has_the_method_of_a_refused_call() {
+	local path long
+	long=$(printf '%02000d' 0)
+	for path in /payments /payments/x/cancel; do
+		call -X POST "$path?$long"
+		problem 400 INVALID_REQUEST
+		logged 1 ".path == \"$path\" and .status == 400 and .method == \"POST\""
+		call -X PUT "$path?$long"
+		logged 1 ".path == \"$path\" and .status == 400 and .method == \"PUT\""
+	done
+}
+
 run_tests
