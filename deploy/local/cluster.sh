@@ -105,6 +105,7 @@ find_cluster() {
 log_is_of_this_cluster() {
 	local this segment id
 	this=$(LC_ALL=C as_postgres /usr/lib/postgresql/15/bin/pg_controldata "$DATA_DIR" | sed -n 's/^Database system identifier: *//p')
+	[[ -n $this ]] || return 1
 	while read -r segment; do
 		id=$(as_postgres od -An -tu8 -j24 -N8 "$segment" | tr -d ' ')
 		[[ $id == 0 || $id == "$this" ]] || return 1

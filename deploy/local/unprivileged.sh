@@ -7,11 +7,16 @@
 SERVICE_USER=concert
 
 make_service_user() {
+	local why try
 	((EUID == 0)) || return 0
-	# Another stack may be making the user at the same time.
-	id "$SERVICE_USER" >/dev/null 2>&1 ||
-		useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$SERVICE_USER" ||
-		{ sleep 1 && id "$SERVICE_USER" >/dev/null; }
+	# Another program may be changing the users at the same moment: another stack, or a package that is being installed.
+	for ((try = 0; try < 30; try++)); do
+		! id "$SERVICE_USER" >/dev/null 2>&1 || return 0
+		! why=$(useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$SERVICE_USER" 2>&1) || return 0
+		sleep 1
+	done
+	echo "cannot make the user $SERVICE_USER: $why" >&2
+	return 1
 }
 
 # own_folder NAME USER: makes the folder RUN_DIR/NAME, which only this user can use. If the user cannot reach RUN_DIR (under /root, for
