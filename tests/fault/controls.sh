@@ -46,8 +46,10 @@ off_index() {
 	echo 'DROP INDEX reservation.one_live_claim_a_seat;'
 }
 
-# Not a guard. A pause between reading a seat and taking it, so that other holds come between.
+# Not a guard. Pauses between reading a seat, ending its old claim and taking it, so that other holds come between.
 off_haste() {
+	alter reservation hold_seats 'RETURN reservation\.take_seats' 'PERFORM pg_sleep(0.03); RETURN reservation.take_seats'
+	alter reservation hold_many 'FOR v_run_out IN' 'PERFORM pg_sleep(0.03); FOR v_run_out IN'
 	alter reservation take_seats 'INSERT INTO reservation\.reservations ' 'PERFORM pg_sleep(0.03); INSERT INTO reservation.reservations '
 	alter reservation hold_many 'INSERT INTO reservation\.reservations ' 'PERFORM pg_sleep(0.03); INSERT INTO reservation.reservations '
 }

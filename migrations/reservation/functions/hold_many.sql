@@ -142,9 +142,10 @@ BEGIN
 
 	IF v_ns IS NOT NULL THEN
 		-- End the old claims on run-out seats. The sweeper marks the old holds EXPIRED. Only the locked seats say which ones
-		-- these are (reservation.hold_seats).
+		-- these are (reservation.hold_seats). The time keeps the claims of live holds, also if nobody had locked their seats.
 		FOR v_run_out IN
-			SELECT s.schedule_id, s.seat_id FROM reservation.seats s WHERE s.seat_id = ANY (v_seats) AND s.status = 'HOLD'
+			SELECT s.schedule_id, s.seat_id FROM reservation.seats s
+			WHERE s.seat_id = ANY (v_seats) AND s.status = 'HOLD' AND s.hold_expires_at <= v_now
 		LOOP
 			UPDATE reservation.reservation_seats c SET live = false
 			WHERE c.schedule_id = v_run_out.schedule_id AND c.seat_id = v_run_out.seat_id AND c.live IS TRUE;

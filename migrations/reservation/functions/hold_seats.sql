@@ -84,7 +84,7 @@ BEGIN
 	-- Only the locked seats say whether a hold has run out. The look before the locks finds a seat AVAILABLE if a slow transaction
 	-- holds it, and commits after the hold has run out.
 	RETURN reservation.take_seats(p_user, v_schedule, v_seats, v_lock.p_total,
-	    EXISTS (SELECT FROM reservation.seats s WHERE s.seat_id = ANY (v_seats) AND s.status = 'HOLD'),
+	    EXISTS (SELECT FROM reservation.seats s WHERE s.seat_id = ANY (v_seats) AND s.status = 'HOLD' AND s.hold_expires_at <= v_now),
 	    p_queue_seq, p_ttl_seconds, v_now, p_request_id);
 END
 $$;

@@ -35,8 +35,12 @@ BEGIN
 	END IF;
 
 	IF p_run_out THEN
-		-- End the old claims. The old holds' rows may be locked, so the sweeper marks them EXPIRED.
-		FOREACH v_seat IN ARRAY p_seats LOOP
+		-- End the old claims, of these seats only: so a hold that lives keeps its claim, also if nobody had locked the seat.
+		-- The old holds' rows may be locked, so the sweeper marks them EXPIRED.
+		FOR v_seat IN
+			SELECT s.seat_id FROM reservation.seats s
+			WHERE s.seat_id = ANY (p_seats) AND s.status = 'HOLD' AND s.hold_expires_at <= p_now
+		LOOP
 			UPDATE reservation.reservation_seats c SET live = false
 			WHERE c.schedule_id = p_schedule.schedule_id AND c.seat_id = v_seat AND c.live IS TRUE;
 		END LOOP;
