@@ -6,11 +6,10 @@
  *	upstream LOGFILE [ADDRESS:]PORT...
  *
  * Without an address it listens at 127.0.0.1. LOGFILE gets a line for each request: the argument, method and target. Words in the path
- * change the answer: "hang" gets none, "held" waits for the file LOGFILE.release, "break" closes without one, "junk" is no header,
- * "half" closes within one, "big" is 2 MiB of JSON, "conflict" is a 409 with a body of the service's own, "missing" a 404, "readonly"
- * has no method but GET, "slow" takes 300 ms, "slowly" 600. A good answer to a path that begins with /queues/ says
- * "cache-control: max-age=60". A write without Authorization gets a 401, except for "webhooks". A read whose X-Body-Length shows a
- * body gets a 400, or a 413 above 64 KiB.
+ * change the answer: "hang" gets none, "held" waits for the file LOGFILE.release, "break" (also in the body) closes without one, "junk"
+ * is no header, "half" closes within one, "big" is 2 MiB of JSON, "conflict" is a 409 with a body of the service's own, "missing" a
+ * 404, "readonly" has no method but GET, "slow" takes 300 ms, "slowly" 600. A write without Authorization gets a 401, except for "webhooks". A read
+ * whose X-Body-Length shows a body gets a 400, or a 413 above 64 KiB.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -110,7 +109,7 @@ serve(const struct client *client, char *request, size_t length)
 	}
 	if (strstr(target, "held") != NULL)
 		hold();
-	if (strstr(target, "break") != NULL)
+	if (strstr(target, "break") != NULL || strstr(strstr(request, "\r\n\r\n"), "break") != NULL)
 		return false;
 	if (strstr(target, "junk") != NULL)
 		return send_all(client->fd, "HTTP/1.1 200 OK\r\nno header\r\n\r\n", 30) && false;
@@ -135,9 +134,8 @@ serve(const struct client *client, char *request, size_t length)
 		return answer(client->fd, "401 Unauthorized", headers, "{\"by\":\"service\"}", 16, false);
 	if (strstr(target, "conflict") != NULL)
 		return answer(client->fd, "409 Conflict", headers, "{\"by\":\"service\"}", 16, false);
-	snprintf(headers, sizeof(headers), "content-type: application/json\r\netag: \"strong\"\r\n%s",
-	    strncmp(target, "/queues/", 8) == 0 ? "cache-control: max-age=60\r\n" : "");
-	return answer(client->fd, "200 OK", headers, request, length, !strcmp(method, "HEAD"));
+	return answer(client->fd, "200 OK", "content-type: application/json\r\netag: \"strong\"\r\n",
+	    request, length, !strcmp(method, "HEAD"));
 }
 
 /* Returns the length of the first request in the buffer, or 0 if it is not complete yet. */
