@@ -448,6 +448,13 @@ backend_waits(void *arg)
 	return (server_waiters() > 0);
 }
 
+/* The server reports the end of the wait before it ends the transaction, so the entry may come after the answer. */
+static bool
+entry_is_visible(void *arg)
+{
+	return (entries("primary", arg) == 1);
+}
+
 static void
 end_wait(const char *how)
 {
@@ -467,8 +474,7 @@ Test(pg_failover, commit_that_waits_for_a_standby_is_unknown_and_is_not_cancelle
 	cr_assert_eq(entries("primary", "waits"), 0, "other sessions do not see it yet");
 	stop();
 	server_set("synchronous_standby_names", NULL);
-	while (entries("primary", "waits") == 0)
-		loop_poll_for(10);
+	cr_assert(loop_poll_until(entry_is_visible, "waits", 30000));
 }
 
 Test(pg_failover, commit_whose_wait_was_cancelled_is_unknown)
@@ -480,7 +486,7 @@ Test(pg_failover, commit_whose_wait_was_cancelled_is_unknown)
 	end_wait("pg_cancel_backend");
 	wait_answers(1, 30000);
 	cr_assert_eq(answers[0].error, CT_ERROR_OUTCOME_UNKNOWN, "the server has answered as if all was well");
-	cr_assert_eq(entries("primary", "cancelled"), 1, "it is visible, but on this server only");
+	cr_assert(loop_poll_until(entry_is_visible, "cancelled", 30000), "it is visible, but on this server only");
 	cr_assert_eq(logged("ended a commit's wait for the standby"), 1);
 	stop();
 	server_set("synchronous_standby_names", NULL);
@@ -495,7 +501,7 @@ Test(pg_failover, commit_whose_backend_was_ended_in_the_wait_is_unknown)
 	end_wait("pg_terminate_backend");
 	wait_answers(1, 30000);
 	cr_assert_eq(answers[0].error, CT_ERROR_OUTCOME_UNKNOWN);
-	cr_assert_eq(entries("primary", "ended"), 1);
+	cr_assert(loop_poll_until(entry_is_visible, "ended", 30000));
 	stop();
 	server_set("synchronous_standby_names", NULL);
 }
